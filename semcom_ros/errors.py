@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors whose text is a sentence for the user: what is wrong, where, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SemcomError(ValueError):
+    """Something that the user can put right; command line and nodes print its text as it is."""
+
+
+def choose(name: str, choices: Iterable[str], what: str) -> str:
+    """Return `name` if it is one of `choices`, else raise with the nearest valid choice named.
+
+    `what` is the noun of the sentence ("codec", "channel"). Raises SemcomError.
+    """
+    valid = sorted(choices)
+    if name in valid:
+        return name
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    raise SemcomError(f"There is no {what} '{name}': {hint}Valid: {', '.join(valid)}.")

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a camera sees at one moment, and how it is brought to the size of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from semcom_ros.errors import SemcomError
+
+WORK_SIZE = (256, 512)
+"""Height and width in pixels that codecs and networks work at: the papers' own."""
+MIN_SIDE = 32
+"""A frame with a shorter side than this holds no street that could be sent."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole intrinsics in pixels for images of `height` x `width`."""
+
+    height: int
+    width: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a source image, in its pixels, that is scaled to the size of work."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One camera frame.
+
+    image: uint8 [H, W, 3] RGB. labels: uint8 [H, W] trainId, 255 void, or None where unknown.
+    stamp: nanoseconds of capture since the epoch; an integer, since seconds in a float64 would
+    not give back the ROS stamp. camera: intrinsics, or None.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray | None = None
+    stamp: int = 0
+    camera: Camera | None = None
+
+
+def fit_window(height: int, width: int, size: tuple[int, int] = WORK_SIZE) -> Window:
+    """The centred window of a `height` x `width` image that has the shape of `size` (H, W).
+
+    Raises SemcomError when the image is too small to hold a street.
+    """
+    if min(height, width) < MIN_SIDE:
+        raise SemcomError(
+            f"A frame of {width}x{height} pixels is too small: give at least {MIN_SIDE} a side."
+        )
+    scale = min(height / size[0], width / size[1])
+    h, w = round(size[0] * scale), round(size[1] * scale)
+    return Window((height - h) // 2, (width - w) // 2, h, w)
+
+
+def fit_camera(camera: Camera, size: tuple[int, int] = WORK_SIZE) -> Camera:
+    """Intrinsics of `camera` after `fit` to `size` (H, W): shifted by the crop, then scaled."""
+    window = fit_window(camera.height, camera.width, size)
+    sy, sx = size[0] / window.height, size[1] / window.width
+    # A pixel's centre lies at its integer coordinate, so the grid scales about (-0.5, -0.5).
+    return Camera(
+        size[0],
+        size[1],
+        camera.fx * sx,
+        camera.fy * sy,
+        (camera.cx - window.left + 0.5) * sx - 0.5,
+        (camera.cy - window.top + 0.5) * sy - 0.5,
+    )
+
+
+def fit(frame: Frame, size: tuple[int, int] = WORK_SIZE) -> Frame:
+    """Crop the centred window with the shape of `size` (H, W) and scale it; labels by nearest."""
+    height, width = frame.image.shape[:2]
+    w = fit_window(height, width, size)
+    rows, cols = slice(w.top, w.top + w.height), slice(w.left, w.left + w.width)
+    to = (size[1], size[0])
+    shrink = w.height > size[0]
+    image = frame.image[rows, cols]
+    if image.shape[:2] != size:
+        image = cv2.resize(image, to, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
+    labels = frame.labels
+    if labels is not None:
+        labels = cv2.resize(labels[rows, cols], to, interpolation=cv2.INTER_NEAREST_EXACT)
+    camera = fit_camera(frame.camera, size) if frame.camera else None
+    return replace(frame, image=np.ascontiguousarray(image), labels=labels, camera=camera)

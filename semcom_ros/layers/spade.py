@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spatially adaptive normalisation (SPADE; Park et al. 2019) shaped for one pass on a CPU."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from semcom_ros.layers.residual import ConvNorm
+
+
+class Spade(nn.Module):
+    """Convolution, normalisation, then scale and shift per pixel from a condition.
+
+    x [B, cin, H, W] and condition [B, condition, H, W] -> [B, cout, H, W]. The paper gives every
+    normalisation its own small network over the map; here the map becomes features once a frame
+    and each layer reads its scale and shift from them by a 1x1 convolution. The normalisation
+    stands behind the convolution, so that it folds into it for inference.
+    """
+
+    def __init__(self, cin: int, cout: int, condition: int):
+        super().__init__()
+        self.conv = ConvNorm(cin, cout)
+        self.modulation = nn.Conv2d(condition, 2 * cout, 1)
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        scale, shift = self.modulation(condition).chunk(2, 1)
+        x = self.conv(x)
+        return x + torch.addcmul(shift, x, scale)
+
+
+class SpadeResidual(nn.Module):
+    """Residual block of two SPADE layers that keeps size and width."""
+
+    def __init__(self, channels: int, condition: int):
+        super().__init__()
+        self.first = Spade(channels, channels, condition)
+        self.second = Spade(channels, channels, condition)
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        inner = torch.relu(self.first(x, condition))
+        return torch.relu(x + self.second(inner, condition))

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights on disk: safetensors in half precision with a JSON card beside them that names them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_bytes
+from safetensors.numpy import save as save_bytes
+
+from semcom_ros.errors import SemcomError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def models_dir() -> Path:
+    """The folder of shipped weights: SEMCOM_MODELS, the checkout's, or the ROS package's share."""
+    if "SEMCOM_MODELS" in os.environ:
+        return Path(os.environ["SEMCOM_MODELS"])
+    checkout = Path(__file__).resolve().parent.parent / "models"
+    if checkout.is_dir():
+        return checkout
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    shares = (Path(p) / "share" / "semcom_ros" / "models" for p in prefixes if p)
+    return next((s for s in shares if s.is_dir()), checkout)
+
+
+def save(path: Path, tensors: dict[str, np.ndarray], card: dict) -> None:
+    """Write `tensors` to `path` (.safetensors) and `card`, completed by name, hash and commit.
+
+    Floating tensors are stored in half precision, others as they are.
+    """
+    half = {
+        name: np.ascontiguousarray(
+            t.astype(np.float16) if np.issubdtype(t.dtype, np.floating) else t
+        )
+        for name, t in tensors.items()
+    }
+    data = save_bytes(half)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    full = {"name": path.stem, "sha256": hashlib.sha256(data).hexdigest(), **card}
+    full["parameters"] = int(sum(t.size for t in half.values()))
+    full["commit"] = _commit()
+    path.with_suffix(".json").write_text(json.dumps(full, indent=2) + "\n")
+
+
+def read_card(path: Path, recipe: str) -> dict:
+    """The card beside the weights file `path`; `recipe` is the command that makes the file.
+
+    Raises SemcomError when the card is missing or is no card.
+    """
+    card = path.with_suffix(".json")
+    if not card.is_file():
+        raise SemcomError(
+            f"The card {card} is missing: restore models/ from the repository "
+            f"or make it with `{recipe}`."
+        )
+    try:
+        content = json.loads(card.read_text())
+        content["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise SemcomError(
+            f"The card {card} is damaged: restore models/ from the repository."
+        ) from None
+    return content
+
+
+def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict]:
+    """The tensors of `path` and its card, the file checked against the card's hash.
+
+    Raises SemcomError when a file is missing or altered; `recipe` is the command that makes it.
+    """
+    if not path.is_file():
+        raise SemcomError(
+            f"The weights {path} are missing: restore models/ from the repository "
+            f"or make them with `{recipe}`."
+        )
+    card = read_card(path, recipe)
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != card["sha256"]:
+        raise SemcomError(
+            f"The weights {path} are not those of their card (the hash differs): "
+            f"restore models/ from the repository or make them anew with `{recipe}`."
+        )
+    try:
+        return load_bytes(data), card
+    except SafetensorError as error:
+        raise SemcomError(f"The weights {path} cannot be read: {error}.") from None
+
+
+def fill(network: nn.Module, tensors: dict[str, np.ndarray], path: Path) -> None:
+    """Copy `tensors` into `network` (a torch module), whose shapes they must have exactly.
+
+    Raises SemcomError naming the first tensor that does not fit.
+    """
+    import torch
+
+    # Counters of seen batches are scalars that no one reads; they are not stored.
+    state = {k: v for k, v in network.state_dict().items() if v.ndim}
+    odd = sorted(state.keys() ^ tensors.keys())
+    odd += [k for k in state.keys() & tensors.keys() if tuple(state[k].shape) != tensors[k].shape]
+    if odd:
+        raise SemcomError(
+            f"The weights {path} were made for another network ({odd[0]} does not fit): "
+            "restore models/ from the repository."
+        )
+    loaded = {k: torch.from_numpy(v).to(state[k].dtype) for k, v in tensors.items()}
+    network.load_state_dict(loaded, strict=False)
+
+
+def tensors_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """The tensors of `network` that `fill` puts back."""
+    return {k: v.detach().cpu().numpy() for k, v in network.state_dict().items() if v.ndim}
+
+
+def _commit() -> str:
+    """The commit of the checkout that makes the weights, "" outside one."""
+    here = Path(__file__).resolve().parent
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip()
