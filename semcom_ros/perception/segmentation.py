@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Semantic segmentation of an image with the shipped network."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from semcom_ros import weights
+from semcom_ros.errors import SemcomError
+from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
+from semcom_ros.layers.residual import for_inference
+from semcom_ros.perception.segmentation_network import SegmentationNetwork
+
+RECIPE = "semcom train segmenter"
+
+
+def to_input(images: np.ndarray, dtype: torch.dtype, device: str = "cpu") -> torch.Tensor:
+    """Images uint8 [B, H, W, 3] -> a network's input [B, 3, H, W] in 0..1, channels last."""
+    tensor = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+    return tensor.to(dtype=dtype, memory_format=torch.channels_last).div_(255)
+
+
+def load_network(path: Path) -> tuple[SegmentationNetwork, tuple[int, ...]]:
+    """The float32 network in `path` and the trainIds of its outputs.
+
+    Raises SemcomError when the file is missing, altered or made for another label space.
+    """
+    tensors, card = weights.load(path, RECIPE)
+    if card.get("label_space") != LABEL_SPACE:
+        raise SemcomError(
+            f"The segmenter {path} speaks the label space {card.get('label_space')!r}, "
+            f"not {LABEL_SPACE!r}: give weights made by `{RECIPE}`."
+        )
+    classes = tuple(TRAIN_ID[name] for name in card["classes"])
+    network = SegmentationNetwork(len(classes), tuple(card["widths"]))
+    weights.fill(network, tensors, path)
+    return network, classes
+
+
+class Segmenter:
+    """Labels an image: uint8 [256, 512, 3] RGB -> uint8 [256, 512] trainId."""
+
+    def __init__(self, path: Path | None = None, device: str = "cpu"):
+        network, classes = load_network(path or weights.models_dir() / "segmenter.safetensors")
+        self._prepare(network, classes, device)
+
+    @classmethod
+    def of(cls, network: nn.Module, classes: tuple[int, ...], device: str = "cpu") -> Segmenter:
+        """A segmenter around a copy of `network`, whose outputs stand for trainIds `classes`."""
+        self = cls.__new__(cls)
+        self._prepare(copy.deepcopy(network), classes, device)
+        return self
+
+    def _prepare(self, network: nn.Module, classes: tuple[int, ...], device: str) -> None:
+        self.device = device
+        self.classes = np.array(classes, np.uint8)
+        self.network = for_inference(network, torch.bfloat16).to(device)
+
+    @torch.inference_mode()
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        logits = self.network(to_input(image[None], torch.bfloat16, self.device)).float()
+        full = F.interpolate(logits, size=image.shape[:2], mode="bilinear")
+        return self.classes[full[0].argmax(0).to(torch.uint8).cpu().numpy()]

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom train segmenter`: the vehicle's segmenter.
+
+With another `--seed`, `--widths` and `--out` it makes the judge: a second segmenter that no loss
+and no vehicle ever sees, to score regenerated images with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from semcom_ros import weights
+from semcom_ros.evaluation.metrics import ConfusionMatrix
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.labels import LABEL_SPACE, NAMES
+from semcom_ros.perception.segmentation import RECIPE, Segmenter, to_input
+from semcom_ros.perception.segmentation_network import WIDTHS, SegmentationNetwork
+from semcom_ros.training import data
+from semcom_ros.training.loop import MixedPrecision, cosine, train
+
+CROP = (192, 384)
+ZOOM = (0.6, 1.6)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom train segmenter`."""
+    parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
+    parser.add_argument("--out", type=Path, default=Path("models/segmenter.safetensors"))
+    parser.add_argument("--steps", type=int, default=3600, help="updates")
+    parser.add_argument("--batch", type=int, default=8, help="samples an update")
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
+    parser.add_argument(
+        "--widths", type=int, nargs=4, default=WIDTHS, help="channels at 1/4, 1/8, 1/16 and 1/32"
+    )
+    parser.add_argument("--scenes", type=int, default=600, help="frames of the procedural drive")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", type=Path, default=Path("out/train/segmenter.jsonl"))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, keep the best by CamVid val mIoU, write weights and card."""
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(os.cpu_count() or 1)
+    classes = data.CAMVID_CLASSES
+    camvid = data.read_camvid(args.camvid, "train")
+    held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
+    sets = [(camvid, 0.85)]
+    if args.scenes:
+        sets.append((data.render_scenes(args.scenes, range(100, 120)), 0.15))
+    batches = iter(data.Batches(sets, args.batch, CROP, ZOOM, args.seed))
+    balance = torch.from_numpy(data.class_weights(camvid.labels, classes, power=0.5))
+    index = data.class_indices(classes)
+
+    network = SegmentationNetwork(len(classes), tuple(args.widths))
+    trainer = MixedPrecision(network, torch.bfloat16, decay=0.998, weight_decay=0.02)
+    network.train()
+
+    def update(step: int) -> dict[str, float]:
+        images, labels = next(batches)
+        logits = network(to_input(images, torch.bfloat16)).float()
+        # Scored at the size of the labels, as the vehicle's map is.
+        logits = F.interpolate(logits, size=CROP, mode="bilinear")
+        target = torch.from_numpy(index[labels]).long()
+        loss = F.cross_entropy(logits, target, balance, ignore_index=255)
+        loss.backward()
+        norm = trainer.step(cosine(step, args.steps, args.rate))
+        return {"loss": loss.item(), "gradient": norm}
+
+    def score() -> dict[str, float]:
+        segmenter = Segmenter.of(trainer.average, classes)
+        confusion = ConfusionMatrix()
+        for image, labels in zip(held_out.images, held_out.labels, strict=True):
+            confusion.add(labels, segmenter(image))
+        return {"miou": confusion.miou(), **confusion.iou()}
+
+    def keep(scores: dict[str, float]) -> None:
+        card = {
+            "what": "semantic segmentation network",
+            "label_space": LABEL_SPACE,
+            "classes": [NAMES[c] for c in classes],
+            "widths": list(args.widths),
+            "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive",
+            "recipe": f"{RECIPE} --steps {args.steps} --batch {args.batch} --rate {args.rate} "
+            f"--seed {args.seed} --widths {' '.join(map(str, args.widths))}",
+            "scores": {
+                "on": "CamVid val, 101 frames at 256x512; the best of 12 checkpoints by this mIoU",
+                **{name: round(value, 4) for name, value in scores.items()},
+            },
+        }
+        weights.save(args.out, weights.tensors_of(trainer.average), card)
+
+    train(update, args.steps, score, keep, "miou", args.log, every=max(1, args.steps // 12))
+

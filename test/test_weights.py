@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights come back as they were saved, and nothing else passes for them."""
+
+import numpy as np
+import pytest
+
+from semcom_ros import weights
+from semcom_ros.errors import SemcomError
+
+RECIPE = "semcom train something"
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "small.safetensors"
+    tensors = {"w": np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3), "n": np.array([7])}
+    weights.save(path, tensors, {"label_space": "cityscapes19"})
+    return path
+
+
+def test_tensors_come_back_in_half_precision_with_their_card(file):
+    tensors, card = weights.load(file, RECIPE)
+    assert tensors["w"].dtype == np.float16 and tensors["w"].shape == (2, 3)
+    np.testing.assert_allclose(tensors["w"].ravel(), np.linspace(-1, 1, 6), atol=1e-3)
+    assert tensors["n"] == [7]
+    assert (card["name"], card["parameters"]) == ("small", 7)
+
+
+def test_a_missing_file_is_a_sentence_that_names_the_recipe(tmp_path):
+    with pytest.raises(SemcomError, match=r"absent\.safetensors are missing.*semcom train"):
+        weights.load(tmp_path / "absent.safetensors", RECIPE)
+
+
+def test_a_missing_or_damaged_card_is_a_sentence(file):
+    card = file.with_suffix(".json")
+    card.write_text("{")
+    with pytest.raises(SemcomError, match="is damaged"):
+        weights.load(file, RECIPE)
+    card.unlink()
+    with pytest.raises(SemcomError, match="The card .* is missing"):
+        weights.load(file, RECIPE)
+
+
+def test_one_changed_byte_is_noticed(file):
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(SemcomError, match="the hash differs"):
+        weights.load(file, RECIPE)
+
+
+def test_weights_of_another_network_are_refused_by_name(file):
+    torch = pytest.importorskip("torch")
+    tensors, _ = weights.load(file, RECIPE)
+    with pytest.raises(SemcomError, match="made for another network"):
+        weights.fill(torch.nn.Linear(3, 2), tensors, file)
