@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The codecs by name; a codec's modules are imported when it is created, and not before."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from semcom_ros.errors import SemcomError, choose
+from semcom_ros.frame import Frame
+from semcom_ros.payload import Payload
+from semcom_ros.reconstruction import Reconstruction
+
+CODECS = {
+    "gesco": "semcom_ros.codecs.gesco",
+    "classical": "semcom_ros.codecs.classical",
+}
+
+
+class Encoder(Protocol):
+    """The vehicle's end of a codec. uses_labels: it needs `frame.labels`."""
+
+    uses_labels: bool
+
+    def encode(self, frame: Frame, payload_bytes: int, sequence: int) -> Payload:
+        """Encode a frame fitted to the size of work into at most `payload_bytes` when packed.
+
+        Raises SemcomError that says the least it needs.
+        """
+
+
+class Decoder(Protocol):
+    """The RSU's end of a codec."""
+
+    def decode(self, payload: Payload) -> Iterator[Reconstruction]:
+        """Yield ever more complete reconstructions, labels first; raises PayloadError."""
+
+
+def create_encoder(name: str, **options: Any) -> Encoder:
+    """The encoder of codec `name`; raises SemcomError for an unknown name or option."""
+    return _create(name, "encoder", options)
+
+
+def create_decoder(name: str, **options: Any) -> Decoder:
+    """The decoder of codec `name`; raises SemcomError for an unknown name or option."""
+    return _create(name, "decoder", options)
+
+
+def _create(name: str, end: str, options: dict[str, Any]) -> Any:
+    module = importlib.import_module(f"{CODECS[choose(name, CODECS, 'codec')]}.{end}")
+    cls = getattr(module, end.capitalize())
+    known = inspect.signature(cls).parameters
+    for option in options:
+        if option not in known:
+            valid = ", ".join(known) or "none"
+            raise SemcomError(f"The {end} of codec '{name}' has no option '{option}': {valid}.")
+    return cls(**options)

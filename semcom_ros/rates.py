@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One rate told the four ways that every report in the package uses."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rates(NamedTuple):
+    """One rate told four ways; `str()` gives the line that reports print."""
+
+    bytes_per_frame: int
+    bits_per_pixel: float
+    kbit_per_s: float
+    channel_uses: int
+    height: int
+    width: int
+    rate_hz: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.bytes_per_frame} bytes a frame, "
+            f"{self.bits_per_pixel:.4f} bits a pixel of {self.height}x{self.width}, "
+            f"{self.kbit_per_s:.1f} kbit/s at {self.rate_hz:g} Hz, "
+            f"{self.channel_uses} channel uses a frame (QPSK, rate 1/2)"
+        )
+
+
+def rates(n_bytes: int, height: int, width: int, rate_hz: float) -> Rates:
+    """The rate of `n_bytes` a frame of `height` x `width` pixels at `rate_hz` frames a second.
+
+    Channel uses are complex symbols: QPSK with a rate 1/2 code carries one bit in each.
+    """
+    bits = 8 * n_bytes
+    pixels = height * width
+    return Rates(n_bytes, bits / pixels, bits * rate_hz / 1e3, bits, height, width, rate_hz)
