@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The procedural drive as a source: frames with exact labels and no data to fetch."""
+
+from __future__ import annotations
+
+from semcom_ros.datasets.source import position
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Frame
+from semcom_ros.scenes.drive import CAMERA, RATE_HZ, Drive
+
+
+class Scenes:
+    """The drive of one seed; its length stands for "without end"."""
+
+    rate_hz = float(RATE_HZ)
+    camera = CAMERA
+
+    def __init__(self, seed: str) -> None:
+        if not seed.isdecimal():
+            raise SemcomError(f"The seed '{seed}' is no whole number from 0: give 'scenes:7'.")
+        self.name = f"scenes:{seed}"
+        self._drive = Drive(int(seed))
+
+    def __len__(self) -> int:
+        return 10_000_000
+
+    def __getitem__(self, index: int) -> Frame:
+        """Frame `index`, 256x512; its stamp counts from the first frame at `rate_hz`."""
+        return self._drive.render(position(index, len(self)))
