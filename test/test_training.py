@@ -19,14 +19,14 @@ def drive_samples():
 
 
 def test_image_and_labels_stay_aligned_under_augmentation():
-    labels = Drive(3).render(0).labels
     rng = np.random.default_rng(0)
+    labels = np.kron(rng.integers(0, 19, (8, 16), np.uint8), np.ones((32, 32), np.uint8))
     for _ in range(5):
         image, moved = augment(colorize(labels), labels, (192, 384), (0.7, 1.5), rng, jitter=False)
         inside = moved != VOID
         same = (image == colorize(moved)).all(-1)[inside]
         # Only pixels interpolated across an edge may differ.
-        assert same.mean() > 0.9
+        assert same.mean() > 0.93
 
 
 def test_batches_are_the_same_for_one_seed_and_differ_for_another():

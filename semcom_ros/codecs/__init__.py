@@ -32,7 +32,14 @@ class Encoder(Protocol):
 
 
 class Decoder(Protocol):
-    """The RSU's end of a codec."""
+    """The RSU's end of a codec. gives_labels: its reconstructions hold a received label map.
+
+    device: where its networks run, as torch names it; a codec without networks does not care.
+    """
+
+    gives_labels: bool
+
+    def __init__(self, device: str = "cpu") -> None: ...
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield ever more complete reconstructions, labels first; raises PayloadError."""

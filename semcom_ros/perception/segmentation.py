@@ -37,8 +37,12 @@ def load_network(path: Path) -> tuple[SegmentationNetwork, tuple[int, ...]]:
             f"The segmenter {path} speaks the label space {card.get('label_space')!r}, "
             f"not {LABEL_SPACE!r}: give weights made by `{RECIPE}`."
         )
-    classes = tuple(TRAIN_ID[name] for name in card["classes"])
-    network = SegmentationNetwork(len(classes), tuple(card["widths"]))
+    try:
+        classes = tuple(TRAIN_ID[name] for name in card["classes"])
+        widths = tuple(card["widths"])
+    except KeyError as missing:
+        raise SemcomError(f"The card of {path} lacks {missing}: restore models/.") from None
+    network = SegmentationNetwork(len(classes), widths)
     weights.fill(network, tensors, path)
     return network, classes
 

@@ -21,9 +21,10 @@ from semcom_ros.codecs.gesco.grids import GRIDS, pool, upsample
 from semcom_ros.codecs.gesco.shared import Shared
 from semcom_ros.evaluation.metrics import ConfusionMatrix, psnr
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.labels import LABEL_SPACE, NAMES, VOID
+from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception.segmentation import Segmenter, load_network, to_input
 from semcom_ros.training import data
+from semcom_ros.training.estimates import both_kinds
 from semcom_ros.training.loop import MixedPrecision, cosine, train
 
 CROP = (192, 384)
@@ -169,9 +170,7 @@ def run(args: argparse.Namespace) -> None:
         (0.75, data.read_camvid(args.camvid, "train", WORK_SIZE)),
         (0.25, data.render_scenes(args.scenes, range(100, 120))),
     ):
-        estimated = np.stack([segmenter(image) for image in samples.images])
-        # What crosses the air is an estimate and has no void: train on both kinds of map.
-        filled = np.where(samples.labels == VOID, estimated, samples.labels)
+        filled, estimated = both_kinds(samples, segmenter)
         sets.append((data.Samples(samples.images, filled), share * 0.4))
         sets.append((data.Samples(samples.images, estimated), share * 0.6))
     batches = iter(data.Batches(sets, args.batch, WORK_SIZE, ZOOM, args.seed, jitter=False))

@@ -21,6 +21,11 @@ _TAIL = bytes(8)
 class Decoder:
     """Gives back the image alone: this codec knows no labels."""
 
+    gives_labels = False
+
+    def __init__(self, device: str = "cpu") -> None:
+        """Takes `device` as every decoder does; there is no network to run on it."""
+
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield one reconstruction; raises PayloadError codec, version, malformed or lost."""
         header = payload.header

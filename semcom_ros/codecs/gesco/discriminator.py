@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The patch discriminator that sharpens the generator in training; it never ships."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from semcom_ros.codecs.gesco.generator import EVIDENCE_STRIDE
+
+
+class Discriminator(nn.Module):
+    """image [B, 3, H, W] and its class evidence [B, classes, H/2, W/2] -> scores and features.
+
+    Conditional PatchGAN (Isola et al. 2017): one score a patch at 1/8 of the resolution, and the
+    activations in between for feature matching (Wang et al. 2018).
+    """
+
+    def __init__(self, classes: int, width: int = 48):
+        super().__init__()
+        sizes = (3 * EVIDENCE_STRIDE**2 + classes, width, 2 * width, 2 * width)
+        self.layers = nn.ModuleList(
+            spectral_norm(nn.Conv2d(a, b, 3, stride=s, padding=1))
+            for a, b, s in zip(sizes[:-1], sizes[1:], (1, 2, 2), strict=True)
+        )
+        self.score = spectral_norm(nn.Conv2d(sizes[-1], 1, 3, padding=1))
+
+    def forward(
+        self, image: torch.Tensor, evidence: torch.Tensor
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        x = torch.cat((F.pixel_unshuffle(image - 0.5, EVIDENCE_STRIDE), evidence), 1)
+        features = []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return self.score(x), features

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What vehicle and RSU must both hold for GESCO: the map coder's prior, the colours' statistics."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from semcom_ros import weights
+from semcom_ros.codecs.gesco.appearance import Statistics
+from semcom_ros.codecs.gesco.map_prior import Prior, load_prior
+
+NAME = "gesco"
+VERSION = 1
+MAP_PART, APPEARANCE_PART = "labels", "appearance"
+APPEARANCE_FILE = "gesco_appearance.safetensors"
+APPEARANCE_RECIPE = "semcom train appearance"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """prior: of the map coder. statistics: of the thumbnail. model: 8 bytes naming both."""
+
+    prior: Prior
+    statistics: Statistics
+    model: bytes
+
+    @classmethod
+    def load(cls, models: Path) -> Shared:
+        """Both from the folder `models`; raises SemcomError when a file is missing or altered."""
+        prior, prior_hash = load_prior(models)
+        tensors, card = weights.load(models / APPEARANCE_FILE, APPEARANCE_RECIPE)
+        statistics = Statistics(tensors["mean"].astype(np.float32), tensors["log_spread"])
+        names = prior_hash + bytes.fromhex(card["sha256"])
+        return cls(prior, statistics, hashlib.sha256(names).digest()[:8])

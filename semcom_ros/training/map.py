@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom train map`: the prior of the map coder, learned from the maps that vehicles send."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from semcom_ros.codecs.gesco import map_coder
+from semcom_ros.codecs.gesco.grids import pool
+from semcom_ros.codecs.gesco.map_prior import RECIPE, load_prior, save_prior
+from semcom_ros.codecs.gesco.map_training import train
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.labels import LABEL_SPACE
+from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.training import data
+from semcom_ros.training.estimates import both_kinds
+
+SCORED_GRIDS = ((256, 512), (128, 256), (64, 128), (32, 64))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom train map`."""
+    parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="segmenter in, prior out")
+    parser.add_argument("--scenes", type=int, default=200, help="frames of the procedural drive")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Learn from CamVid train and the procedural drive; score on CamVid val; write the prior."""
+    segmenter = Segmenter(args.models / "segmenter.safetensors")
+    camvid = both_kinds(data.read_camvid(args.camvid, "train", WORK_SIZE), segmenter)
+    scenes = both_kinds(data.render_scenes(args.scenes, range(100, 120)), segmenter)
+    prior = train([*camvid[0], *camvid[1], *scenes[0], *scenes[1]], args.seed)
+    card = {
+        "what": "prior of GESCO's map coder: counters and mixing weights",
+        "label_space": LABEL_SPACE,
+        "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive, "
+        "true maps and the segmenter's, mirrored too",
+        "recipe": f"{RECIPE} --scenes {args.scenes} --seed {args.seed}",
+    }
+    save_prior(args.models, prior, card)
+
+    stored, _ = load_prior(args.models)
+    held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
+    held_out = data.Samples(held_out.images[::4], held_out.labels[::4])
+    scores = {"on": "bytes a map, median, every fourth frame of CamVid val"}
+    estimated = [segmenter(image) for image in held_out.images]
+    for kind, maps in (("true", held_out.labels), ("estimated", estimated)):
+        for grid in SCORED_GRIDS:
+            sizes = [len(map_coder.encode(pool(labels, grid), stored)) for labels in maps]
+            scores[f"{kind} {grid[0]}x{grid[1]}"] = float(np.median(sizes))
+    save_prior(args.models, prior, card | {"scores": scores})
+    print(scores)

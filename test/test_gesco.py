@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GESCO end to end without a radio: sizes, order of what comes out, losses, refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from semcom_ros.codecs import create_decoder, create_encoder
+from semcom_ros.codecs.gesco.generation import class_evidence
+from semcom_ros.errors import SemcomError
+from semcom_ros.evaluation.metrics import ConfusionMatrix, psnr
+from semcom_ros.frame import Frame
+from semcom_ros.labels import TRAIN_ID, VOID
+from semcom_ros.payload import Part, Payload, PayloadError, pack, unpack
+from semcom_ros.scenes.drive import Drive
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return create_encoder("gesco")
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return create_decoder("gesco")
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return replace(Drive(1).render(20), stamp=123456789)
+
+
+def agreement(a, b):
+    confusion = ConfusionMatrix()
+    confusion.add(a, b)
+    return confusion.miou()
+
+
+@pytest.mark.parametrize("setting", [128, 256, 512, 1024, 1200])
+def test_a_payload_never_exceeds_its_setting(encoder, frame, setting):
+    assert len(pack(encoder.encode(frame, setting, 0))) <= setting
+
+
+def test_more_bytes_keep_more_of_the_map(encoder, decoder, frame):
+    scores = []
+    for setting in (128, 512, 1200):
+        first = next(decoder.decode(encoder.encode(frame, setting, 0)))
+        scores.append(agreement(frame.labels, first.labels))
+    assert scores == sorted(scores) and scores[-1] > 0.9
+
+
+def test_labels_come_before_the_image_and_stay_the_same(encoder, decoder, frame):
+    first, last = decoder.decode(unpack(pack(encoder.encode(frame, 512, 5))))
+    assert first.image is None and first.labels.shape == (256, 512)
+    assert last.labels is first.labels
+    assert last.image.shape == (256, 512, 3) and last.image.dtype == np.uint8
+
+
+def test_the_image_resembles_the_street_more_than_its_mean_colour_does(encoder, decoder, frame):
+    *_, last = decoder.decode(encoder.encode(frame, 512, 0))
+    flat = np.broadcast_to(frame.image.mean((0, 1)), frame.image.shape).astype(np.uint8)
+    assert psnr(frame.image, last.image) > psnr(frame.image, flat) + 4
+
+
+def test_lost_colours_still_give_an_image_and_a_lost_map_gives_none(encoder, decoder, frame):
+    payload = encoder.encode(frame, 512, 0)
+    labels, colours = payload.parts
+    erased = Part(colours.name, colours.importance, erased=True)
+    *_, last = decoder.decode(Payload(payload.header, (labels, erased)))
+    assert last.image is not None
+    erased = Part(labels.name, labels.importance, erased=True)
+    with pytest.raises(PayloadError) as refusal:
+        next(decoder.decode(Payload(payload.header, (erased, colours))))
+    assert refusal.value.reason == "lost"
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"codec": "classical"}, "codec"),
+        ({"codec_version": 9}, "version"),
+        ({"model": b"elsewise"}, "model"),
+        ({"label_space": "voc21"}, "model"),
+        ({"height": 128}, "malformed"),
+    ],
+)
+def test_a_payload_for_another_decoder_is_refused_with_its_reason(
+    encoder, decoder, frame, change, reason
+):
+    payload = encoder.encode(frame, 512, 0)
+    with pytest.raises(PayloadError) as refusal:
+        next(decoder.decode(Payload(replace(payload.header, **change), payload.parts)))
+    assert refusal.value.reason == reason
+
+
+def test_any_map_bytes_give_valid_labels_or_a_refusal(encoder, decoder, frame):
+    payload = encoder.encode(frame, 512, 0)
+    rng = np.random.default_rng(0)
+    for n in (0, 1, 40, 400):
+        parts = (Part("labels", 0, rng.bytes(n)), payload.parts[1])
+        try:
+            labels = next(decoder.decode(Payload(payload.header, parts))).labels
+        except PayloadError as refusal:
+            assert refusal.reason == "malformed"
+        else:
+            assert set(np.unique(labels)) <= {*range(19), VOID}
+
+
+def test_a_frame_without_labels_is_refused(encoder):
+    with pytest.raises(SemcomError, match="segment it first"):
+        encoder.encode(Frame(np.zeros((256, 512, 3), np.uint8)), 512, 0)
+
+
+def test_evidence_is_the_share_of_each_class_in_a_block():
+    labels = np.full((1, 2, 4), TRAIN_ID["road"], np.uint8)
+    labels[0, 0, 0] = TRAIN_ID["car"]
+    labels[0, :, 2:] = VOID
+    evidence = class_evidence(labels, np.array([TRAIN_ID["road"], TRAIN_ID["car"]]))
+    np.testing.assert_array_equal(evidence[0, :, 0], [[0.75, 0], [0.25, 0]])
+
+
+def test_a_class_that_the_weights_never_saw_is_painted_as_its_kin(decoder, frame):
+    labels = frame.labels.copy()
+    labels[labels == TRAIN_ID["car"]] = TRAIN_ID["truck"]
+    thumbnail = np.full((16, 32, 3), 0.5, np.float32)
+    np.testing.assert_array_equal(
+        decoder.generator(labels, thumbnail), decoder.generator(frame.labels, thumbnail)
+    )
