@@ -35,5 +35,7 @@ def run(args: argparse.Namespace) -> None:
     }
     tensors = {"mean": statistics.mean, "log_spread": statistics.log_spread}
     weights.save(args.out, tensors, card)
-    print(f"Wrote {args.out}: {8 * 64} bits fall on {np.count_nonzero(statistics.share(8 * 64))} "
-          "coefficients.")
+    print(
+        f"Wrote {args.out}: {8 * 64} bits fall on {np.count_nonzero(statistics.share(8 * 64))} "
+        "coefficients."
+    )

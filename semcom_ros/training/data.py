@@ -55,7 +55,7 @@ def class_indices(classes: tuple[int, ...] = CAMVID_CLASSES) -> np.ndarray:
 
 
 def class_weights(labels: np.ndarray, classes: tuple[int, ...], power: float) -> np.ndarray:
-    """Loss weights float32 [classes]: frequency**-power of each class in `labels`, mean 1 a pixel."""
+    """Loss weights float32 [classes]: frequency**-power in `labels`; the mean of a pixel is 1."""
     counts = np.bincount(labels.ravel(), minlength=256)[list(classes)].astype(np.float64)
     frequency = np.maximum(counts / counts.sum(), 1e-4)
     weights = frequency**-power

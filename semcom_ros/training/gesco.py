@@ -34,7 +34,7 @@ GRIDS_SEEN = tuple(g for g in GRIDS if g[0] >= 32)
 APPEARANCE_BYTES = (0, 16, 32, 48, 64, 64, 64, 64)
 FEATURE_LEVELS = 3
 EMPHASIS = {"pole": 1.5, "traffic sign": 2.0, "person": 2.0, "rider": 2.0, "car": 1.5, "sky": 0.7}
-"""Weight of a class's pixels in the loss where it is not 1: what a planner looks for counts more."""
+"""Weight of a class's pixels in the loss where it is not 1: what planners look for counts more."""
 
 
 @dataclass(frozen=True)

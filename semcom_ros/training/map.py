@@ -24,7 +24,9 @@ SCORED_GRIDS = ((256, 512), (128, 256), (64, 128), (32, 64))
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom train map`."""
     parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
-    parser.add_argument("--models", type=Path, default=Path("models"), help="segmenter in, prior out")
+    parser.add_argument(
+        "--models", type=Path, default=Path("models"), help="segmenter in, prior out"
+    )
     parser.add_argument("--scenes", type=int, default=200, help="frames of the procedural drive")
     parser.add_argument("--seed", type=int, default=0)
 

@@ -95,4 +95,3 @@ def run(args: argparse.Namespace) -> None:
         weights.save(args.out, weights.tensors_of(trainer.average), card)
 
     train(update, args.steps, score, keep, "miou", args.log, every=max(1, args.steps // 12))
-

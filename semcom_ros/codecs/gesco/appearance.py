@@ -94,7 +94,9 @@ def _transform(image: np.ndarray) -> np.ndarray:
     size = (LUMA[1], LUMA[0])
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     y, red, blue = cv2.split(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb))
-    half = [cv2.resize(c, (CHROMA[1], CHROMA[0]), interpolation=cv2.INTER_AREA) for c in (blue, red)]
+    half = [
+        cv2.resize(c, (CHROMA[1], CHROMA[0]), interpolation=cv2.INTER_AREA) for c in (blue, red)
+    ]
     return np.concatenate([cv2.dct(c).ravel() for c in (y, *half)]).astype(np.float64)
 
 

@@ -32,7 +32,9 @@ class Decoder:
         self.generator = ImageGenerator(models / FILE, device)
         # Compile and touch everything now, so that the first frame takes no longer than others.
         street = np.zeros(WORK_SIZE, np.uint8)
-        decode_map(fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior), WORK_SIZE, self.shared.prior)
+        decode_map(
+            fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior), WORK_SIZE, self.shared.prior
+        )
         self.generator(street, appearance.typical(self.shared.statistics))
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
@@ -55,9 +57,7 @@ class Decoder:
                 f"GESCO works at {WORK_SIZE[1]}x{WORK_SIZE[0]}.",
             )
         try:
-            labels, confidence = decode_map(
-                payload.bits(MAP_PART), WORK_SIZE, self.shared.prior
-            )
+            labels, confidence = decode_map(payload.bits(MAP_PART), WORK_SIZE, self.shared.prior)
         except PayloadError:
             raise
         except SemcomError as error:

@@ -41,9 +41,7 @@ class Encoder:
         )
 
         def payload(labels: bytes, colours: bytes) -> Payload:
-            return Payload(
-                header, (Part(MAP_PART, 0, labels), Part(APPEARANCE_PART, 1, colours))
-            )
+            return Payload(header, (Part(MAP_PART, 0, labels), Part(APPEARANCE_PART, 1, colours)))
 
         reserved = payload_bytes // APPEARANCE_SHARE
         overhead = len(pack(payload(bytes(payload_bytes), bytes(reserved)))) - (
@@ -51,7 +49,5 @@ class Encoder:
         )
         labels = fit_to(frame.labels, payload_bytes - overhead - reserved, self.shared.prior)
         left = payload_bytes - overhead - len(labels)
-        colours = appearance.encode(
-            frame.image, min(left, APPEARANCE_MOST), self.shared.statistics
-        )
+        colours = appearance.encode(frame.image, min(left, APPEARANCE_MOST), self.shared.statistics)
         return payload(labels, colours)

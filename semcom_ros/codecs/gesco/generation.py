@@ -54,7 +54,9 @@ class ImageGenerator:
         self._prepare(network, classes, device)
 
     @classmethod
-    def of(cls, network: Generator, classes: tuple[int, ...], device: str = "cpu") -> ImageGenerator:
+    def of(
+        cls, network: Generator, classes: tuple[int, ...], device: str = "cpu"
+    ) -> ImageGenerator:
         """Around a copy of `network`, whose planes stand for trainIds `classes`."""
         self = cls.__new__(cls)
         self._prepare(copy.deepcopy(network), classes, device)

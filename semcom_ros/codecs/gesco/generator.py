@@ -73,7 +73,7 @@ class Generator(nn.Module):
                 x = block(x, pyramid[level])
             if level:
                 x = F.interpolate(self.widen[level - 1](x), scale_factor=2, mode="bilinear")
-        # A bilinear step, then a shuffle by two: one shuffle by four leaves a grid on flat surfaces.
+        # A bilinear step, then a shuffle by two: one by four leaves a grid on flat surfaces.
         x = F.interpolate(self.to_half(x), scale_factor=2, mode="bilinear")
         x = torch.relu(self.at_half(torch.cat((x, embedded), 1)))
         image = F.pixel_shuffle(self.to_image(x), EVIDENCE_STRIDE)

@@ -80,9 +80,7 @@ def fit_to(labels: np.ndarray, budget: int, prior: Prior) -> bytes:
     return best
 
 
-def decode_map(
-    data: bytes, size: tuple[int, int], prior: Prior
-) -> tuple[np.ndarray, np.ndarray]:
+def decode_map(data: bytes, size: tuple[int, int], prior: Prior) -> tuple[np.ndarray, np.ndarray]:
     """Labels and certainty, uint8 [H, W] of `size`, from what `fit_to` made.
 
     Raises SemcomError for data that names no grid.

@@ -84,8 +84,14 @@ def _boundary(g: np.ndarray, y: int, x: int) -> int:
 
 @njit(cache=True)
 def _contexts(
-    g: np.ndarray, y: int, x: int, run: int, east: np.ndarray, west: np.ndarray,
-    south: np.ndarray, context: np.ndarray,
+    g: np.ndarray,
+    y: int,
+    x: int,
+    run: int,
+    east: np.ndarray,
+    west: np.ndarray,
+    south: np.ndarray,
+    context: np.ndarray,
 ) -> tuple[int, bool]:
     """Hash what is known around cell (y, x) into `context`.
 
@@ -99,10 +105,21 @@ def _contexts(
     NE3, NNN, WWW = g[y - 1, x + 3], g[y - 3, x], g[y, x - 3]
     near = (N == W) | ((NE == W) << 1) | ((NW == W) << 2) | ((NE == N) << 3) | ((NW == N) << 4)
     shape = (
-        (WW == W) | ((NN == N) << 1) | ((NNE == N) << 2) | ((NNE == NE) << 3)
-        | ((NEE == NE) << 4) | ((NEE == N) << 5) | ((NWW == NW) << 6) | ((NWW == W) << 7)
-        | ((NNW == NW) << 8) | ((NNW == N) << 9) | ((NNEE == NE) << 10) | ((NNEE == NEE) << 11)
-        | ((NNN == NN) << 12) | ((WWW == WW) << 13) | ((NE3 == NEE) << 14)
+        (WW == W)
+        | ((NN == N) << 1)
+        | ((NNE == N) << 2)
+        | ((NNE == NE) << 3)
+        | ((NEE == NE) << 4)
+        | ((NEE == N) << 5)
+        | ((NWW == NW) << 6)
+        | ((NWW == W) << 7)
+        | ((NNW == NW) << 8)
+        | ((NNW == N) << 9)
+        | ((NNEE == NE) << 10)
+        | ((NNEE == NEE) << 11)
+        | ((NNN == NN) << 12)
+        | ((WWW == WW) << 13)
+        | ((NE3 == NEE) << 14)
     )
     row, column = y - 3, x - _MARGIN
     pair = _mix(W, N)
@@ -115,8 +132,14 @@ def _contexts(
         return near, True
     NNWW, NE4 = g[y - 2, x - 2], g[y - 1, x + 4]
     wide = (
-        (NN == W) | ((NNW == W) << 1) | ((NNE == W) << 2) | ((NNWW == NNW) << 3)
-        | ((NNWW == NWW) << 4) | ((NE4 == NE3) << 5) | ((NNN == W) << 6) | ((NEE == W) << 7)
+        (NN == W)
+        | ((NNW == W) << 1)
+        | ((NNE == W) << 2)
+        | ((NNWW == NNW) << 3)
+        | ((NNWW == NWW) << 4)
+        | ((NE4 == NE3) << 5)
+        | ((NNN == W) << 6)
+        | ((NEE == W) << 7)
         | ((NE3 == N) << 8)
     )
     path = _boundary(g, y, x)
@@ -134,8 +157,13 @@ def _contexts(
 
 @njit(cache=True)
 def _walk(
-    cells: np.ndarray, buffer: np.ndarray, decoding: bool, counters: np.ndarray,
-    weights: np.ndarray, rate: int, max_count: int,
+    cells: np.ndarray,
+    buffer: np.ndarray,
+    decoding: bool,
+    counters: np.ndarray,
+    weights: np.ndarray,
+    rate: int,
+    max_count: int,
 ) -> int:
     """Code all `cells` [h, w] (symbols 0..19), adapting `counters` and `weights` in place.
 
@@ -228,7 +256,6 @@ def _walk(
         for x in range(w + _MARGIN - 1, _MARGIN - 1, -1):
             east[x] = min(east[x + 1] + 1, 12) if g[y, x] == g[y, x + 1] else 0
     return 0 if decoding else finish(coder, buffer)
-
 
 
 def encode(labels: np.ndarray, prior: Prior, limit: int | None = None) -> bytes | None:

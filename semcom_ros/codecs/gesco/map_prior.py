@@ -75,7 +75,8 @@ def load_prior(models: Path) -> tuple[Prior, bytes]:
     blank = scratch()
     stored, mixing = tensors.get("counters"), tensors.get("weights")
     if (
-        stored is None or mixing is None
+        stored is None
+        or mixing is None
         or (stored.shape, stored.dtype) != (blank.counters.shape, np.uint8)
         or (mixing.shape, mixing.dtype) != (blank.weights.shape, np.int32)
     ):

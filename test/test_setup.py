@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What set-up promises: the stand-in is vision_msgs on the wire, and timm imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Of vision_msgs 4.1.1, as ROS 2 Jazzy announces them over DDS.
+RELEASED_HASHES = {
+    "Detection2DArray": "RIHS01_214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968",
+    "Detection3DArray": "RIHS01_793f5eab9595ac1c0da07873cc859db42eae51f0ee76056db8562515d830e018",
+    "LabelInfo": "RIHS01_3d37df4015cdf660cc851c51897f2acd957e1ca6205ba0a99aebffb9406b0783",
+}
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Typestore:
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for path in sorted((ROOT / "stand_in" / "vision_msgs" / "msg").glob("*.msg")):
+        store.register(get_types_from_msg(path.read_text(), f"vision_msgs/msg/{path.stem}"))
+    return store
+
+
+@pytest.mark.parametrize("name", RELEASED_HASHES)
+def test_the_stand_in_has_the_type_hash_of_the_released_message(
+    stand_in: Typestore, name: str
+) -> None:
+    assert stand_in.hash_rihs01(f"vision_msgs/msg/{name}") == RELEASED_HASHES[name]
+
+
+def test_the_built_messages_have_the_fields_of_the_stand_in(stand_in: Typestore) -> None:
+    messages = pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not built: make setup")
+    names = [path.stem for path in (ROOT / "stand_in" / "vision_msgs" / "msg").glob("*.msg")]
+    for name in names:
+        _, fields = stand_in.fielddefs[f"vision_msgs/msg/{name}"]
+        built = getattr(messages, name).get_fields_and_field_types()
+        assert list(built) == [field for field, _ in fields], name
+
+
+def test_timm_imports_after_the_operators_are_declared() -> None:
+    pytest.importorskip("torch", reason="torch is not installed: make setup")
+    program = (
+        "from semcom_ros.torchvision_schemas import declare_operators\n"
+        "declare_operators(); declare_operators()\n"
+        "import timm\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
