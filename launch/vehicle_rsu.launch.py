@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One vehicle and its RSU: camera, vehicle, channel and RSU, each in a process of its own.
+
+`ros2 launch semcom_ros vehicle_rsu.launch.py --show-args` lists what can be set. The nodes and
+their parameters come from `semcom_ros.graph`, as in `semcom demo`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+from semcom_ros import graph
+from semcom_ros.errors import SemcomError
+
+LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
+
+
+def declare(name: str, default: str, text: str, choices: list[str] | None = None):
+    """One described argument; `choices` are enforced by launch."""
+    return DeclareLaunchArgument(name, default_value=default, description=text, choices=choices)
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments; the nodes are made once their values are known."""
+    arguments = [
+        declare("namespace", graph.NAMESPACE, "Namespace of all nodes and topics."),
+        declare("config", "", "YAML file of parameters that win over all arguments."),
+        declare("log_level", "info", "Least severity that is logged.", LOG_LEVELS),
+        declare("rviz", "false", "Show the RSU's outputs in RViz.", ["true", "false"]),
+    ]
+    for name, parameter in graph.arguments().items():
+        default, choices = str(parameter.default), list(parameter.choices) or None
+        if isinstance(parameter.default, bool):
+            default, choices = default.lower(), ["true", "false"]
+        text = parameter.text
+        if parameter.range and not choices:
+            text += f" Allowed: {parameter.range}."
+        arguments.append(declare(name, default, text, choices))
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The nodes of the graph with the arguments' values, and RViz if wanted."""
+
+    def value(name: str) -> str:
+        return LaunchConfiguration(name).perform(context)
+
+    namespace, config = value("namespace"), value("config")
+    if config and not Path(config).is_file():
+        raise SemcomError(f"There is no parameter file {config}.")
+    values = {name: p.parse(value(name)) for name, p in graph.arguments().items()}
+    log = ["--log-level", value("log_level")]
+    nodes: list[LaunchDescriptionEntity] = [
+        # The nodes start themselves (parameter autostart), so that they also do without launch.
+        LifecycleNode(
+            package="semcom_ros",
+            executable=process.executable,
+            name=process.name,
+            namespace=process.namespace,
+            parameters=[process.parameters, *([config] if config else [])],
+            ros_arguments=log,
+            output="screen",
+        )
+        for process in graph.vehicle_rsu(namespace, **values)
+    ]
+    if value("rviz") == "true":
+        share = Path(get_package_share_directory("semcom_ros"))
+        layout = str(share / "config" / "vehicle_rsu.rviz")
+        # The layout's topics are relative, so that it serves every namespace.
+        nodes.append(
+            Node(package="rviz2", executable="rviz2", namespace=namespace, arguments=["-d", layout])
+        )
+    return nodes

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A camera: frames of a folder, a data set, a video or the procedural drive, at a steady rate."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from semcom_ros.datasets import Source, open_source
+from semcom_ros.frame import Camera
+from semcom_ros.nodes.messages import camera_info_message, image_message
+from semcom_ros.nodes.node_base import SemcomNode, run
+
+SETTLE_S = 0.3
+"""From seeing a listener to the first frame: the listener has to find the camera, too."""
+
+
+class CameraNode(SemcomNode):
+    """Publishes `camera/image_raw` (rgb8, native size) and `camera/camera_info`."""
+
+    def __init__(self) -> None:
+        super().__init__("camera_node")
+        self._source: Source | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._doing = "waiting for listeners"
+        self._read_s = 0.0
+
+    def setup(self) -> None:
+        self._source = open_source(self.settings.data, self.settings.split)
+        self._images = self.publisher(Image, "camera/image_raw")
+        self._infos = self.publisher(CameraInfo, "camera/camera_info")
+
+    def start(self) -> None:
+        self._stopping.clear()
+        self._doing = "waiting for listeners"
+        self._thread = threading.Thread(target=self._play, name="camera")
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def free(self) -> None:
+        self._source = None
+
+    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+        return DiagnosticStatus.OK, self._doing, {"data": self.settings.data}
+
+    def _play(self) -> None:
+        try:
+            self._wait_for_listeners()
+            due = time.monotonic()
+            for number in range(self._frame_count()):
+                message = self._prepare(number % len(self._source))
+                if self._stopping.wait(max(0.0, due - time.monotonic())):
+                    return
+                if message is not None:
+                    self._publish(message)
+                due = max(due + 1 / self.settings.rate_hz, time.monotonic())
+            self._doing = "finished"
+            self.get_logger().info("The drive is finished.")
+        except Exception as error:
+            self._doing = "stopped by an error"
+            self.fail_frame(error)
+
+    def _wait_for_listeners(self) -> None:
+        wanted = self.settings.wait_for_subscribers
+        if wanted:
+            while self._images.get_subscription_count() < wanted:
+                if self._stopping.wait(0.05):
+                    return
+            self._stopping.wait(SETTLE_S)
+        self._doing = "playing"
+
+    def _frame_count(self) -> int:
+        if self.settings.loop:
+            return self.settings.frames or 2**62
+        return min(self.settings.frames or len(self._source), len(self._source))
+
+    def _prepare(self, index: int) -> Image | None:
+        """Read a frame ahead of its time; None, counted and logged, where it cannot be read."""
+        began = time.monotonic()
+        try:
+            image = self._source[index].image
+        except Exception as error:
+            self.fail_frame(error)
+            self.statistics.count("unreadable")
+            return None
+        self._read_s = time.monotonic() - began
+        return image_message(Header(frame_id=self.settings.frame_id), image)
+
+    def _publish(self, message: Image) -> None:
+        message.header.stamp = self.get_clock().now().to_msg()
+        height, width = message.height, message.width
+        camera = self._source.camera
+        if camera is None or (camera.height, camera.width) != (height, width):
+            camera = Camera(height, width, 0.0, 0.0, 0.0, 0.0)
+        self._infos.publish(camera_info_message(message.header, camera))
+        self._images.publish(message)
+        self.statistics.count("sent")
+        self.statistics.output(self._read_s, self.age_s(message.header))
+
+
+def main() -> None:
+    """Entry point of `ros2 run semcom_ros camera_node`."""
+    run(CameraNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""numpy to messages and back: the only module that fills messages."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+
+import cv2
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+from vision_msgs.msg import (
+    Detection2D,
+    Detection2DArray,
+    LabelInfo,
+    ObjectHypothesisWithPose,
+    VisionClass,
+)
+
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Camera
+from semcom_ros.labels import NAMES
+from semcom_ros.perception.components import Component
+
+_TO_RGB = {
+    "rgb8": None,
+    "bgr8": cv2.COLOR_BGR2RGB,
+    "rgba8": cv2.COLOR_RGBA2RGB,
+    "bgra8": cv2.COLOR_BGRA2RGB,
+    "mono8": cv2.COLOR_GRAY2RGB,
+}
+_CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+
+
+def data_of(values: np.ndarray | bytes) -> array:
+    """`values` as a message's uint8[] field takes them without a look at every element.
+
+    A numpy array set directly costs 27 ms for 393 kB, this 0.02 ms.
+    """
+    data = array("B")
+    data.frombytes(np.ascontiguousarray(values).data.cast("B") if len(values) else b"")
+    return data
+
+
+def image_message(header: Header, image: np.ndarray) -> Image:
+    """uint8 [H, W, 3] RGB -> rgb8, uint8 [H, W] -> mono8, under `header` as it is."""
+    height, width = image.shape[:2]
+    message = Image(header=header, height=height, width=width)
+    message.encoding = "mono8" if image.ndim == 2 else "rgb8"
+    message.step = width * _CHANNELS[message.encoding]
+    message.data = data_of(image)
+    return message
+
+
+def image_array(message: Image) -> np.ndarray:
+    """The pixels of `message`: uint8 [H, W, 3] RGB; a view where no conversion is needed.
+
+    Raises SemcomError for an encoding that is not of 8 bits a channel, or data that is too short.
+    """
+    name, height, width = message.encoding, message.height, message.width
+    if name not in _TO_RGB:
+        raise SemcomError(
+            f"The image encoding '{name}' is not one that can be sent: publish one of "
+            f"{', '.join(_TO_RGB)}."
+        )
+    row = width * _CHANNELS[name]
+    if message.step < row or len(message.data) < height * message.step or not row * height:
+        raise SemcomError(
+            f"An image of {width}x{height} {name} has {len(message.data)} bytes in rows of "
+            f"{message.step}: the camera's driver fills the message wrongly."
+        )
+    data = np.frombuffer(message.data, np.uint8, height * message.step)
+    pixels = data.reshape(height, message.step)[:, :row].reshape(height, width, -1)
+    code = _TO_RGB[name]
+    return pixels if code is None else cv2.cvtColor(np.ascontiguousarray(pixels), code)
+
+
+def compressed_array(message: CompressedImage) -> np.ndarray:
+    """The pixels of a JPEG or PNG image: uint8 [H, W, 3] RGB. Raises SemcomError."""
+    data = np.frombuffer(message.data, np.uint8)
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise SemcomError(
+            f"A compressed image of {data.size} bytes and format '{message.format}' cannot be "
+            "decoded: publish JPEG or PNG."
+        )
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def payload_message(header: Header, format: str, data: bytes) -> CompressedImage:
+    """Payload bytes under `header` as it is; `format` never says "compressed" (see README)."""
+    message = CompressedImage(header=header, format=format)
+    message.data = data_of(data)
+    return message
+
+
+def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
+    """Intrinsics without distortion; all 0 for a camera that is not calibrated, as ROS has it."""
+    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
+    message = CameraInfo(header=header, height=camera.height, width=camera.width)
+    message.distortion_model = "plumb_bob"
+    message.d = [0.0] * 5
+    message.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def camera_of(message: CameraInfo) -> Camera:
+    """Intrinsics in `message`; those of a camera that is not calibrated are all 0."""
+    k = message.k
+    return Camera(message.height, message.width, k[0], k[4], k[2], k[5])
+
+
+def label_info_message(header: Header) -> LabelInfo:
+    """The names of the classes that every published label map is written in."""
+    classes = [VisionClass(class_id=i, class_name=name) for i, name in enumerate(NAMES)]
+    return LabelInfo(header=header, class_map=classes, threshold=0.0)
+
+
+def detections_message(header: Header, components: Iterable[Component]) -> Detection2DArray:
+    """One detection a component, its class by name."""
+    message = Detection2DArray(header=header)
+    for component in components:
+        hypothesis = ObjectHypothesisWithPose()
+        hypothesis.hypothesis.class_id = component.name
+        hypothesis.hypothesis.score = component.score
+        detection = Detection2D(header=header, results=[hypothesis])
+        detection.bbox.center.position.x = component.left + component.width / 2
+        detection.bbox.center.position.y = component.top + component.height / 2
+        detection.bbox.size_x = float(component.width)
+        detection.bbox.size_y = float(component.height)
+        message.detections.append(detection)
+    return message
+
+
+def diagnostics_message(
+    header: Header, name: str, level: bytes, text: str, values: Mapping[str, str]
+) -> DiagnosticArray:
+    """One status; `level` is one of DiagnosticStatus."""
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    status = DiagnosticStatus(
+        name=name, level=level, message=text, hardware_id="semcom_ros", values=pairs
+    )
+    return DiagnosticArray(header=header, status=[status])

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the nodes share: guarded transitions, publishers, subscriptions, diagnostics and main."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+from std_msgs.msg import Header
+
+from semcom_ros.errors import SemcomError
+from semcom_ros.nodes import qos
+from semcom_ros.nodes.messages import diagnostics_message
+from semcom_ros.nodes.node_parameters import NodeParameters
+from semcom_ros.nodes.statistics import Statistics
+
+COMPLAIN_EVERY_S = 5.0
+"""How often a frame's error is logged while it stays the same."""
+MAX_COMPLAINTS = 100
+"""Sentences remembered for that: some quote what came over the air, and it may be anything."""
+
+
+class SemcomNode(LifecycleNode):
+    """A lifecycle node with the parameters of its table, a guard, statistics and diagnostics.
+
+    A node offers `setup`, `start`, `stop`, `free`, `change` and `diagnose`. It makes publishers in
+    `setup` and subscriptions in `start` or later; both are dropped for it.
+    """
+
+    def __init__(self, executable: str):
+        super().__init__(executable, enable_logger_service=True)
+        self.settings = SimpleNamespace()
+        self.statistics = Statistics()
+        self.active = False
+        self._node_parameters = NodeParameters(self, executable, self._on_change)
+        self._own_publishers: list[Publisher] = []
+        self._own_subscriptions: list[Subscription] = []
+        self._report_timer = None
+        self._complaints: dict[str, float] = {}
+        self._change_state = self._service_change_state.callback
+        self._service_change_state.callback = self._on_change_state
+
+    def setup(self) -> None:
+        """Load what `self.settings` asks for, make the publishers. May raise SemcomError."""
+
+    def start(self) -> None:
+        """Begin to work. May raise SemcomError."""
+
+    def stop(self) -> None:
+        """End all work, of other threads too; may be called when there is none."""
+
+    def free(self) -> None:
+        """Drop what `setup` loaded; may be called when there is nothing."""
+
+    def change(self, settings: SimpleNamespace) -> None:
+        """Go on with new run-time `settings`, or raise SemcomError and go on with the old."""
+
+    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+        """Level, sentence and values of the status of the active node."""
+        return DiagnosticStatus.OK, "working", {}
+
+    def publisher(
+        self,
+        kind: type,
+        topic: str,
+        profile: QoSProfile | None = None,
+        matched: Callable[[], None] | None = None,
+    ) -> Publisher:
+        """A publisher that is silent unless the node is active.
+
+        matched: called when listeners come or go.
+        """
+        events = PublisherEventCallbacks(matched=(lambda _: matched()) if matched else None)
+        made = self.create_lifecycle_publisher(
+            kind,
+            topic,
+            profile or qos.reliable(),
+            event_callbacks=events,
+            qos_overriding_options=qos.overriding(),
+        )
+        self._own_publishers.append(made)
+        return made
+
+    def subscribe(
+        self,
+        kind: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        profile: QoSProfile | None = None,
+    ) -> None:
+        """Listen until the node is deactivated or `unsubscribe` is called."""
+        made = self.create_subscription(
+            kind, topic, callback, profile or qos.newest(), qos_overriding_options=qos.overriding()
+        )
+        self._own_subscriptions.append(made)
+
+    def unsubscribe(self) -> None:
+        """Listen to nothing any more."""
+        while self._own_subscriptions:
+            self.destroy_subscription(self._own_subscriptions.pop())
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the node listens to anything."""
+        return bool(self._own_subscriptions)
+
+    def complain(self, sentence: str) -> None:
+        """Log a warning about one frame, seldom while only the numbers in it change."""
+        now, about = time.monotonic(), re.sub(r"[\d.]+", "", sentence)
+        if now - self._complaints.get(about, -COMPLAIN_EVERY_S) < COMPLAIN_EVERY_S:
+            return
+        if len(self._complaints) >= MAX_COMPLAINTS:
+            self._complaints.clear()
+        self._complaints[about] = now
+        self.get_logger().warning(sentence)
+
+    def fail_frame(self, error: Exception) -> None:
+        """Count and log the error of one frame: a user's as its sentence, ours in full."""
+        # While the process is told to stop, publishing fails; nobody needs to hear of that.
+        if self.context.ok():
+            self.statistics.count("errors")
+            user = isinstance(error, SemcomError)
+            self.complain(str(error) if user else "".join(traceback.format_exception(error)))
+
+    def age_s(self, header: Header) -> float:
+        """Seconds since the stamp of `header`, by the node's clock."""
+        now = self.get_clock().now().nanoseconds
+        return (now - Time.from_msg(header.stamp).nanoseconds) / 1e9
+
+    def prepare_compute(self) -> None:
+        """Give libraries as many threads as set; raise SemcomError if there is no such device."""
+        cv2.setNumThreads(self.settings.threads)
+        # torch reads the variable when it is loaded, which happens only where a codec needs it.
+        os.environ["OMP_NUM_THREADS"] = str(self.settings.threads)
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(self.settings.threads)
+        if self.settings.device != "cpu":
+            check_device(self.settings.device)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._guard(self._configure, undo=self._release)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        super().on_activate(state)
+        return self._guard(self._activate, undo=self._halt)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._guard(self._halt)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._guard(self._release)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._guard(self.close)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._guard(self.close)
+
+    def close(self) -> None:
+        """Stop and free everything, from any state."""
+        self._halt()
+        self._release()
+
+    def start_by_itself(self) -> None:
+        """Configure and activate if `autostart` says so; if that fails, wait unconfigured."""
+        name = self.get_fully_qualified_name()
+        if not self.get_parameter("autostart").value:
+            self.get_logger().info(f"Waiting for `ros2 lifecycle set {name} configure`.")
+        elif self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+        elif self.context.ok():
+            self.get_logger().error(
+                f"{name} is not configured: put it right with `ros2 param set {name} ...`, then "
+                f"`ros2 lifecycle set {name} configure` and `ros2 lifecycle set {name} activate`."
+            )
+
+    def _configure(self) -> None:
+        self.settings = self._node_parameters.fix()
+        self.setup()
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.reliable())
+        self._report_timer = self.create_timer(1.0, self._report)
+
+    def _activate(self) -> None:
+        self.active = True
+        self.start()
+        self.get_logger().info("Active.")
+
+    def _halt(self) -> None:
+        self.active = False
+        self.unsubscribe()
+        self.stop()
+        super().on_deactivate(None)
+
+    def _release(self) -> None:
+        self._node_parameters.release()
+        if self._report_timer is not None:
+            self.destroy_timer(self._report_timer)
+            self.destroy_publisher(self._diagnostics)
+            self._report_timer = None
+        while self._own_publishers:
+            self.destroy_lifecycle_publisher(self._own_publishers.pop())
+        self.free()
+
+    def _guard(
+        self, step: Callable[[], None], undo: Callable[[], None] | None = None
+    ) -> TransitionCallbackReturn:
+        """Run `step` and log its exception, which rclpy would swallow without a word."""
+        try:
+            step()
+            return TransitionCallbackReturn.SUCCESS
+        except Exception as error:
+            user = isinstance(error, SemcomError)
+            # While the process is told to stop, any step fails; nobody needs to hear of that.
+            if self.context.ok():
+                self.get_logger().error(str(error) if user else traceback.format_exc())
+            result = TransitionCallbackReturn.FAILURE if user else TransitionCallbackReturn.ERROR
+        if undo is not None:
+            undo()
+        return result
+
+    def _on_change_state(self, request: Any, response: Any) -> Any:
+        """Refuse an impossible transition; in rclpy 7.1 the request of one ends the process."""
+        try:
+            return self._change_state(request, response)
+        except rclpy_implementation.RCLError as error:
+            self.get_logger().error(f"The transition is not possible now: {error}")
+            response.success = False
+            return response
+
+    def _on_change(self, settings: SimpleNamespace) -> None:
+        self.change(settings)
+        self.settings = settings
+
+    def _report(self) -> None:
+        level, sentence, values = DiagnosticStatus.OK, "inactive", {}
+        if self.active:
+            level, sentence, values = self.diagnose()
+        header = Header(stamp=self.get_clock().now().to_msg())
+        values = {**self.statistics.snapshot(), **values}
+        name = self.get_fully_qualified_name()
+        self._diagnostics.publish(diagnostics_message(header, name, level, sentence, values))
+
+
+def check_device(device: str) -> None:
+    """Raise SemcomError if torch cannot compute on `device`."""
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise SemcomError(
+            f"The device '{device}' cannot be used: {reason}. Set device to cpu."
+        ) from error
+
+
+def run(node_class: Callable[[], SemcomNode]) -> None:
+    """The main function of every node: spin until SIGINT or SIGTERM, then end with status 0."""
+    rclpy.init()
+    node = None
+    try:
+        node = node_class()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        node.start_by_itself()
+        executor.spin()
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        # A signal invalidates the context under whatever runs just then; rclpy then raises
+        # ExternalShutdownException or, now and then, RCLError.
+        if rclpy.ok():
+            raise
+    finally:
+        # A second Ctrl-C must not cut the clean end short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()

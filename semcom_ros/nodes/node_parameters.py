@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's parameters as ROS sees them: declared from the table, checked by it, taken over."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+from semcom_ros.errors import SemcomError
+from semcom_ros.parameters import Parameter, table
+
+
+class NodeParameters:
+    """Holds the parameters of `table(executable)` on `node`.
+
+    change: called with the settings that a configured node is to go on with; may raise
+    SemcomError, and then nothing is changed.
+    """
+
+    def __init__(self, node: Node, executable: str, change: Callable[[SimpleNamespace], None]):
+        self._node = node
+        self._table = table(executable)
+        self._change = change
+        self._settings: SimpleNamespace | None = None
+        self._refused: dict[str, str] = {}
+        for parameter in self._table.values():
+            self._declare(parameter)
+        node.add_on_set_parameters_callback(self._on_set)
+
+    def fix(self) -> SimpleNamespace:
+        """The settings to configure with; until `release` only run-time parameters may change.
+
+        Raises SemcomError if a value that the process was started with is wrong and has not been
+        put right since.
+        """
+        for sentence in self._refused.values():
+            raise SemcomError(sentence)
+        values = {n: p.check(self._node.get_parameter(n).value) for n, p in self._table.items()}
+        self._settings = SimpleNamespace(**values)
+        return self._settings
+
+    def release(self) -> None:
+        """Let every parameter change again."""
+        self._settings = None
+
+    def _declare(self, p: Parameter) -> None:
+        """Declare `p`; a wrong value from command line or file is remembered, not fatal."""
+        # Dynamic typing lets `rate_hz:=10` stand for 10.0; Parameter.check holds the type.
+        descriptor = ParameterDescriptor(
+            description=p.text,
+            additional_constraints=p.range,
+            dynamic_typing=True,
+            read_only=p.when == "at start",
+        )
+        if p.minimum is not None and isinstance(p.default, float):
+            limits = FloatingPointRange(from_value=p.minimum, to_value=p.maximum)
+            descriptor.floating_point_range = [limits]
+        elif p.minimum is not None:
+            descriptor.integer_range = [IntegerRange(from_value=p.minimum, to_value=p.maximum)]
+        given = self._node.declare_parameter(
+            p.name, p.default, ParameterDescriptor(dynamic_typing=True)
+        )
+        try:
+            p.check(given.value)
+        except SemcomError as error:
+            self._refused[p.name] = str(error)
+            self._node.set_parameters([RosParameter(p.name, value=p.default)])
+        self._node.set_descriptor(p.name, descriptor)
+
+    def _on_set(self, changed: list[RosParameter]) -> SetParametersResult:
+        try:
+            self._take_over({p.name: p.value for p in changed if p.name in self._table})
+        except SemcomError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        except Exception as error:
+            self._node.get_logger().error(traceback.format_exc())
+            return SetParametersResult(successful=False, reason=f"It failed: {error!r}.")
+        return SetParametersResult(successful=True)
+
+    def _take_over(self, values: dict[str, Any]) -> None:
+        checked = {name: self._table[name].check(value) for name, value in values.items()}
+        if self._settings is not None and checked:
+            for name in checked:
+                if self._table[name].when == "at configure":
+                    raise SemcomError(
+                        f"{name} is read when the node is configured: `ros2 lifecycle set "
+                        f"{self._node.get_fully_qualified_name()} cleanup` first."
+                    )
+            settings = SimpleNamespace(**{**vars(self._settings), **checked})
+            self._change(settings)
+            self._settings = settings
+        for name in checked:
+            self._refused.pop(name, None)

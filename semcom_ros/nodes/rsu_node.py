@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The roadside unit: payloads in; map, confidence, detections and the regenerated image out.
+
+Every payload is accounted for: received = decoded + rejected (by reason) + superseded.
+"""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from sensor_msgs.msg import CameraInfo, CompressedImage
+from std_msgs.msg import Header
+
+from semcom_ros.codecs import Decoder, create_decoder
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import fit_camera
+from semcom_ros.nodes import qos
+from semcom_ros.nodes.messages import camera_of, diagnostics_message
+from semcom_ros.nodes.node_base import SemcomNode, run
+from semcom_ros.nodes.rsu_outputs import FrameOutputs, RsuOutputs
+from semcom_ros.nodes.worker import Worker
+from semcom_ros.payload import Payload, PayloadError
+from semcom_ros.receiver import Receiver
+
+Arrival = tuple[Header, Payload]
+
+
+class RsuNode(SemcomNode):
+    """`camera/image_raw/semcom/received` -> `rsu/...`, headers those of the source frames."""
+
+    def __init__(self) -> None:
+        super().__init__("rsu_node")
+        self._receiver: Receiver | None = None
+        self._decoder: Decoder | None = None
+        self._outputs: RsuOutputs | None = None
+        self._worker: Worker[Arrival] | None = None
+        self._link_timer = None
+        self._link = np.zeros(4)
+        self._snr_db: float | None = None
+
+    def setup(self) -> None:
+        self.prepare_compute()
+        self._outputs = RsuOutputs(self)
+        self._decoder = self._load(self.settings)
+        self._receiver = Receiver(self.settings.codec, self.settings.max_age_s)
+        self._link_report = self.publisher(DiagnosticArray, "rsu/link")
+
+    def start(self) -> None:
+        self._worker = Worker(self._work, lambda _: self._receiver.superseded())
+        self._outputs.announce()
+        self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
+        self.subscribe(CompressedImage, "camera/image_raw/semcom/received", self._on_payload)
+        self._link = self._count_link()
+        self._link_timer = self.create_timer(1.0, self._report_link)
+
+    def stop(self) -> None:
+        if self._link_timer is not None:
+            self.destroy_timer(self._link_timer)
+            self._link_timer = None
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def free(self) -> None:
+        self._decoder = self._outputs = None
+
+    def change(self, settings: SimpleNamespace) -> None:
+        if settings.codec != self.settings.codec:
+            self._decoder = self._load(settings)
+        self._receiver.codec = settings.codec
+        self._receiver.max_age_s = settings.max_age_s
+
+    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+        counts = self._receiver.counters.snapshot()
+        reasons = counts.pop("rejected")
+        values = {name: str(n) for name, n in counts.items()}
+        values["rejected"] = str(sum(reasons.values()))
+        values |= {f"rejected.{reason}": str(n) for reason, n in reasons.items()}
+        values["codec"] = self.settings.codec
+        if not self.statistics.rate_hz():
+            return DiagnosticStatus.WARN, "no frame was decoded in the last seconds", values
+        return DiagnosticStatus.OK, "decoding", values
+
+    def _load(self, settings: SimpleNamespace) -> Decoder:
+        decoder = create_decoder(settings.codec, device=settings.device)
+        if not decoder.gives_labels:
+            self._outputs.load_segmenter()
+        return decoder
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        try:
+            self._outputs.camera = fit_camera(camera_of(message))
+        except SemcomError as error:
+            self.complain(str(error))
+
+    def _on_payload(self, message: CompressedImage) -> None:
+        now = self.get_clock().now().nanoseconds
+        try:
+            payload = self._receiver.receive(bytes(message.data), now)
+        except PayloadError as error:
+            self.complain(str(error))
+            return
+        self._worker.put((message.header, payload))
+
+    def _work(self, arrival: Arrival) -> None:
+        began = time.monotonic()
+        header, payload = arrival
+        self._snr_db = payload.snr_db
+        try:
+            self._decode(header, payload)
+        except PayloadError as error:
+            self._receiver.rejected(error)
+            self.complain(str(error))
+        except Exception as error:
+            # A decoder that stumbles over a payload cannot read it, whosever fault that is.
+            self._receiver.rejected(PayloadError("malformed", str(error)))
+            self.fail_frame(error)
+        else:
+            self._receiver.decoded()
+            self.statistics.output(time.monotonic() - began, self.age_s(header))
+
+    def _decode(self, header: Header, payload: Payload) -> None:
+        frame = FrameOutputs(self._outputs, header)
+        for reconstruction in self._decoder.decode(payload):
+            frame.publish(reconstruction)
+            if not frame.unfinished:
+                break
+        frame.finish()
+
+    def _count_link(self) -> np.ndarray:
+        """The time in seconds, and how many payloads arrived, never arrived, arrived erased."""
+        counts = self._receiver.counters.snapshot()
+        lost = counts["rejected"]["lost"]
+        return np.array([time.monotonic(), counts["received"], counts["missing"], lost])
+
+    def _report_link(self) -> None:
+        """What the radio did since the last report, for the vehicle to act on."""
+        now = self._count_link()
+        seconds, received, missing, lost = now - self._link
+        self._link = now
+        sent = received + missing
+        values = {
+            "rate_hz": f"{received / seconds:.2f}",
+            "loss": f"{(missing + lost) / sent:.3f}" if sent else "",
+            "snr_db": "" if self._snr_db is None else f"{self._snr_db:.1f}",
+        }
+        header = Header(stamp=self.get_clock().now().to_msg())
+        level = DiagnosticStatus.OK if received else DiagnosticStatus.WARN
+        sentence = "receiving" if received else "nothing was received in the last second"
+        name = f"{self.get_fully_qualified_name()}/link"
+        self._link_report.publish(diagnostics_message(header, name, level, sentence, values))
+
+
+def main() -> None:
+    """Entry point of `ros2 run semcom_ros rsu_node`."""
+    run(RsuNode)
+
+
+if __name__ == "__main__":
+    main()

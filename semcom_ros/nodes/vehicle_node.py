@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vehicle: newest camera image in, its payload out.
+
+A frame that a newer one overtakes before its turn is dropped; without listeners nothing is done.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage, Image
+
+from semcom_ros.codecs import Encoder, create_encoder
+from semcom_ros.frame import WORK_SIZE, Frame, fit
+from semcom_ros.nodes.messages import (
+    compressed_array,
+    image_array,
+    image_message,
+    payload_message,
+)
+from semcom_ros.nodes.node_base import SemcomNode, run
+from semcom_ros.nodes.worker import Worker
+from semcom_ros.payload import pack
+
+_SEQUENCES = 2**32
+
+
+class VehicleNode(SemcomNode):
+    """`camera/image_raw` -> `camera/image_raw/semcom` and the map before coding."""
+
+    def __init__(self) -> None:
+        super().__init__("vehicle_node")
+        self._encoder: Encoder | None = None
+        self._segmenter = None
+        self._worker: Worker | None = None
+        self._sequence = 0
+        self._bytes = 0
+
+    def setup(self) -> None:
+        self.prepare_compute()
+        self._encoder = self._load(self.settings)
+        self._payloads = self.publisher(
+            CompressedImage, "camera/image_raw/semcom", matched=self._follow_demand
+        )
+        self._maps = self.publisher(Image, "vehicle/segmentation", matched=self._follow_demand)
+
+    def start(self) -> None:
+        self._worker = Worker(self._work, lambda _: self.statistics.count("superseded"))
+        self._follow_demand()
+
+    def stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def free(self) -> None:
+        self._encoder = self._segmenter = None
+
+    def change(self, settings: SimpleNamespace) -> None:
+        if settings.codec != self.settings.codec:
+            self._encoder = self._load(settings)
+
+    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+        values = {
+            "codec": self.settings.codec,
+            "payload_bytes": str(self.settings.payload_bytes),
+            "bytes": str(self._bytes),
+        }
+        if not self.subscribed:
+            return DiagnosticStatus.OK, "idle: nobody listens", values
+        if not self.statistics.rate_hz():
+            return DiagnosticStatus.WARN, "no frame was sent in the last seconds", values
+        return DiagnosticStatus.OK, "sending", values
+
+    def _load(self, settings: SimpleNamespace) -> Encoder:
+        """The encoder of `settings`, warmed up: the first frame of a drive is not to wait."""
+        encoder = create_encoder(settings.codec)
+        labels = None
+        image = np.zeros((*WORK_SIZE, 3), np.uint8)
+        if encoder.uses_labels:
+            labels = self._segment(image, settings.device)
+        encoder.encode(Frame(image, labels), settings.payload_bytes, 0)
+        return encoder
+
+    def _segment(self, image: np.ndarray, device: str) -> np.ndarray:
+        if self._segmenter is None:
+            # torch takes a second to import, and a codec of pictures never needs it.
+            from semcom_ros.perception.segmentation import Segmenter
+
+            self._segmenter = Segmenter(device=device)
+        return self._segmenter(image)
+
+    def _follow_demand(self) -> None:
+        """Listen to the camera only while somebody listens to the vehicle."""
+        listeners = self._payloads.get_subscription_count() + self._maps.get_subscription_count()
+        wanted = self.active and listeners > 0
+        if wanted and not self.subscribed:
+            if self.settings.input_transport == "compressed":
+                self.subscribe(CompressedImage, "camera/image_raw/compressed", self._on_image)
+            else:
+                self.subscribe(Image, "camera/image_raw", self._on_image)
+        elif not wanted:
+            self.unsubscribe()
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self.statistics.count("received")
+        self._worker.put(message)
+
+    def _work(self, message: Image | CompressedImage) -> None:
+        try:
+            self._send(message)
+        except Exception as error:
+            self.fail_frame(error)
+
+    def _send(self, message: Image | CompressedImage) -> None:
+        began = time.monotonic()
+        encoder, settings = self._encoder, self.settings
+        raw = isinstance(message, Image)
+        image = image_array(message) if raw else compressed_array(message)
+        frame = fit(Frame(image, stamp=Time.from_msg(message.header.stamp).nanoseconds))
+        if encoder.uses_labels:
+            frame = replace(frame, labels=self._segment(frame.image, settings.device))
+        payload = encoder.encode(frame, settings.payload_bytes, self._sequence)
+        self._sequence = (self._sequence + 1) % _SEQUENCES
+        data = pack(payload)
+        header = payload.header
+        format = f"rgb8; semcom {header.codec}/{header.codec_version}"
+        self._payloads.publish(payload_message(message.header, format, data))
+        self._bytes = len(data)
+        self.statistics.count("sent")
+        self.statistics.output(time.monotonic() - began, self.age_s(message.header))
+        if self._maps.get_subscription_count():
+            labels = frame.labels
+            if labels is None:
+                labels = self._segment(frame.image, settings.device)
+            self._maps.publish(image_message(message.header, labels))
+
+
+def main() -> None:
+    """Entry point of `ros2 run semcom_ros vehicle_node`."""
+    run(VehicleNode)
+
+
+if __name__ == "__main__":
+    main()

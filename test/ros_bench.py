@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bench for the node tests: one node, a tester that talks to it, and waiting with a deadline."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import domain_coordinator
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from semcom_ros.nodes import qos
+from semcom_ros.nodes.messages import image_message
+from semcom_ros.nodes.node_base import SemcomNode
+
+PATIENCE_S = 20.0
+
+
+@contextmanager
+def isolated_domain() -> Iterator[None]:
+    """A ROS domain on this host that no other test uses, for this process and its children."""
+    saved = dict(os.environ)
+    os.environ.pop("ROS_LOCALHOST_ONLY", None)
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    with domain_coordinator.domain_id() as domain:
+        os.environ["ROS_DOMAIN_ID"] = str(domain)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(saved)
+
+
+class Bench:
+    """`node` and a tester in one process, spun by whoever waits."""
+
+    def __init__(self, node: SemcomNode) -> None:
+        self.node = node
+        self.tester = rclpy.create_node("tester", namespace="/vehicle_1")
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.executor.add_node(self.tester)
+
+    def listen(self, kind: type, topic: str, latched: bool = False) -> list[Any]:
+        """A list that fills with what arrives on `topic`, once the node can reach it."""
+        got: list[Any] = []
+        profile = qos.latched() if latched else qos.reliable(100)
+        self.tester.create_subscription(kind, topic, got.append, profile)
+        return got
+
+    def speak(self, kind: type, topic: str) -> Publisher:
+        """A publisher that somebody listens to."""
+        publisher = self.tester.create_publisher(kind, topic, qos.reliable(100))
+        self.until(lambda: publisher.get_subscription_count(), f"a listener on {topic}")
+        return publisher
+
+    def until(self, done: Callable[[], Any], what: str) -> None:
+        """Spin until `done()`; fail with `what` was waited for."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not done():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def listened(self, topic: str) -> None:
+        """Wait until the node sees a listener on `topic`."""
+        name = f"/vehicle_1/{topic}"
+        own = [p for p in self.node.publishers if p.topic_name == name]
+        self.until(lambda: own[0].get_subscription_count(), f"a match on {topic}")
+
+    def set(self, **values: Any) -> str:
+        """Set parameters of the node; the reason of the refusal, or ""."""
+        for name, value in values.items():
+            result = self.node.set_parameters([Parameter(name, value=value)])[0]
+            if not result.successful:
+                return result.reason
+        return ""
+
+    def state(self) -> str:
+        """The label of the node's lifecycle state."""
+        return self.node._state_machine.current_state[1]
+
+    def up(self) -> Bench:
+        """Configure and activate the node."""
+        self.node.trigger_configure()
+        self.node.trigger_activate()
+        assert self.state() == "active"
+        return self
+
+
+@contextmanager
+def bench(node_class: Callable[[], SemcomNode], **parameters: Any) -> Iterator[Bench]:
+    """A bench in a domain of its own, its node started with `parameters`, not yet configured."""
+    args = ["--ros-args", "-r", "__ns:=/vehicle_1", "--disable-external-lib-logs"]
+    for name, value in parameters.items():
+        args += ["-p", f"{name}:={json.dumps(value)}"]
+    with isolated_domain():
+        rclpy.init(args=args)
+        made = Bench(node_class())
+        try:
+            yield made
+        finally:
+            made.node.close()
+            made.node.destroy_node()
+            made.tester.destroy_node()
+            made.executor.shutdown()
+            rclpy.try_shutdown()
+
+
+def camera_image(number: int = 0, height: int = 60, width: int = 120) -> Image:
+    """A picture of a plain street under a stamp of now, unlike any other number's."""
+    image = np.full((height, width, 3), 90, np.uint8)
+    image[: height // 2] = (120 + number % 100, 160, 220)
+    stamp = rclpy.clock.Clock().now().to_msg()
+    return image_message(Header(frame_id=f"camera_{number}", stamp=stamp), image)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera as a node, on small folders of frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
+
+from ros_bench import Bench, bench  # noqa: E402
+from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+
+from semcom_ros.nodes.camera_node import CameraNode  # noqa: E402
+from semcom_ros.nodes.messages import image_array  # noqa: E402
+
+RATE_HZ = 50.0
+
+
+def make_frames(folder: Path, count: int) -> Path:
+    """PNG files of 60x120 pixels; the red of a frame is its number."""
+    for number in range(count):
+        image = np.full((60, 120, 3), (200, 100, number), np.uint8)
+        cv2.imwrite(str(folder / f"{number:03}.png"), image)
+    return folder
+
+
+def numbers(images: list[Image]) -> list[int]:
+    return [int(image_array(image)[0, 0, 0]) for image in images]
+
+
+def counted(b: Bench, name: str) -> int:
+    return int(b.node.statistics.snapshot().get(name, 0))
+
+
+def test_a_drive_begins_when_someone_listens_and_plays_every_frame_once(tmp_path):
+    folder = make_frames(tmp_path, 5)
+    with bench(CameraNode, data=f"folder:{folder}", rate_hz=RATE_HZ, loop=False) as b:
+        b.up()
+        infos = b.listen(CameraInfo, "camera/camera_info")
+        b.listened("camera/camera_info")
+        assert b.node.diagnose()[1] == "waiting for listeners"
+        assert counted(b, "sent") == 0
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: b.node.diagnose()[1] == "finished", "the end of the drive")
+        b.until(lambda: len(images) == len(infos) == 5, "all frames")
+        assert numbers(images) == [0, 1, 2, 3, 4]
+        assert [i.header for i in images] == [i.header for i in infos]
+        stamps = [i.header.stamp.sec * 10**9 + i.header.stamp.nanosec for i in images]
+        # Frames may come late on a busy machine, never early: the first sets the clock.
+        assert all(stamp - stamps[0] >= i / RATE_HZ * 1e9 - 1e7 for i, stamp in enumerate(stamps))
+        assert (images[0].height, images[0].width, images[0].encoding) == (60, 120, "rgb8")
+        assert infos[0].k[0] == 0.0, "an unknown camera is published as not calibrated"
+        assert b.state() == "active"
+
+
+def test_a_damaged_frame_is_counted_and_the_drive_goes_on(tmp_path):
+    folder = make_frames(tmp_path, 4)
+    (folder / "001.png").write_bytes(b"no image")
+    with bench(CameraNode, data=str(folder), rate_hz=RATE_HZ, loop=False) as b:
+        b.up()
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: len(images) == 3, "the good frames")
+        assert numbers(images) == [0, 2, 3]
+        assert counted(b, "unreadable") == 1
+
+
+def test_a_looped_drive_begins_again_and_ends_after_the_frames_asked_for(tmp_path):
+    folder = make_frames(tmp_path, 2)
+    with bench(CameraNode, data=str(folder), rate_hz=RATE_HZ, loop=True, frames=5) as b:
+        b.up()
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: len(images) == 5, "five frames")
+        assert numbers(images) == [0, 1, 0, 1, 0]
+        b.until(lambda: b.node.diagnose()[1] == "finished", "the end of the drive")
+
+
+def test_a_wrong_path_leaves_a_node_that_can_be_put_right(tmp_path):
+    folder = make_frames(tmp_path, 1)
+    with bench(CameraNode, data=f"folder:{tmp_path}/no", autostart=True) as b:
+        b.node.start_by_itself()
+        assert b.state() == "unconfigured"
+        assert b.set(data=f"folder:{folder}") == ""
+        b.up()
+
+
+def test_a_paused_drive_begins_again_from_the_first_frame(tmp_path):
+    folder = make_frames(tmp_path, 2)
+    with bench(CameraNode, data=str(folder), rate_hz=RATE_HZ, loop=False) as b:
+        images = b.listen(Image, "camera/image_raw")
+        for _ in range(2):
+            images.clear()
+            b.up()
+            b.until(lambda: len(images) == 2, "both frames")
+            assert numbers(images) == [0, 1]
+            b.node.trigger_deactivate()
+            b.node.trigger_cleanup()

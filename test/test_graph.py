@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The description of the processes that launch file and demo share."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import yaml
+
+from semcom_ros import graph
+from semcom_ros.errors import SemcomError
+
+
+def test_a_value_reaches_every_node_that_has_the_parameter():
+    by_name = {p.name: p.parameters for p in graph.vehicle_rsu(codec="classical", rate_hz=5)}
+    assert by_name["vehicle_node"]["codec"] == by_name["rsu_node"]["codec"] == "classical"
+    assert repr(by_name["camera_node"]["rate_hz"]) == "5.0"
+    assert "codec" not in by_name["camera_node"]
+
+
+def test_the_graph_starts_by_itself_unless_told_otherwise():
+    assert all(p.parameters["autostart"] for p in graph.vehicle_rsu())
+    assert not any(p.parameters["autostart"] for p in graph.vehicle_rsu(autostart=False))
+
+
+def test_what_is_unknown_or_out_of_range_is_refused_with_a_sentence():
+    with pytest.raises(SemcomError, match="did you mean 'payload_bytes'"):
+        graph.vehicle_rsu(payload_byte=300)
+    with pytest.raises(SemcomError, match="it must be 128 to 1200"):
+        graph.vehicle_rsu(payload_bytes=5)
+    for namespace in ("vehicle_1", "/vehicle 1", "/", ""):
+        with pytest.raises(SemcomError, match=f"The namespace is '{namespace}'"):
+            graph.vehicle_rsu(namespace)
+
+
+@pytest.mark.parametrize("data", ["scenes:1", "1e3", "true", "folder:/a b/'c' \"d\"/é", "~"])
+def test_a_command_gives_every_value_to_the_node_as_it_is(data):
+    camera = graph.vehicle_rsu("/fleet/car_2", data=data)[0]
+    line = graph.command(camera, log_level="warn")
+    assert line[:3] == [sys.executable, "-m", "semcom_ros.nodes.camera_node"]
+    assert "__ns:=/fleet/car_2" in line and "__node:=camera_node" in line
+    assert line[line.index("--log-level") + 1] == "warn"
+    given = [line[i + 1].split(":=", 1) for i, word in enumerate(line) if word == "-p"]
+    assert {name: yaml.safe_load(value) for name, value in given} == camera.parameters
