@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from semcom_ros.codecs.gesco.logistic import REACH, SQUASH, STRETCH
 from semcom_ros.codecs.gesco.map_prior import CONTEXTS, Prior, scale_of
 from semcom_ros.codecs.gesco.range_coder import code_bit, finish, start
 from semcom_ros.errors import SemcomError
@@ -20,7 +21,6 @@ from semcom_ros.labels import CLASSES, VOID
 MAX_CELLS = 1 << 22
 _OUTSIDE = 20
 _MARGIN = 4
-_REACH = 2815  # eleven nats, in units of 1/256: probabilities down to 1/65536
 _UNIFORM_CONTEXTS = 4
 _TRAIN_COUNT, _CODE_COUNT = 1023, 255
 
@@ -29,29 +29,6 @@ _TO_SYMBOL[: len(CLASSES)] = range(len(CLASSES))
 _TO_SYMBOL[VOID] = len(CLASSES)
 _TO_LABEL = np.full(32, VOID, np.uint8)
 _TO_LABEL[: len(CLASSES)] = range(len(CLASSES))
-
-
-def _logistic_tables() -> tuple[np.ndarray, np.ndarray]:
-    """1 / (1 + e^-x) in 1/65536 for x in 1/256, and its inverse for 14-bit probabilities.
-
-    Made of Python integers: float exponentials differ between C libraries.
-    """
-    one = 1 << 128
-    step, term = 0, one
-    for n in range(1, 40):
-        step += term
-        term //= 256 * n
-    squash = np.zeros(2 * _REACH + 1, np.int64)
-    power = one
-    for x in range(_REACH + 1):
-        squash[_REACH + x] = min(65535, (65536 * power) // (one + power))
-        squash[_REACH - x] = 65536 - squash[_REACH + x]
-        power = (power * step) >> 128
-    stretch = np.searchsorted(squash, np.arange(2, 65536, 4)) - _REACH
-    return squash, stretch.clip(-_REACH, _REACH)
-
-
-SQUASH, STRETCH = _logistic_tables()
 _RATE = np.array([(2 << 16) // (2 * n + 3) for n in range(1024)], np.int64)
 _TRUST = np.searchsorted([1, 4, 20], np.arange(1024), side="right").astype(np.int64)
 
@@ -223,7 +200,7 @@ def _walk(
                 for q in range(CONTEXTS + 1):
                     weight = np.int64(weights[first, q]) + weights[second, q]
                     total += x_in[q] * (weight + weights[third, q] + weights[fourth, q])
-                p = SQUASH[min(max(total >> 16, -_REACH), _REACH) + _REACH]
+                p = SQUASH[min(max(total >> 16, -REACH), REACH) + REACH]
                 bit = code_bit(coder, buffer, decoding, bit, p)
                 error = ((bit << 16) - p) * rate
                 for q in range(CONTEXTS + 1):

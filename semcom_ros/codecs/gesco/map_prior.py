@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros import weights
+from semcom_ros.codecs.gesco.logistic import SQUASH
 from semcom_ros.errors import SemcomError
 
 FILE = "gesco_map.safetensors"
@@ -68,8 +69,6 @@ def load_prior(models: Path) -> tuple[Prior, bytes]:
 
     Raises SemcomError when the file is missing, altered, or of another version of the coder.
     """
-    from semcom_ros.codecs.gesco.map_coder import SQUASH
-
     path = models / FILE
     tensors, card = weights.load(path, RECIPE)
     blank = scratch()

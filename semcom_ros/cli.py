@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `semcom` command: find the module that does the job, hand it its arguments.
+
+A module behind a command offers `add_arguments(parser)` and `run(args) -> int | None`. It is
+imported only when its command is called, so that `semcom --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from semcom_ros import __version__
+from semcom_ros.errors import SemcomError, choose
+
+
+class Command(NamedTuple):
+    """One command: the module that does it, and its line in the help."""
+
+    module: str
+    help: str
+
+
+class Group(NamedTuple):
+    """Commands of one kind, called as `semcom GROUP NAME`."""
+
+    commands: Mapping[str, Command | Group]
+    help: str
+
+
+COMMANDS = Group(
+    {
+        "demo": Command("semcom_ros.demo.run", "drive through vehicle, channel and RSU, and score"),
+        "inspect": Command("semcom_ros.inspect_payload", "print what a payload file holds"),
+        "train": Group(
+            {
+                "segmenter": Command(
+                    "semcom_ros.training.segmenter", "train the vehicle's segmenter"
+                ),
+                "map": Command("semcom_ros.training.map", "learn the prior of the map coder"),
+                "appearance": Command(
+                    "semcom_ros.training.appearance", "learn how to share out the thumbnail's bits"
+                ),
+                "gesco": Command(
+                    "semcom_ros.training.gesco", "train the RSU's generator of images"
+                ),
+            },
+            "make the weights in models/",
+        ),
+        "eval": Group(
+            {
+                "segmenter": Command(
+                    "semcom_ros.evaluation.evaluate_segmenter",
+                    "intersection over union on labelled data",
+                ),
+                "gesco": Command(
+                    "semcom_ros.evaluation.evaluate_gesco", "map and image at each payload size"
+                ),
+            },
+            "score what is in models/ on named data",
+        ),
+        "bench": Group(
+            {
+                "segmenter": Command(
+                    "semcom_ros.evaluation.bench_segmenter", "milliseconds to label a frame"
+                ),
+                "gesco": Command(
+                    "semcom_ros.evaluation.bench_gesco", "milliseconds of each step of the codec"
+                ),
+            },
+            "time what is in models/ on this machine",
+        ),
+    },
+    "send meaning instead of pixels from a vehicle to a roadside unit",
+)
+
+
+def find(group: Group, words: Sequence[str]) -> tuple[list[str], Command | Group]:
+    """The command that `words` begin with, and the names that lead there.
+
+    Ends at a group where the words stop or turn to options. Raises SemcomError for a name that
+    the group does not know.
+    """
+    path: list[str] = []
+    found: Command | Group = group
+    for word in words:
+        if isinstance(found, Command) or word.startswith("-"):
+            break
+        found = found.commands[choose(word, found.commands, " ".join([*path, "command"]))]
+        path.append(word)
+    return path, found
+
+
+def group_parser(prog: str, group: Group) -> argparse.ArgumentParser:
+    """A parser that only knows how to list the commands of `group`."""
+    width = max(map(len, group.commands))
+    lines = [f"  {name:{width}}  {entry.help}" for name, entry in group.commands.items()]
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        usage=f"{prog} COMMAND ...",
+        description=_sentence(group.help),
+        epilog="\n".join(["commands:", *lines, "", f"{prog} COMMAND --help says more."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"semcom {__version__}")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 2 for what the user can put right."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        path, found = find(COMMANDS, words)
+        prog = " ".join(["semcom", *path])
+        rest = words[len(path) :]
+        if isinstance(found, Group):
+            parser = group_parser(prog, found)
+            parser.parse_args(rest)
+            parser.print_help()
+            return 2
+        module = import_module(found.module)
+        parser = argparse.ArgumentParser(
+            prog=prog,
+            description=_sentence(found.help),
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        module.add_arguments(parser)
+        return module.run(parser.parse_args(rest)) or 0
+    except SemcomError as error:
+        print(f"semcom: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

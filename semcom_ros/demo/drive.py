@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One drive through the graph: start the nodes, let the camera play, record, stop."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import domain_coordinator
+
+from semcom_ros.demo.processes import Processes
+from semcom_ros.demo.record import Record
+from semcom_ros.graph import NodeProcess
+from semcom_ros.nodes.drive_recorder import CAPTURED, IMAGES, DriveRecorder, recording
+
+START_S = 300.0
+"""How long the nodes may take to load and compile what they need."""
+FIRST_FRAME_S = 30.0
+"""How long the camera may take to find its subscriber and play."""
+QUIET_S = 1.5
+"""A drive is over after this silence: the nodes' last diagnostics, one a second, are in by then."""
+SKIPPED = 20
+"""Unreadable frames in a row after which the camera is not waited for any longer."""
+STUCK_S = 30.0
+"""How long the RSU may work on its last frame before the drive is taken as it is."""
+
+Advance = Callable[[str, int, int], None]
+"""Called as the drive goes on: what is being done, frames captured, pictures at the RSU."""
+
+
+def drive(
+    nodes: Sequence[NodeProcess],
+    frames: int,
+    rate_hz: float,
+    logs: Path,
+    spool: BinaryIO,
+    sends_labels: bool,
+    advance: Advance,
+) -> Record:
+    """Run `nodes`, in the order in which data flows, until `frames` have gone through them.
+
+    sends_labels: whether the codec sends a label map. The record reads from `spool` for as long as
+    that is open. Raises NodeFailure.
+    """
+    with (
+        isolated(),
+        Processes(nodes, logs) as processes,
+        recording(nodes[0].namespace, spool, sends_labels) as recorder,
+    ):
+        _bring_up(nodes, processes, recorder, advance)
+        _play(frames, rate_hz, processes, recorder, advance)
+        return recorder.record()
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Keep this process and those that it starts to a ROS domain of their own on this host."""
+    names = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY")
+    before = {name: os.environ.pop(name, None) for name in names}
+    try:
+        with domain_coordinator.domain_id() as domain:
+            os.environ["ROS_DOMAIN_ID"] = str(domain)
+            os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+            yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _bring_up(
+    nodes: Sequence[NodeProcess], processes: Processes, recorder: DriveRecorder, advance: Advance
+) -> None:
+    """Configure all nodes at once; then activate them, listeners before those they listen to."""
+    advance("starting", 0, 0)
+    end = time.monotonic() + START_S
+    pending = {node.name: node for node in nodes}
+    waiting = {}
+    while pending or waiting:
+        for name, node in list(pending.items()):
+            if recorder.reachable(node):
+                waiting[name] = recorder.change_state(pending.pop(name), "configure")
+        _wait(processes, recorder, [*pending, *waiting], end)
+        for name in [name for name, future in waiting.items() if future.done()]:
+            if not waiting.pop(name).result().success:
+                raise processes.failure(name, "could not be configured")
+    for node in reversed(nodes):
+        while node is nodes[0] and not recorder.chained():
+            _wait(processes, recorder, [node.name], end)
+        future = recorder.change_state(node, "activate")
+        while not future.done():
+            _wait(processes, recorder, [node.name], end)
+        if not future.result().success:
+            raise processes.failure(node.name, "could not be activated")
+
+
+def _wait(processes: Processes, recorder: DriveRecorder, names: list[str], end: float) -> None:
+    processes.check()
+    if time.monotonic() > end:
+        raise processes.failure(names[0], f"did not start within {START_S:.0f} s")
+    recorder.spin(0.05)
+
+
+def _play(
+    frames: int, rate_hz: float, processes: Processes, recorder: DriveRecorder, advance: Advance
+) -> None:
+    """Record until the camera has played `frames` and nothing is under way any more."""
+    begun = time.monotonic()
+    while True:
+        processes.check()
+        recorder.spin(0.1)
+        captured = recorder.count(CAPTURED)
+        advance("driving", captured, recorder.count(IMAGES))
+        quiet = time.monotonic() - max(recorder.newest_arrival, begun)
+        if not captured:
+            if quiet > FIRST_FRAME_S:
+                raise processes.failure("camera_node", f"played no frame in {FIRST_FRAME_S:.0f} s")
+        # A frame that cannot be read is left out, so that the camera may play fewer.
+        elif quiet > (QUIET_S if captured >= frames else QUIET_S + SKIPPED / rate_hz):
+            under_way = recorder.status().get("rsu_node", {}).get("in_flight", "0") != "0"
+            if not under_way or quiet > STUCK_S:
+                return

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes of the graph as processes: started with a log each, watched, and stopped cleanly."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from semcom_ros.graph import NodeProcess, command
+
+PATIENCE_S = 5.0
+"""How long a node may take to stop before it is killed."""
+
+
+class NodeFailure(RuntimeError):
+    """A node that did not start or did not stay; the text ends with what it logged last."""
+
+
+class Processes:
+    """Runs `nodes` while its `with` block lasts, each writing to `<logs>/<name>.log`."""
+
+    def __init__(self, nodes: Sequence[NodeProcess], logs: Path) -> None:
+        self._nodes = nodes
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> Processes:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        try:
+            for node in self._nodes:
+                self._start(node)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def check(self) -> None:
+        """Raise NodeFailure if a node has ended."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise self.failure(name, f"ended with status {process.returncode}")
+
+    def wait(self, name: str) -> int:
+        """Wait until node `name` has ended; returns its exit status."""
+        return self._running[name].wait()
+
+    def failure(self, name: str, what: str, lines: int = 12) -> NodeFailure:
+        """The error that says `what` befell node `name`, with the last lines of its log."""
+        log = self._logs / f"{name}.log"
+        tail = log.read_text(errors="replace").splitlines()[-lines:]
+        said = "\n".join(f"  {line}" for line in tail) or "  (nothing)"
+        return NodeFailure(f"{name} {what}. The last lines of {log}:\n{said}")
+
+    def _start(self, node: NodeProcess) -> None:
+        # The log file takes everything a node prints; rcl's own copy in ~/.ros/log is not wanted.
+        line = [*command(node), "--disable-external-lib-logs"]
+        with (self._logs / f"{node.name}.log").open("wb") as log:
+            # A session of its own: Ctrl-C reaches the demo alone, which then stops its nodes.
+            self._running[node.name] = subprocess.Popen(
+                line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def _stop(self) -> None:
+        # A second Ctrl-C must not leave nodes behind; all of this ends within PATIENCE_S.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for process in self._running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + PATIENCE_S
+        for process in self._running.values():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        signal.signal(signal.SIGINT, before)

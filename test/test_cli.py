@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as a user meets it: help at once, mistakes answered with a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from semcom_ros.cli import COMMANDS, Command, Group, main
+from semcom_ros.payload import Header, Part, Payload, pack
+
+
+def commands(group: Group) -> Iterator[Command]:
+    for entry in group.commands.values():
+        yield from [entry] if isinstance(entry, Command) else commands(entry)
+
+
+def test_help_lists_the_commands_without_loading_what_they_need() -> None:
+    code = (
+        "import sys; from semcom_ros.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'numba', 'cv2', 'rclpy', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert all(name in done.stdout for name in COMMANDS.commands)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", list(commands(COMMANDS)), ids=lambda command: command.module)
+def test_every_command_that_is_listed_has_its_module(command: Command) -> None:
+    assert find_spec(command.module)
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest(capsys: pytest.CaptureFixture) -> None:
+    assert main(["dmeo"]) == 2
+    assert "did you mean 'demo'?" in capsys.readouterr().err
+
+
+def test_a_missing_command_shows_the_choices(capsys: pytest.CaptureFixture) -> None:
+    assert main([]) == 2
+    assert "inspect" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--codec", "clasical"], "did you mean 'classical'?"),
+        (["--channel", "awgm"], "did you mean 'awgn'?"),
+        (["--rate-hz", "0"], "rate_hz is 0.0; it must be 0.1 to 120.0."),
+        (["--payload-bytes", "many"], "payload_bytes is 'many'; it must be of type int."),
+        (["--data", "camvid:/nowhere"], "/nowhere"),
+    ],
+)
+def test_a_wrong_setting_of_the_demo_is_a_sentence_before_anything_starts(
+    words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "demo"
+    assert main(["demo", *words, "--out", str(out)]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("semcom: ") and sentence in said.err
+    assert not out.exists()
+
+
+def test_inspect_prints_what_a_payload_holds(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    header = Header("gesco", 1, b"", 256, 512, "cityscapes19", 7, 1_500_000_000)
+    file = tmp_path / "payload.bin"
+    file.write_bytes(pack(Payload(header, (Part("map", 0, bits=b"abc"),))))
+    assert main(["inspect", str(file)]) == 0
+    assert "gesco" in (printed := capsys.readouterr().out) and "3 bytes" in printed
+
+
+def test_inspect_of_something_else_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    file = tmp_path / "notes.txt"
+    assert main(["inspect", str(file)]) == 2
+    assert str(file) in capsys.readouterr().err
+    file.write_text("no payload")
+    assert main(["inspect", str(file)]) == 2
+    assert capsys.readouterr().err.startswith("semcom: ")
