@@ -67,6 +67,9 @@ COMMANDS = Group(
                 "segmenter": Command(
                     "semcom_ros.evaluation.bench_segmenter", "milliseconds to label a frame"
                 ),
+                "map": Command(
+                    "semcom_ros.evaluation.bench_map", "milliseconds to code a label map"
+                ),
                 "gesco": Command(
                     "semcom_ros.evaluation.bench_gesco", "milliseconds of each step of the codec"
                 ),

@@ -84,7 +84,7 @@ class Receiver:
         self.counters.reject(error.reason)
 
     def admit(self, payload: Payload, now_ns: int) -> None:
-        """Raise PayloadError codec, stale, duplicate or late unless the payload is news."""
+        """Raise PayloadError codec, stale, duplicate, late or lost unless the payload is news."""
         header = payload.header
         header.expect(self.codec)
         # A clock that goes back is a bag that starts again: the old newest would shut all out.
@@ -103,6 +103,9 @@ class Receiver:
             raise PayloadError(
                 "late", f"Frame {header.sequence} is {behind:.3f} s older than the newest admitted."
             )
+        # Nothing of it is left to decode: it must not take the place of a frame that waits.
+        if payload.parts and all(part.erased for part in payload.parts):
+            raise PayloadError("lost", f"Frame {header.sequence} was lost on the air.")
         self._newest_ns = header.stamp
 
     def _forget(self) -> None:

@@ -14,9 +14,14 @@ SECOND = 10**9
 START = 1_700_000_000 * SECOND
 
 
-def packet(sequence: int, stamp: int, codec: str = "gesco") -> bytes:
+def packet(
+    sequence: int,
+    stamp: int,
+    codec: str = "gesco",
+    parts: tuple[Part, ...] = (Part("labels", 0, bits=b"map"),),
+) -> bytes:
     header = Header(codec, 1, b"", 256, 512, "cityscapes19", sequence, stamp)
-    return pack(Payload(header, (Part("labels", 0, bits=b"map"),)))
+    return pack(Payload(header, parts))
 
 
 def at(seconds: float) -> int:
@@ -29,6 +34,14 @@ def reason(receiver: Receiver, data: bytes, now_ns: int) -> str | None:
     except PayloadError as error:
         return error.reason
     return None
+
+
+def test_a_payload_of_which_nothing_is_left_is_lost_and_one_of_which_something_is_gets_in() -> None:
+    receiver = Receiver("gesco")
+    labels, colours = Part("labels", 0, erased=True), Part("appearance", 1, erased=True)
+    assert reason(receiver, packet(1, at(0.1), parts=(labels, colours)), at(0.15)) == "lost"
+    received = Part("labels", 0, bits=b"map")
+    assert reason(receiver, packet(2, at(0.2), parts=(received, colours)), at(0.25)) is None
 
 
 def test_news_gets_in_once_and_in_order() -> None:

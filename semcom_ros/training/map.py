@@ -16,7 +16,6 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import LABEL_SPACE
 from semcom_ros.perception.segmentation import Segmenter
 from semcom_ros.training import data
-from semcom_ros.training.estimates import both_kinds
 
 SCORED_GRIDS = ((256, 512), (128, 256), (64, 128), (32, 64))
 
@@ -27,16 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", type=Path, default=Path("models"), help="segmenter in, prior out"
     )
-    parser.add_argument("--scenes", type=int, default=200, help="frames of the procedural drive")
+    parser.add_argument("--scenes", type=int, default=100, help="frames of the procedural drive")
     parser.add_argument("--seed", type=int, default=0)
 
 
 def run(args: argparse.Namespace) -> None:
     """Learn from CamVid train and the procedural drive; score on CamVid val; write the prior."""
     segmenter = Segmenter(args.models / "segmenter.safetensors")
-    camvid = both_kinds(data.read_camvid(args.camvid, "train", WORK_SIZE), segmenter)
-    scenes = both_kinds(data.render_scenes(args.scenes, range(100, 120)), segmenter)
-    prior = train([*camvid[0], *camvid[1], *scenes[0], *scenes[1]], args.seed)
+    camvid = data.read_camvid(args.camvid, "train", WORK_SIZE)
+    scenes = data.render_scenes(args.scenes, range(100, 120))
+    maps = [m for s in (camvid, scenes) for m in (*s.labels, *map(segmenter, s.images))]
+    prior = train(maps, args.seed)
     card = {
         "what": "prior of GESCO's map coder: counters and mixing weights",
         "label_space": LABEL_SPACE,
