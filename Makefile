@@ -12,7 +12,7 @@ demo: setup  ## a drive through the four nodes; on real frames with DATA=<folder
 	$(VENV)/bin/semcom demo $(if $(DATA),--data camvid:$(DATA))
 
 test: setup
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -33,6 +33,7 @@ ZOOM = (1.0, 1.25)
 GRIDS_SEEN = tuple(g for g in GRIDS if g[0] >= 32)
 APPEARANCE_BYTES = (0, 16, 32, 48, 64, 64, 64, 64)
 FEATURE_LEVELS = 3
+FEATURE_SCALES = (0.6, 1.0)
 EMPHASIS = {"pole": 1.5, "traffic sign": 2.0, "person": 2.0, "rider": 2.0, "car": 1.5, "sky": 0.7}
 """Weight of a class's pixels in the loss where it is not 1: what planners look for counts more."""
 
@@ -106,17 +107,24 @@ class Link:
 
 
 class FeatureLoss:
-    """Distance of two images in the features of our own segmenter (no downloaded VGG)."""
+    """Distance of two images in the features of our own segmenter (no downloaded VGG).
 
-    def __init__(self, path: Path):
+    Both are scaled down by one random factor first: its first layers skip every other pixel, and
+    at a fixed scale the generator would please them with a grid of dots.
+    """
+
+    def __init__(self, path: Path, seed: int):
+        self.rng = np.random.default_rng(seed)
         network, _ = load_network(path)
         network.eval().requires_grad_(False)
         self.network = network.to(torch.bfloat16, memory_format=torch.channels_last)
 
     def __call__(self, image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        scale = self.rng.uniform(*FEATURE_SCALES)
+        size = [round(side * scale / 8) * 8 for side in image.shape[-2:]]
         with torch.no_grad():
-            wanted = self.network.features(target.bfloat16())[:FEATURE_LEVELS]
-        found = self.network.features(image.bfloat16())[:FEATURE_LEVELS]
+            wanted = self.network.features(_scaled(target, size))[:FEATURE_LEVELS]
+        found = self.network.features(_scaled(image, size))[:FEATURE_LEVELS]
         # Each level counts alike, whatever the scale of its activations.
         return sum(
             (f - w).float().abs().mean() / w.float().abs().mean()
@@ -175,7 +183,7 @@ def run(args: argparse.Namespace) -> None:
         sets.append((data.Samples(samples.images, estimated), share * 0.6))
     batches = iter(data.Batches(sets, args.batch, WORK_SIZE, ZOOM, args.seed, jitter=False))
     link = Link(shared, classes, args.seed)
-    feature_loss = FeatureLoss(args.models / "segmenter.safetensors")
+    feature_loss = FeatureLoss(args.models / "segmenter.safetensors", args.seed)
 
     network = Generator(len(classes))
     trainer = MixedPrecision(network, torch.bfloat16, decay=0.998, weight_decay=0.01)
@@ -232,6 +240,12 @@ def run(args: argparse.Namespace) -> None:
 
     every = max(1, args.steps // 15)
     train(update, args.steps, score, keep, "judge_miou", args.log, every)
+
+
+def _scaled(image: torch.Tensor, size: list[int]) -> torch.Tensor:
+    return F.interpolate(image, size=size, mode="bilinear", antialias=True).to(
+        torch.bfloat16, memory_format=torch.channels_last
+    )
 
 
 def _channels_last(values: np.ndarray) -> torch.Tensor:
