@@ -38,14 +38,18 @@ COMMANDS = Group(
         "train": Group(
             {
                 "segmenter": Command(
-                    "semcom_ros.training.segmenter", "train the vehicle's segmenter"
+                    "semcom_ros.perception.segmentation_training", "train the vehicle's segmenter"
                 ),
-                "map": Command("semcom_ros.training.map", "learn the prior of the map coder"),
+                "map": Command(
+                    "semcom_ros.codecs.gesco.training.map", "learn the prior of the map coder"
+                ),
                 "appearance": Command(
-                    "semcom_ros.training.appearance", "learn how to share out the thumbnail's bits"
+                    "semcom_ros.codecs.gesco.training.appearance",
+                    "learn how to share out the thumbnail's bits",
                 ),
                 "gesco": Command(
-                    "semcom_ros.training.gesco", "train the RSU's generator of images"
+                    "semcom_ros.codecs.gesco.training.generator",
+                    "train the RSU's generator of images",
                 ),
             },
             "make the weights in models/",

@@ -16,6 +16,7 @@ from safetensors.numpy import load as load_bytes
 from safetensors.numpy import save as save_bytes
 
 from semcom_ros.errors import SemcomError
+from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
 
 if TYPE_CHECKING:
     from torch import nn
@@ -95,6 +96,25 @@ def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict]:
         return load_bytes(data), card
     except SafetensorError as error:
         raise SemcomError(f"The weights {path} cannot be read: {error}.") from None
+
+
+def classes_of(card: dict, path: Path) -> tuple[int, ...]:
+    """The trainIds that the planes of the network in `path` stand for, by its card.
+
+    Raises SemcomError when it was made for another label space.
+    """
+    if card.get("label_space") != LABEL_SPACE:
+        raise SemcomError(
+            f"The weights {path} speak the label space {card.get('label_space')!r}, "
+            f"not {LABEL_SPACE!r}: restore models/ from the repository."
+        )
+    try:
+        return tuple(TRAIN_ID[name] for name in card["classes"])
+    except KeyError as missing:
+        raise SemcomError(
+            f"The card of {path} is damaged, it lacks {missing}: restore models/ from the "
+            "repository."
+        ) from None
 
 
 def fill(network: nn.Module, tensors: dict[str, np.ndarray], path: Path) -> None:

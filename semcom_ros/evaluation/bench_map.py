@@ -8,9 +8,9 @@ import argparse
 from semcom_ros.codecs.gesco import map_coder
 from semcom_ros.codecs.gesco.grids import GRIDS, pool, upsample
 from semcom_ros.codecs.gesco.map_prior import load_prior
-from semcom_ros.datasets import open_source
 from semcom_ros.evaluation import timing
-from semcom_ros.frame import WORK_SIZE, fit
+from semcom_ros.evaluation.labelled import labelled_frames
+from semcom_ros.frame import WORK_SIZE
 from semcom_ros.weights import models_dir
 
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Time coder, pooling and upsampling on the true map of one labelled frame, on one core."""
-    labels = fit(open_source(args.data)[0]).labels
+    labels = labelled_frames(args.data, "val", 1)[0].labels
     prior, _ = load_prior(models_dir())
     figures, sizes = {}, {}
     for grid in GRIDS[::4]:

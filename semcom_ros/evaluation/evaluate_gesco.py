@@ -14,9 +14,8 @@ from rich.table import Table
 
 from semcom_ros.codecs.gesco.decoder import Decoder
 from semcom_ros.codecs.gesco.encoder import Encoder
-from semcom_ros.datasets import open_source
+from semcom_ros.evaluation.labelled import labelled_frames
 from semcom_ros.evaluation.metrics import ConfusionMatrix, psnr
-from semcom_ros.frame import fit
 from semcom_ros.payload import pack, unpack
 from semcom_ros.perception.segmentation import Segmenter
 
@@ -35,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a row for each payload size."""
-    source = open_source(args.data, args.split)
-    frames = [fit(source[i]) for i in range(min(args.frames, len(source)))]
+    frames = labelled_frames(args.data, args.split, args.frames)
     segmenter = Segmenter()
     frames = [(frame.labels, replace(frame, labels=segmenter(frame.image))) for frame in frames]
     judge = Segmenter(args.judge) if args.judge else None

@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from semcom_ros.datasets import open_source
+from semcom_ros.evaluation.labelled import labelled_frames
 from semcom_ros.evaluation.metrics import ConfusionMatrix
-from semcom_ros.frame import fit
 from semcom_ros.perception.segmentation import Segmenter
 
 
@@ -26,11 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print IoU by class and their mean at 256x512."""
-    source = open_source(args.data, args.split)
+    frames = labelled_frames(args.data, args.split, args.frames)
     segmenter = Segmenter(args.weights)
     confusion = ConfusionMatrix()
-    for i in track(range(min(args.frames, len(source))), "segmenting"):
-        frame = fit(source[i])
+    for frame in track(frames, "segmenting"):
         confusion.add(frame.labels, segmenter(frame.image))
     table = Table("class", "IoU", title=f"{args.data} {args.split}")
     for name, iou in confusion.iou().items():

@@ -14,10 +14,9 @@ class ConvNorm(nn.Module):
     Dense convolutions on purpose: CPUs run them at their peak, depthwise ones at a tenth of it.
     """
 
-    def __init__(self, cin: int, cout: int, kernel: int = 3, stride: int = 1, dilation: int = 1):
+    def __init__(self, cin: int, cout: int, kernel: int = 3, stride: int = 1):
         super().__init__()
-        padding = dilation * (kernel // 2)
-        self.conv = nn.Conv2d(cin, cout, kernel, stride, padding, dilation, bias=False)
+        self.conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(cout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -32,10 +31,10 @@ class ConvNorm(nn.Module):
 class Residual(nn.Module):
     """Basic residual block (He et al. 2016) that keeps size and width."""
 
-    def __init__(self, channels: int, dilation: int = 1):
+    def __init__(self, channels: int):
         super().__init__()
-        self.first = ConvNorm(channels, channels, dilation=dilation)
-        self.second = ConvNorm(channels, channels, dilation=dilation)
+        self.first = ConvNorm(channels, channels)
+        self.second = ConvNorm(channels, channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.relu(x + self.second(torch.relu(self.first(x))))

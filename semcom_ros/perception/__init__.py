@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is seen in an image: segmentation here; detection and depth have the same form."""
+"""What is seen in an image: its segmentation, and the things that a label map holds."""

@@ -12,12 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros import weights
-from semcom_ros.errors import SemcomError
-from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
 from semcom_ros.layers.residual import for_inference
-from semcom_ros.perception.segmentation_network import SegmentationNetwork
+from semcom_ros.perception.segmentation_network import WIDTHS, SegmentationNetwork
 
-RECIPE = "semcom train segmenter"
+FILE = "segmenter.safetensors"
+RECIPE = "semcom train segmenter --camvid DIR"
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 """Smooths the logits. Specks of single cells score nothing and cost bytes: on CamVid val a coded
 map shrinks by 40 % and mIoU rises by 0.003."""
@@ -29,23 +28,15 @@ def to_input(images: np.ndarray, dtype: torch.dtype, device: str = "cpu") -> tor
     return tensor.to(dtype=dtype, memory_format=torch.channels_last).div_(255)
 
 
-def load_network(path: Path) -> tuple[SegmentationNetwork, tuple[int, ...]]:
+def load_network(path: Path, recipe: str = RECIPE) -> tuple[SegmentationNetwork, tuple[int, ...]]:
     """The float32 network in `path` and the trainIds of its outputs.
 
-    Raises SemcomError when the file is missing, altered or made for another label space.
+    Raises SemcomError when the file is missing, altered or made for another label space; `recipe`
+    is the command that makes it.
     """
-    tensors, card = weights.load(path, RECIPE)
-    if card.get("label_space") != LABEL_SPACE:
-        raise SemcomError(
-            f"The segmenter {path} speaks the label space {card.get('label_space')!r}, "
-            f"not {LABEL_SPACE!r}: give weights made by `{RECIPE}`."
-        )
-    try:
-        classes = tuple(TRAIN_ID[name] for name in card["classes"])
-        widths = tuple(card["widths"])
-    except KeyError as missing:
-        raise SemcomError(f"The card of {path} lacks {missing}: restore models/.") from None
-    network = SegmentationNetwork(len(classes), widths)
+    tensors, card = weights.load(path, recipe)
+    classes = weights.classes_of(card, path)
+    network = SegmentationNetwork(len(classes), tuple(card.get("widths", WIDTHS)))
     weights.fill(network, tensors, path)
     return network, classes
 
@@ -54,7 +45,7 @@ class Segmenter:
     """Labels an image: uint8 [256, 512, 3] RGB -> uint8 [256, 512] trainId."""
 
     def __init__(self, path: Path | None = None, device: str = "cpu"):
-        network, classes = load_network(path or weights.models_dir() / "segmenter.safetensors")
+        network, classes = load_network(path or weights.models_dir() / FILE)
         self._prepare(network, classes, device)
 
     @classmethod

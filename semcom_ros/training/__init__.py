@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes that make the weights in `models/`, one module and one `semcom train` command each."""
+"""What every recipe shares: samples and the loop. A recipe lies beside the networks it trains."""

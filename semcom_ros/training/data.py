@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 
 from semcom_ros.datasets import open_source
+from semcom_ros.datasets.camvid import CLASS_NAMES
 from semcom_ros.frame import WORK_SIZE, fit
-from semcom_ros.labels import VOID
+from semcom_ros.labels import TRAIN_ID, VOID
 
-CAMVID_CLASSES = (0, 1, 2, 4, 5, 7, 8, 10, 11, 12, 13)
+CAMVID_CLASSES = tuple(sorted(TRAIN_ID[name] for name in CLASS_NAMES))
 """trainIds of the eleven classes that CamVid's labels know."""
 
 

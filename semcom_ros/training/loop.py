@@ -79,11 +79,13 @@ def train(
     best_by: str,
     log: Path,
     every: int,
+    compete_from: int = 0,
 ) -> dict[str, float]:
     """Run `update(step)` for `steps` steps and keep the best by the score named `best_by`.
 
     Every `every` steps and at the end `score()` is taken, logged to `log` (a JSON object a line)
-    and printed; `keep(scores)` saves when `best_by` is higher than ever. Returns the best scores.
+    and printed; `keep(scores)` saves when `best_by` is higher than ever after step `compete_from`,
+    and every time before. Returns the best scores.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     best: dict[str, float] = {best_by: -math.inf}
@@ -107,7 +109,9 @@ def train(
             lines.write(json.dumps(record) + "\n")
             lines.flush()
             print(json.dumps(record), flush=True)
-            if scores[best_by] > best[best_by]:
+            if step < compete_from:
+                keep(scores)
+            elif scores[best_by] > best[best_by]:
                 best = scores
                 keep(scores)
     return best

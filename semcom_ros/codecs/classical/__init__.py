@@ -26,9 +26,8 @@ def small_size(height: int, width: int, scale: int) -> tuple[int, int]:
 
 def split_jpeg(image: np.ndarray, quality: int) -> tuple[bytes, bytes]:
     """JPEG of `image` uint8 [H, W, 3] BGR as its markers up to the scan, and the coded scan."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
-    data = cv2.imencode(".jpg", image, options)[1].tobytes()
+    # Chroma at half size is OpenCV's default, and older versions have no name for it.
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
     marker = data.index(_MARKER_SCAN)
     scan = marker + 2 + int.from_bytes(data[marker + 2 : marker + 4], "big")
     return data[:scan], data[scan:-_END_OF_IMAGE]

@@ -43,7 +43,7 @@ class Encoder:
         def payload(labels: bytes, colours: bytes) -> Payload:
             return Payload(header, (Part(MAP_PART, 0, labels), Part(APPEARANCE_PART, 1, colours)))
 
-        reserved = payload_bytes // APPEARANCE_SHARE
+        reserved = min(payload_bytes // APPEARANCE_SHARE, APPEARANCE_MOST)
         overhead = len(pack(payload(bytes(payload_bytes), bytes(reserved)))) - (
             payload_bytes + reserved
         )

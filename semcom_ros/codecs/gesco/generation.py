@@ -11,12 +11,11 @@ import torch
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.generator import EVIDENCE_STRIDE, Generator
-from semcom_ros.errors import SemcomError
-from semcom_ros.labels import KIN, LABEL_SPACE, TRAIN_ID
+from semcom_ros.labels import KIN, TRAIN_ID
 from semcom_ros.layers.residual import for_inference
 
 FILE = "gesco_generator.safetensors"
-RECIPE = "semcom train gesco"
+RECIPE = "semcom train gesco --camvid DIR"
 
 
 def class_evidence(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -43,12 +42,7 @@ class ImageGenerator:
     def __init__(self, path: Path | None = None, device: str = "cpu"):
         path = path or weights.models_dir() / FILE
         tensors, card = weights.load(path, RECIPE)
-        if card.get("label_space") != LABEL_SPACE:
-            raise SemcomError(
-                f"The generator {path} speaks the label space {card.get('label_space')!r}, "
-                f"not {LABEL_SPACE!r}: give weights made by `{RECIPE}`."
-            )
-        classes = tuple(TRAIN_ID[name] for name in card["classes"])
+        classes = weights.classes_of(card, path)
         network = Generator(len(classes))
         weights.fill(network, tensors, path)
         self._prepare(network, classes, device)

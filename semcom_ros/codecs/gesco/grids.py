@@ -11,9 +11,8 @@ from semcom_ros.codecs.gesco.map_prior import Prior
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import TRAIN_ID
 
-GRIDS = tuple(
-    (h, 2 * h) for h in (256, 192, 160, 144, 128, 112, 96, 88, 80, 72, 64, 56, 48, 40, 32, 24, 16, 12, 8)
-)
+_HEIGHTS = (256, 192, 160, 144, 128, 112, 96, 88, 80, 72, 64, 56, 48, 40, 32, 24, 16, 12, 8)
+GRIDS = tuple((height, 2 * height) for height in _HEIGHTS)
 """Heights and widths in cells, finest first; a coded map begins with its place here."""
 
 _TYPICAL = (80, 255)

@@ -13,7 +13,7 @@ from semcom_ros.codecs.gesco.logistic import SQUASH
 from semcom_ros.errors import SemcomError
 
 FILE = "gesco_map.safetensors"
-RECIPE = "semcom train map"
+RECIPE = "semcom train map --camvid DIR"
 CONTEXTS = 13
 COUNTERS = 1 << 15
 """Counters a context hashes into."""

@@ -17,7 +17,7 @@ NAME = "gesco"
 VERSION = 1
 MAP_PART, APPEARANCE_PART = "labels", "appearance"
 APPEARANCE_FILE = "gesco_appearance.safetensors"
-APPEARANCE_RECIPE = "semcom train appearance"
+APPEARANCE_RECIPE = "semcom train appearance --camvid DIR"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.appearance import Statistics
-from semcom_ros.codecs.gesco.shared import APPEARANCE_FILE, APPEARANCE_RECIPE
+from semcom_ros.codecs.gesco.shared import APPEARANCE_FILE
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.training import data
+from semcom_ros.training.recipe import command_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
         "what": "mean and spread of the cosine coefficients of GESCO's thumbnail",
         "data": f"CamVid train ({len(camvid)} frames) and {len(scenes)} frames of the procedural "
         "drive",
-        "recipe": f"{APPEARANCE_RECIPE} --scenes {args.scenes}",
+        "recipe": command_line("appearance", args),
     }
     tensors = {"mean": statistics.mean, "log_spread": statistics.log_spread}
     weights.save(args.out, tensors, card)

@@ -18,19 +18,21 @@ from semcom_ros import weights
 from semcom_ros.evaluation.metrics import ConfusionMatrix
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import LABEL_SPACE, NAMES
-from semcom_ros.perception.segmentation import RECIPE, Segmenter, to_input
+from semcom_ros.perception.segmentation import FILE, Segmenter, to_input
 from semcom_ros.perception.segmentation_network import WIDTHS, SegmentationNetwork
 from semcom_ros.training import data
 from semcom_ros.training.loop import MixedPrecision, cosine, train
+from semcom_ros.training.recipe import command_line
 
 CROP = (192, 384)
 ZOOM = (0.6, 1.6)
+CHECKPOINTS = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom train segmenter`."""
     parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
-    parser.add_argument("--out", type=Path, default=Path("models/segmenter.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("models") / FILE)
     parser.add_argument("--steps", type=int, default=3600, help="updates")
     parser.add_argument("--batch", type=int, default=8, help="samples an update")
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
@@ -85,13 +87,15 @@ def run(args: argparse.Namespace) -> None:
             "classes": [NAMES[c] for c in classes],
             "widths": list(args.widths),
             "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive",
-            "recipe": f"{RECIPE} --steps {args.steps} --batch {args.batch} --rate {args.rate} "
-            f"--seed {args.seed} --widths {' '.join(map(str, args.widths))}",
+            "recipe": command_line("segmenter", args),
             "scores": {
-                "on": "CamVid val, 101 frames at 256x512; the best of 12 checkpoints by this mIoU",
+                "on": "CamVid val, 101 frames at 256x512",
+                "best of checkpoints": CHECKPOINTS,
                 **{name: round(value, 4) for name, value in scores.items()},
             },
         }
         weights.save(args.out, weights.tensors_of(trainer.average), card)
 
-    train(update, args.steps, score, keep, "miou", args.log, every=max(1, args.steps // 12))
+    train(
+        update, args.steps, score, keep, "miou", args.log, every=max(1, args.steps // CHECKPOINTS)
+    )

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from semcom_ros.codecs.gesco import map_coder
-from semcom_ros.codecs.gesco.grids import pool
-from semcom_ros.codecs.gesco.map_prior import RECIPE, load_prior, save_prior
-from semcom_ros.codecs.gesco.map_training import train
+from semcom_ros.codecs.gesco.grids import GRIDS, pool
+from semcom_ros.codecs.gesco.map_prior import Prior, load_prior, save_prior, scratch
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import LABEL_SPACE
-from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.perception.segmentation import FILE, Segmenter
 from semcom_ros.training import data
+from semcom_ros.training.recipe import command_line
 
+FIRST_RATE, LAST_RATE = 1500, 20
+"""How fast the mixing weights follow the first and the last map."""
 SCORED_GRIDS = ((256, 512), (128, 256), (64, 128), (32, 64))
 
 
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Learn from CamVid train and the procedural drive; score on CamVid val; write the prior."""
-    segmenter = Segmenter(args.models / "segmenter.safetensors")
+    segmenter = Segmenter(args.models / FILE)
     camvid = data.read_camvid(args.camvid, "train", WORK_SIZE)
     scenes = data.render_scenes(args.scenes, range(100, 120))
     maps = [m for s in (camvid, scenes) for m in (*s.labels, *map(segmenter, s.images))]
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
         "label_space": LABEL_SPACE,
         "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive, "
         "true maps and the segmenter's, mirrored too",
-        "recipe": f"{RECIPE} --scenes {args.scenes} --seed {args.seed}",
+        "recipe": command_line("map", args),
     }
     save_prior(args.models, prior, card)
 
@@ -57,3 +60,19 @@ def run(args: argparse.Namespace) -> None:
             scores[f"{kind} {grid[0]}x{grid[1]}"] = float(np.median(sizes))
     save_prior(args.models, prior, card | {"scores": scores})
     print(scores)
+
+
+def train(maps: Iterable[np.ndarray], seed: int = 0) -> Prior:
+    """The prior that has seen `maps` (uint8 [H, W] trainId) and their mirror images, shuffled.
+
+    One pass, each map coded before it is learned, so that the mixing weights are those that
+    suit unseen maps; their rate falls by the same factor at every step.
+    """
+    maps = [m for labels in maps for m in (labels, np.ascontiguousarray(labels[:, ::-1]))]
+    order = np.random.default_rng(seed).permutation(len(maps))
+    prior = scratch()
+    for step, index in enumerate(order):
+        rate = round(FIRST_RATE * (LAST_RATE / FIRST_RATE) ** (step / len(order)))
+        for grid in GRIDS:
+            map_coder.learn(pool(maps[index], grid), prior, rate)
+    return prior
