@@ -49,5 +49,5 @@ def test_weights_of_another_label_space_are_refused(tmp_path):
     shutil.copy(models_dir() / path.name, path)
     card = json.loads((models_dir() / "segmenter.json").read_text())
     path.with_suffix(".json").write_text(json.dumps(card | {"label_space": "voc21"}))
-    with pytest.raises(SemcomError, match="speaks the label space 'voc21'"):
+    with pytest.raises(SemcomError, match="speak the label space 'voc21'"):
         Segmenter(path)

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     """Print a row for each payload size."""
     frames = labelled_frames(args.data, args.split, args.frames)
     segmenter = Segmenter()
-    frames = [(frame.labels, replace(frame, labels=segmenter(frame.image))) for frame in frames]
+    pairs = [(frame.labels, replace(frame, labels=segmenter(frame.image))) for frame in frames]
     judge = Segmenter(args.judge) if args.judge else None
     encoder, decoder = Encoder(), Decoder()
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     for setting in LADDER:
         sizes, scores = [], []
         sent, truth, judged = ConfusionMatrix(), ConfusionMatrix(), ConfusionMatrix()
-        for labels, frame in track(frames, f"{setting} bytes"):
+        for labels, frame in track(pairs, f"{setting} bytes"):
             data = pack(encoder.encode(frame, setting, 0))
             *_, received = decoder.decode(unpack(data))
             sizes.append(len(data))
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
         table.add_row(*row, *([f"{judged.miou():.3f}"] if judge else []))
     if judge:
         ceiling = ConfusionMatrix()
-        for labels, frame in frames:
+        for labels, frame in pairs:
             ceiling.add(labels, judge(frame.image))
         table.add_section()
         table.add_row("real image", "", "", "", "", f"{ceiling.miou():.3f}")
