@@ -8,7 +8,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = "semcom_ros"
-NODES = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
+NODES = sorted(path.stem for path in Path(NAME, "nodes").glob("*_node.py"))
 
 
 def share_files() -> list[tuple[str, list[str]]]:

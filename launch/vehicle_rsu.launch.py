@@ -18,6 +18,7 @@ from launch_ros.actions import LifecycleNode, Node
 from semcom_ros import graph
 from semcom_ros.errors import SemcomError
 
+IMAGE, CAMERA_INFO = "camera/image_raw", "camera/camera_info"
 LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
 
 
@@ -31,6 +32,14 @@ def generate_launch_description() -> LaunchDescription:
     arguments = [
         declare("namespace", graph.NAMESPACE, "Namespace of all nodes and topics."),
         declare("config", "", "YAML file of parameters that win over all arguments."),
+        declare(
+            "camera",
+            "true",
+            "Start camera_node; false where a camera publishes already.",
+            ["true", "false"],
+        ),
+        declare("image_topic", IMAGE, "Images of the camera; its JPEGs are under /compressed."),
+        declare("camera_info_topic", CAMERA_INFO, "Intrinsics of the camera."),
         declare("log_level", "info", "Least severity that is logged.", LOG_LEVELS),
         declare("rviz", "false", "Show the RSU's outputs in RViz.", ["true", "false"]),
     ]
@@ -56,6 +65,12 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         raise SemcomError(f"There is no parameter file {config}.")
     values = {name: p.parse(value(name)) for name, p in graph.arguments().items()}
     log = ["--log-level", value("log_level")]
+    image, camera_info = value("image_topic"), value("camera_info_topic")
+    topics = [
+        (IMAGE, image),
+        (f"{IMAGE}/compressed", f"{image}/compressed"),
+        (CAMERA_INFO, camera_info),
+    ]
     nodes: list[LaunchDescriptionEntity] = [
         # The nodes start themselves (parameter autostart), so that they also do without launch.
         LifecycleNode(
@@ -64,16 +79,17 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             name=process.name,
             namespace=process.namespace,
             parameters=[process.parameters, *([config] if config else [])],
+            remappings=topics,
             ros_arguments=log,
             output="screen",
         )
         for process in graph.vehicle_rsu(namespace, **values)
+        if process.executable != "camera_node" or value("camera") == "true"
     ]
     if value("rviz") == "true":
         share = Path(get_package_share_directory("semcom_ros"))
         layout = str(share / "config" / "vehicle_rsu.rviz")
         # The layout's topics are relative, so that it serves every namespace.
-        nodes.append(
-            Node(package="rviz2", executable="rviz2", namespace=namespace, arguments=["-d", layout])
-        )
+        rviz = {"package": "rviz2", "executable": "rviz2", "arguments": ["-d", layout]}
+        nodes.append(Node(**rviz, namespace=namespace, remappings=topics))
     return nodes

@@ -18,14 +18,24 @@ MIN_SIDE = 32
 
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole intrinsics in pixels for images of `height` x `width`."""
+    """Pinhole intrinsics in pixels for images of `height` x `width`; by default not calibrated.
+
+    distortion: the coefficients of `distortion_model`, as ROS's CameraInfo names both.
+    """
 
     height: int
     width: int
-    fx: float
-    fy: float
-    cx: float
-    cy: float
+    fx: float = 0.0
+    fy: float = 0.0
+    cx: float = 0.0
+    cy: float = 0.0
+    distortion: tuple[float, ...] = ()
+    distortion_model: str = "plumb_bob"
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the intrinsics are known; drivers that do not know them leave zeros."""
+        return self.fx > 0 and min(self.height, self.width) > 0
 
 
 @dataclass(frozen=True)
@@ -68,17 +78,24 @@ def fit_window(height: int, width: int, size: tuple[int, int] = WORK_SIZE) -> Wi
 
 
 def fit_camera(camera: Camera, size: tuple[int, int] = WORK_SIZE) -> Camera:
-    """Intrinsics of `camera` after `fit` to `size` (H, W): shifted by the crop, then scaled."""
+    """Intrinsics of `camera` after `fit` to `size` (H, W): shifted by the crop, then scaled.
+
+    Distortion acts before the projection to pixels and stays. A camera that is not calibrated
+    stays so.
+    """
+    if not camera.calibrated:
+        return Camera(*size)
     window = fit_window(camera.height, camera.width, size)
     sy, sx = size[0] / window.height, size[1] / window.width
     # A pixel's centre lies at its integer coordinate, so the grid scales about (-0.5, -0.5).
-    return Camera(
-        size[0],
-        size[1],
-        camera.fx * sx,
-        camera.fy * sy,
-        (camera.cx - window.left + 0.5) * sx - 0.5,
-        (camera.cy - window.top + 0.5) * sy - 0.5,
+    return replace(
+        camera,
+        height=size[0],
+        width=size[1],
+        fx=camera.fx * sx,
+        fy=camera.fy * sy,
+        cx=(camera.cx - window.left + 0.5) * sx - 0.5,
+        cy=(camera.cy - window.top + 0.5) * sy - 0.5,
     )
 
 

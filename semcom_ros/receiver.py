@@ -47,13 +47,15 @@ class Receiver:
     """The door of the RSU: `receive` for each packet, then `decoded`, `rejected` or `superseded`.
 
     codec: the one that the RSU's decoder speaks. max_age_s: older payloads are stale; 0 turns
-    the comparison with the RSU's clock off. One thread calls `receive`.
+    the comparison with the RSU's clock off. snr_db: the link's estimate with the newest payload
+    that could be read, admitted or not. One thread calls `receive`.
     """
 
     def __init__(self, codec: str, max_age_s: float = 1.0) -> None:
         self.codec = codec
         self.max_age_s = max_age_s
         self.counters = Counters()
+        self.snr_db: float | None = None
         self._now_ns = 0
         self._forget()
 
@@ -65,6 +67,7 @@ class Receiver:
         self.counters.add("received")
         try:
             payload = unpack(data)
+            self.snr_db = payload.snr_db
             self.admit(payload, now_ns)
         except PayloadError as error:
             self.rejected(error)
@@ -91,25 +94,33 @@ class Receiver:
         if now_ns < self._now_ns - CLOCK_TOLERANCE_NS:
             self._forget()
         self._now_ns = now_ns
+        overtaken = header.stamp < self._newest_seen_ns
+        # A newer number with an older capture: the vehicle runs on, but its camera began again.
+        if overtaken and self._last_sequence is not None and header.sequence > self._last_sequence:
+            self._forget()
+            overtaken = False
         known = header.stamp in self._recent
         if not known:
             self._recent.append(header.stamp)
-            self._count_missing(header.sequence, late=header.stamp < self._newest_ns)
+            self._newest_seen_ns = max(self._newest_seen_ns, header.stamp)
+            self._count_missing(header.sequence, overtaken)
         self._check_age(header.stamp, now_ns)
         if known:
             raise PayloadError("duplicate", f"Frame {header.sequence} has arrived before.")
-        if header.stamp < self._newest_ns:
+        if header.stamp <= self._newest_ns:
             behind = (self._newest_ns - header.stamp) / 1e9
             raise PayloadError(
                 "late", f"Frame {header.sequence} is {behind:.3f} s older than the newest admitted."
             )
-        # Nothing of it is left to decode: it must not take the place of a frame that waits.
-        if payload.parts and all(part.erased for part in payload.parts):
+        # The rest cannot be decoded without: it must not take the place of a frame that waits.
+        first = min((part.importance for part in payload.parts), default=0)
+        vital = [part for part in payload.parts if part.importance == first]
+        if vital and all(part.erased for part in vital):
             raise PayloadError("lost", f"Frame {header.sequence} was lost on the air.")
         self._newest_ns = header.stamp
 
     def _forget(self) -> None:
-        self._newest_ns = -1
+        self._newest_ns = self._newest_seen_ns = -1
         self._last_sequence: int | None = None
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
 
@@ -128,9 +139,9 @@ class Receiver:
                 "synchronise the clocks of vehicle and RSU.",
             )
 
-    def _count_missing(self, sequence: int, late: bool) -> None:
+    def _count_missing(self, sequence: int, overtaken: bool) -> None:
         last = self._last_sequence
-        if late:
+        if overtaken:
             # It was counted as missing when a newer one overtook it, unless that one came first.
             if last is not None and self._first_sequence <= sequence < last:
                 self.counters.add("missing", -1)

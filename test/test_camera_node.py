@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from ros_bench import Bench, bench  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
@@ -65,7 +66,16 @@ def test_a_damaged_frame_is_counted_and_the_drive_goes_on(tmp_path):
         images = b.listen(Image, "camera/image_raw")
         b.until(lambda: len(images) == 3, "the good frames")
         assert numbers(images) == [0, 2, 3]
-        assert counted(b, "unreadable") == 1
+        assert (counted(b, "unreadable"), counted(b, "errors")) == (1, 0)
+
+
+def test_a_drive_that_an_error_stopped_is_reported_as_an_error(tmp_path, monkeypatch):
+    folder = make_frames(tmp_path, 1)
+    with bench(CameraNode, data=str(folder), rate_hz=RATE_HZ, wait_for_subscribers=0) as b:
+        monkeypatch.setattr(b.node, "_publish", lambda message: 1 // 0)
+        b.up()
+        b.until(lambda: b.node.diagnose()[1] != "playing", "the end of the drive")
+        assert b.node.diagnose()[:2] == (DiagnosticStatus.ERROR, "stopped by an error")
 
 
 def test_a_looped_drive_begins_again_and_ends_after_the_frames_asked_for(tmp_path):

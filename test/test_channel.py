@@ -81,6 +81,12 @@ def test_symbols_get_circular_noise_at_the_snr_that_was_set(snr_db: float, power
     assert received.snr_db == snr_db
 
 
+def test_symbols_whose_squares_leave_float32_get_their_noise_too() -> None:
+    payload = Payload(HEADER, (Part("planes", 0, symbols=qpsk(16, 1e40)),))
+    part = create_channel("awgn", snr_db=30.0).transmit(payload).part("planes")
+    assert part.noise_variance == pytest.approx(1e37, rel=1e-4)
+
+
 @pytest.mark.parametrize("name", CHANNELS)
 def test_every_frame_comes_out_and_can_be_packed_again(name: str) -> None:
     payload = Payload(HEADER, (*BITS.parts, Part("planes", 2, symbols=qpsk(16))))

@@ -13,11 +13,11 @@ import pytest
 
 from semcom_ros.cli import main
 from semcom_ros.demo.processes import NodeFailure, Processes
-from semcom_ros.demo.record import Box, Moment, Record
+from semcom_ros.demo.record import Box, Moment, Record, moments
 from semcom_ros.demo.strip import ROWS, TILE, choose_rows, draw_strip
 from semcom_ros.demo.summary import Scores, count_frames, summarise, summary_table
 from semcom_ros.demo.video import Video
-from semcom_ros.frame import WORK_SIZE
+from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.graph import NodeProcess
 from semcom_ros.labels import TRAIN_ID
 
@@ -66,6 +66,20 @@ def test_every_frame_is_accounted_for_when_the_stations_add_up(record: Record) -
     knows = {"received": "2", "decoded": "2", "missing": "1"}
     counted = count_frames(replace(record, status={**record.status, "rsu_node": knows}))
     assert counted["every_frame_accounted"] and counted["frames_missing"] == 1
+
+
+def test_a_frame_that_the_vehicle_could_not_send_is_accounted_for(record: Record) -> None:
+    vehicle = {"received": "4", "errors": "1"}
+    counted = count_frames(replace(record, status={**record.status, "vehicle_node": vehicle}))
+    assert counted["every_frame_accounted"] and counted["frames_refused_at_vehicle"] == 1
+
+
+def test_moments_keep_the_place_of_their_frame_where_one_is_too_small() -> None:
+    sizes = [(64, 128), (8, 8), (64, 128)]
+    frames = [Frame(np.full((*size, 3), i, np.uint8)) for i, size in enumerate(sizes)]
+    found = list(moments(Record(captured=STAMPS), frames))
+    assert [index for index, _ in found] == [0, 2]
+    assert [moment.original.max() for _, moment in found] == [0, 2]
 
 
 def test_frames_that_vanish_are_named_with_the_place_where_they_did(record: Record) -> None:

@@ -26,6 +26,11 @@ def test_a_frame_of_the_work_size_is_left_as_it_is() -> None:
     assert np.array_equal(fit(Frame(image)).image, image)
 
 
+@pytest.mark.parametrize("camera", [Camera(0, 0), Camera(480, 640), Camera(0, 0, 500.0, 500.0)])
+def test_a_camera_that_is_not_calibrated_stays_so(camera: Camera) -> None:
+    assert fit_camera(camera) == Camera(*WORK_SIZE)
+
+
 def test_camvid_keeps_its_middle_band() -> None:
     window = fit_window(360, 480)
     assert (window.top, window.left, window.height, window.width) == (60, 0, 240, 480)
@@ -39,7 +44,8 @@ def test_a_frame_too_small_for_a_street_is_refused() -> None:
 @pytest.mark.parametrize("size", [(360, 480), (1024, 2048), (900, 400)])
 def test_a_point_projects_to_the_same_spot_before_and_after_the_fit(size: tuple[int, int]) -> None:
     height, width = size
-    camera = Camera(height, width, 500.0, 510.0, width / 2 - 7.0, height / 2 + 5.0)
+    lens = ((-0.2, 0.05, 0.001, 0.0), "fisheye")
+    camera = Camera(height, width, 500.0, 510.0, width / 2 - 7.0, height / 2 + 5.0, *lens)
     # A bright square of the scene, small but larger than a pixel, near the optical axis.
     row, col, half = height // 2 - 11, width // 2 + 19, 4
     image = np.zeros((height, width, 3), np.uint8)
@@ -51,4 +57,5 @@ def test_a_point_projects_to_the_same_spot_before_and_after_the_fit(size: tuple[
     centre = (cols * weight).sum() / weight.sum(), (rows * weight).sum() / weight.sum()
     k = fit_camera(camera)
     assert fitted.camera == k and (k.height, k.width) == WORK_SIZE
+    assert (k.distortion, k.distortion_model) == lens
     assert centre == pytest.approx((k.cx + k.fx * ray[0], k.cy + k.fy * ray[1]), abs=0.1)

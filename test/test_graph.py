@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from semcom_ros import graph
 from semcom_ros.errors import SemcomError
+from semcom_ros.parameters import TABLES
 
 
 def test_a_value_reaches_every_node_that_has_the_parameter():
@@ -17,6 +19,12 @@ def test_a_value_reaches_every_node_that_has_the_parameter():
     assert by_name["vehicle_node"]["codec"] == by_name["rsu_node"]["codec"] == "classical"
     assert repr(by_name["camera_node"]["rate_hz"]) == "5.0"
     assert "codec" not in by_name["camera_node"]
+
+
+def test_the_graph_has_every_node_of_the_package():
+    folder = Path(graph.__file__).parent / "nodes"
+    assert sorted(graph.VEHICLE_RSU) == sorted(p.stem for p in folder.glob("*_node.py"))
+    assert set(graph.VEHICLE_RSU) == set(TABLES)
 
 
 def test_the_graph_starts_by_itself_unless_told_otherwise():

@@ -39,7 +39,9 @@ def test_every_parameter_of_the_graph_is_a_described_argument():
         for entity in module.generate_launch_description().entities
         if isinstance(entity, DeclareLaunchArgument)
     }
-    assert set(graph.arguments()) | {"namespace", "config", "log_level", "rviz"} == set(declared)
+    camera = {"camera", "image_topic", "camera_info_topic"}
+    others = {"namespace", "config", "log_level", "rviz"}
+    assert set(graph.arguments()) | camera | others == set(declared)
     assert all(argument.description for argument in declared.values())
     assert declared["codec"].choices == list(graph.arguments()["codec"].choices)
 
@@ -49,6 +51,21 @@ def test_the_nodes_are_those_of_the_graph():
     nodes = module.start(context)
     started = [node.node_executable for node in nodes]
     assert started == [process.executable for process in graph.vehicle_rsu()]
+
+
+def test_a_camera_of_ones_own_takes_the_place_of_camera_node():
+    module, context = load()
+    own = {"camera": "false", "image_topic": "/front/image", "camera_info_topic": "/front/info"}
+    context.launch_configurations.update(own)
+    nodes = {node.node_executable: node for node in module.start(context)}
+    assert sorted(nodes) == ["channel_node", "rsu_node", "vehicle_node"]
+    for node in nodes.values():
+        node._perform_substitutions(context)
+        assert node.expanded_remapping_rules == [
+            ("camera/image_raw", "/front/image"),
+            ("camera/image_raw/compressed", "/front/image/compressed"),
+            ("camera/camera_info", "/front/info"),
+        ]
 
 
 def test_a_wrong_argument_is_refused_with_a_sentence():

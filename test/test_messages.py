@@ -84,5 +84,12 @@ def test_png_is_read_and_anything_else_is_refused():
 
 
 def test_intrinsics_are_the_same_after_a_round_trip():
-    camera = Camera(360, 480, 500.0, 510.0, 240.5, 180.25)
+    lens = ((-0.25, 0.0625, 0.001, 0.002, 0.0), "plumb_bob")
+    camera = Camera(360, 480, 500.0, 510.0, 240.5, 180.25, *lens)
     assert messages.camera_of(messages.camera_info_message(Header(), camera)) == camera
+
+
+def test_a_camera_that_is_not_calibrated_has_zeros_in_k_r_and_p():
+    message = messages.camera_info_message(Header(), Camera(256, 512))
+    assert (message.height, message.width) == (256, 512)
+    assert not any([*message.k, *message.r, *message.p])

@@ -36,12 +36,19 @@ def reason(receiver: Receiver, data: bytes, now_ns: int) -> str | None:
     return None
 
 
-def test_a_payload_of_which_nothing_is_left_is_lost_and_one_of_which_something_is_gets_in() -> None:
+def test_a_payload_without_its_most_important_part_is_lost_and_one_with_it_gets_in() -> None:
     receiver = Receiver("gesco")
-    labels, colours = Part("labels", 0, erased=True), Part("appearance", 1, erased=True)
-    assert reason(receiver, packet(1, at(0.1), parts=(labels, colours)), at(0.15)) == "lost"
-    received = Part("labels", 0, bits=b"map")
-    assert reason(receiver, packet(2, at(0.2), parts=(received, colours)), at(0.25)) is None
+    no_labels, no_colours = Part("labels", 0, erased=True), Part("appearance", 1, erased=True)
+    labels, colours = Part("labels", 0, bits=b"map"), Part("appearance", 1, bits=b"grey")
+    for sequence, (parts, expected) in enumerate(
+        (
+            ((no_labels, no_colours), "lost"),
+            ((colours, no_labels), "lost"),
+            ((labels, no_colours), None),
+        )
+    ):
+        data = packet(sequence, at(sequence), parts=parts)
+        assert reason(receiver, data, at(sequence + 0.05)) == expected
 
 
 def test_news_gets_in_once_and_in_order() -> None:
@@ -72,6 +79,25 @@ def test_a_bag_that_starts_again_is_let_in_again(max_age_s: float) -> None:
     for _ in range(2):
         for i in range(30):
             assert reason(receiver, packet(i, at(i / 10)), at(i / 10 + 0.02)) is None
+    assert receiver.counters.snapshot()["missing"] == 0
+
+
+def test_a_camera_that_starts_again_is_let_in_again_while_the_vehicle_runs_on() -> None:
+    receiver = Receiver("gesco", max_age_s=0.0)
+    for turn in range(3):
+        for i in range(100):
+            now = at(10 * turn + i / 10)
+            assert reason(receiver, packet(100 * turn + i, at(i / 10)), now) is None
+    assert receiver.counters.snapshot()["missing"] == 0
+
+
+def test_a_frame_that_was_overtaken_by_a_lost_one_is_decoded_and_not_missing() -> None:
+    receiver = Receiver("gesco")
+    lost = (Part("labels", 0, erased=True),)
+    assert reason(receiver, packet(1, at(0.1)), at(0.1)) is None
+    assert reason(receiver, packet(3, at(0.3), parts=lost), at(0.3)) == "lost"
+    assert reason(receiver, packet(2, at(0.2)), at(0.31)) is None
+    assert reason(receiver, packet(4, at(0.4)), at(0.4)) is None
     assert receiver.counters.snapshot()["missing"] == 0
 
 

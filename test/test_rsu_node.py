@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
 
+from semcom_ros.channel import create_channel  # noqa: E402
 from semcom_ros.codecs import create_encoder  # noqa: E402
 from semcom_ros.frame import Camera, Frame  # noqa: E402
 from semcom_ros.labels import NAMES, TRAIN_ID  # noqa: E402
@@ -26,7 +27,7 @@ from semcom_ros.nodes.messages import (  # noqa: E402
     payload_message,
 )
 from semcom_ros.nodes.rsu_node import RsuNode  # noqa: E402
-from semcom_ros.payload import Payload, pack  # noqa: E402
+from semcom_ros.payload import Payload, pack, unpack  # noqa: E402
 from semcom_ros.reconstruction import Reconstruction  # noqa: E402
 
 RECEIVED = "camera/image_raw/semcom/received"
@@ -118,6 +119,20 @@ def test_map_and_detections_come_before_the_picture_and_everything_once():
         assert set(got["rsu/segmentation"][0].data) == {0, TRAIN_ID["car"]}
 
 
+def test_intrinsics_come_with_the_map_though_nobody_looks_at_pictures():
+    with bench(RsuNode, codec="classical") as b:
+        b.up()
+        b.node._decoder = decoder = TwoStages()
+        maps, infos = b.listen(Image, "rsu/segmentation"), b.listen(CameraInfo, "rsu/camera_info")
+        b.listened("rsu/segmentation")
+        b.listened("rsu/camera_info")
+        message = arrival(1)
+        b.speak(CompressedImage, RECEIVED).publish(message)
+        b.until(lambda: maps and infos and counts(b)["decoded"] == 1, "map and intrinsics")
+        assert infos[0].header == message.header
+        assert (len(infos), decoder.pictures) == (1, 0)
+
+
 def test_no_picture_is_computed_while_nobody_looks_at_it():
     with bench(RsuNode, codec="classical") as b:
         b.up()
@@ -179,6 +194,37 @@ def test_a_payload_that_is_overtaken_counts_as_superseded():
         assert [m.header.frame_id for m in images] == ["camera_1", "camera_3"]
         b.until(lambda: not counts(b)["in_flight"], "the end of decoding")
         assert (counts(b)["decoded"], counts(b)["superseded"]) == (2, 1)
+
+
+def test_a_message_stamped_before_1970_does_not_stop_the_node():
+    with bench(RsuNode, codec="classical") as b:
+        b.up()
+        images = b.listen(Image, "rsu/image")
+        b.listened("rsu/image")
+        radio = b.speak(CompressedImage, RECEIVED)
+        odd = arrival(1)
+        odd.header.stamp.sec = -5
+        radio.publish(odd)
+        b.until(lambda: len(images) == 1, "the image of the odd one")
+        radio.publish(arrival(2))
+        b.until(lambda: len(images) == 2, "the next image")
+
+
+def test_the_link_tells_the_snr_with_which_a_payload_was_lost():
+    with bench(RsuNode, codec="classical") as b:
+        b.up()
+        links = b.listen(DiagnosticArray, "rsu/link")
+        b.listened("rsu/link")
+        radio = b.speak(CompressedImage, RECEIVED)
+        for number, snr_db in enumerate((20.0, -3.0), start=1):
+            message = arrival(number)
+            payload = create_channel("awgn", snr_db=snr_db).transmit(unpack(bytes(message.data)))
+            radio.publish(payload_message(message.header, message.format, pack(payload)))
+            b.until(lambda n=number: counts(b)["received"] == n, "the payload")
+        assert counts(b)["rejected"]["lost"] == 1
+        heard = len(links)
+        b.until(lambda: len(links) > heard, "the report")
+        assert {v.key: v.value for v in links[-1].status[0].values}["snr_db"] == "-3.0"
 
 
 def test_a_payload_of_another_codec_is_rejected():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import cv2
@@ -101,6 +102,18 @@ def test_frames_that_cannot_be_sent_are_counted_and_the_next_goes_out():
         assert b.state() == "active"
 
 
+def test_a_frame_of_which_only_the_map_fails_counts_as_sent_and_not_as_an_error():
+    with bench(VehicleNode, codec="classical") as b:
+        b.up()
+        b.node._segment = lambda image, device: 1 // 0
+        got = b.listen(CompressedImage, PAYLOADS)
+        b.listen(Image, "vehicle/segmentation")
+        b.listened("vehicle/segmentation")
+        b.speak(Image, CAMERA).publish(camera_image())
+        b.until(lambda: got and counted(b, "map_errors"), "payload and failure")
+        assert (counted(b, "sent"), counted(b, "errors")) == (1, 0)
+
+
 def test_a_jpeg_camera_is_understood():
     with bench(VehicleNode, codec="classical", input_transport="compressed") as b:
         b.up()
@@ -119,7 +132,9 @@ def test_wrong_parameters_are_refused_with_a_sentence():
         assert "did you mean 'classical'" in b.set(codec="clasical")
         assert b.set(payload_bytes=5000)
         assert b.set(payload_bytes="many") == "payload_bytes is 'many'; it must be of type int."
-        assert "cleanup" in b.set(input_transport="compressed")
+        refusal = b.set(input_transport="compressed")
+        steps = ["deactivate", "cleanup", "configure", "activate"]
+        assert re.findall(r"(\w+)`", refusal) == steps
         assert b.node.settings.codec == "classical"
 
 

@@ -47,7 +47,8 @@ class Awgn(Channel):
         snr_db = self.parameters["snr_db"]
         sent = [part.symbols for part in payload.parts if part.symbols is not None]
         sent = np.concatenate(sent) if sent else np.zeros(0, np.complex64)
-        power = float(np.mean(np.abs(sent) ** 2)) if len(sent) else 0.0
+        # In float32 the square of a large symbol, or of a small one, would leave its range.
+        power = float(np.mean(np.abs(sent.astype(np.complex128)) ** 2)) if len(sent) else 0.0
         variance = power * 10 ** (-snr_db / 10)
         parts = tuple(self._receive(part, snr_db, variance) for part in payload.parts)
         return replace(payload, parts=parts, snr_db=snr_db)

@@ -45,6 +45,11 @@ class Decoder(Protocol):
         """Yield ever more complete reconstructions, labels first; raises PayloadError."""
 
 
+def encoder_class(name: str) -> type[Encoder]:
+    """The encoder of codec `name` before it loads anything; raises SemcomError as `choose` does."""
+    return _end_class(name, "encoder")
+
+
 def create_encoder(name: str, **options: Any) -> Encoder:
     """The encoder of codec `name`; raises SemcomError for an unknown name or option."""
     return _create(name, "encoder", options)
@@ -55,9 +60,13 @@ def create_decoder(name: str, **options: Any) -> Decoder:
     return _create(name, "decoder", options)
 
 
-def _create(name: str, end: str, options: dict[str, Any]) -> Any:
+def _end_class(name: str, end: str) -> type:
     module = importlib.import_module(f"{CODECS[choose(name, CODECS, 'codec')]}.{end}")
-    cls = getattr(module, end.capitalize())
+    return getattr(module, end.capitalize())
+
+
+def _create(name: str, end: str, options: dict[str, Any]) -> Any:
+    cls = _end_class(name, end)
     known = inspect.signature(cls).parameters
     for option in options:
         if option not in known:

@@ -71,15 +71,18 @@ class CamVid:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Frame:
-        """Frame `index` at its own size; its stamp counts from the first frame at `rate_hz`."""
+        """Frame `index` at its own size, without labels where their file is missing.
+
+        Its stamp counts from the first frame at `rate_hz`.
+        """
         index = position(index, len(self))
         file: Path = self._files[index]
         image = read_rgb(file)
+        stamp = round(index * 1e9 / self.rate_hz)
         path = self._labels / f"{file.stem}.png"
         if not path.exists():
-            raise SemcomError(f"The image '{file}' has no labels: '{path}' is missing.")
+            return Frame(image, None, stamp, self.camera)
         labels = read_pixels(path, cv2.IMREAD_UNCHANGED)
         if labels.shape != image.shape[:2] or labels.dtype != np.uint8:
             raise SemcomError(f"'{path}' is no 8-bit map of one channel in the size of '{file}'.")
-        stamp = round(index * 1e9 / self.rate_hz)
         return Frame(image, _TO_TRAIN_ID[labels], stamp, self.camera)

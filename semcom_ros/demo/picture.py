@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from semcom_ros.demo.record import Box
-from semcom_ros.labels import colorize
+from semcom_ros.labels import colorize, tint
 
 INK = (235, 235, 235)
 PAPER = (24, 24, 24)
@@ -58,9 +58,7 @@ def captions(texts: Sequence[str], width: int, gap: int = 0) -> np.ndarray:
 
 def overlay(image: np.ndarray, labels: np.ndarray | None, boxes: Sequence[Box]) -> np.ndarray:
     """`image` uint8 [H, W, 3] tinted with the classes of `labels` [H, W], boxes drawn."""
-    painted = image.copy()
-    if labels is not None:
-        painted = cv2.addWeighted(image, 0.55, colorize(labels), 0.45, 0.0)
+    painted = image.copy() if labels is None else tint(image, labels)
     for box in boxes:
         corners = [(round(box.left), round(box.top)), (round(box.right), round(box.bottom))]
         cv2.rectangle(painted, *corners, INK, 1)

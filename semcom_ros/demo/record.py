@@ -80,14 +80,17 @@ class Moment:
     payload: bytes | None
 
 
-def moments(record: Record, source: Source) -> Iterator[Moment]:
-    """The drive frame by frame, in the order of capture, without frames too small to be sent."""
-    for stamp, native in zip(record.captured, _readable(source), strict=False):
+def moments(record: Record, source: Source) -> Iterator[tuple[int, Moment]]:
+    """The drive frame by frame, each with its place in `record.captured`.
+
+    Frames too small to be sent are left out.
+    """
+    for index, (stamp, native) in enumerate(zip(record.captured, _readable(source), strict=False)):
         try:
             frame = fit(native)
         except SemcomError:
             continue
-        yield Moment(
+        moment = Moment(
             (stamp - record.captured[0]) / 1e9,
             frame.image,
             frame.labels,
@@ -97,6 +100,7 @@ def moments(record: Record, source: Source) -> Iterator[Moment]:
             record.boxes.get(stamp, ()),
             record.payloads.get(stamp),
         )
+        yield index, moment
 
 
 def _readable(source: Source) -> Iterator[Frame]:

@@ -17,7 +17,7 @@ from typing import BinaryIO, NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from semcom_ros.codecs import create_encoder
+from semcom_ros.codecs import encoder_class
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.demo.processes import NodeFailure
 from semcom_ros.demo.record import Record, moments
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     endless = values["data"].startswith("scenes:")
     frames = min(values["frames"] or (ENDLESS_FRAMES if endless else len(source)), len(source))
     values |= {"frames": frames}
-    sends_labels = create_encoder(values["codec"]).uses_labels
+    sends_labels = encoder_class(values["codec"]).uses_labels
     if find_spec("rclpy") is None:
         raise SemcomError(
             "There is no ROS 2 for this Python: run `make setup` and then .venv/bin/semcom, "
@@ -110,7 +110,7 @@ def _drive(
     values: dict[str, Value], sends_labels: bool, logs: Path, spool: BinaryIO, progress: Progress
 ) -> Record:
     # Here and not above: it needs ROS, and without ROS the user is told so by then.
-    from semcom_ros.demo.drive import drive
+    from semcom_ros.nodes.drive import drive
 
     task = progress.add_task("starting", total=values["frames"], received=0)
 
@@ -125,7 +125,7 @@ def _report(record: Record, source: Source, values: dict[str, Value], out: Path)
     """Go through the drive once for scores and video, and write every result."""
     scores, rows, shown = Scores(), [], choose_rows(record.complete())
     with Video(out / "drive.mp4", values["rate_hz"], record.map_caption) as video:
-        for index, moment in enumerate(moments(record, source)):
+        for index, moment in moments(record, source):
             scores.add(moment)
             video.add(moment)
             if index in shown:

@@ -83,18 +83,20 @@ def summarise(record: Record, scores: Scores, settings: Mapping[str, Value]) -> 
 def count_frames(record: Record) -> Summary:
     """What became of every frame, station by station; what no station knows of is unaccounted for.
 
+    frames_refused_at_vehicle: those that it could not encode, such as ones that are too small.
     frames_missing: those that the RSU knows, by their numbers, to have been sent and never come.
     """
     vehicle = _counts(record, "vehicle_node")
     rsu = _counts(record, "rsu_node")
     rejected = {reason: rsu.get(f"rejected.{reason}", 0) for reason in REASONS}
     captured, sent = len(record.captured), len(record.payloads)
+    arrived, overtaken, refused = (vehicle.get(n, 0) for n in ("received", "superseded", "errors"))
     received, decoded = rsu.get("received", 0), rsu.get("decoded", 0)
     superseded, never_came = rsu.get("superseded", 0), rsu.get("missing", 0)
     done = decoded + sum(rejected.values()) + superseded
     left = {
-        "between camera and vehicle": captured - vehicle.get("received", 0),
-        "in the vehicle": vehicle.get("received", 0) - vehicle.get("superseded", 0) - sent,
+        "between camera and vehicle": captured - arrived,
+        "in the vehicle": arrived - overtaken - refused - sent,
         "between vehicle and RSU": sent - received - never_came,
         "in the RSU": received - done,
         "among the images published": decoded - len(record.images),
@@ -111,7 +113,8 @@ def count_frames(record: Record) -> Summary:
     return {
         "frames_unreadable": _counts(record, "camera_node").get("unreadable", 0),
         "frames_captured": captured,
-        "frames_superseded_at_vehicle": vehicle.get("superseded", 0),
+        "frames_superseded_at_vehicle": overtaken,
+        "frames_refused_at_vehicle": refused,
         "frames_sent": sent,
         "frames_missing": never_came,
         "frames_received": received,

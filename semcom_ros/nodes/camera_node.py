@@ -17,6 +17,7 @@ from semcom_ros.nodes.node_base import SemcomNode, run
 
 SETTLE_S = 0.3
 """From seeing a listener to the first frame: the listener has to find the camera, too."""
+FAILED = "stopped by an error"
 
 
 class CameraNode(SemcomNode):
@@ -51,7 +52,8 @@ class CameraNode(SemcomNode):
         self._source = None
 
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        return DiagnosticStatus.OK, self._doing, {"data": self.settings.data}
+        level = DiagnosticStatus.ERROR if self._doing == FAILED else DiagnosticStatus.OK
+        return level, self._doing, {"data": self.settings.data}
 
     def _play(self) -> None:
         try:
@@ -67,7 +69,7 @@ class CameraNode(SemcomNode):
             self._doing = "finished"
             self.get_logger().info("The drive is finished.")
         except Exception as error:
-            self._doing = "stopped by an error"
+            self._doing = FAILED
             self.fail_frame(error)
 
     def _wait_for_listeners(self) -> None:
@@ -90,8 +92,7 @@ class CameraNode(SemcomNode):
         try:
             image = self._source[index].image
         except Exception as error:
-            self.fail_frame(error)
-            self.statistics.count("unreadable")
+            self.fail_frame(error, "unreadable")
             return None
         self._read_s = time.monotonic() - began
         return image_message(Header(frame_id=self.settings.frame_id), image)
@@ -101,7 +102,7 @@ class CameraNode(SemcomNode):
         height, width = message.height, message.width
         camera = self._source.camera
         if camera is None or (camera.height, camera.width) != (height, width):
-            camera = Camera(height, width, 0.0, 0.0, 0.0, 0.0)
+            camera = Camera(height, width)
         self._infos.publish(camera_info_message(message.header, camera))
         self._images.publish(message)
         self.statistics.count("sent")

@@ -64,13 +64,21 @@ class ChannelNode(SemcomNode):
         # Carrying one payload takes well under a millisecond: no thread is needed for it.
         began = time.monotonic()
         try:
-            data = pack(self._channel.transmit(unpack(bytes(message.data))))
-        except PayloadError:
-            self.statistics.count("unreadable")
-            data = bytes(message.data)
-        self._received.publish(payload_message(message.header, message.format, data))
+            data = self._carry(bytes(message.data))
+            self._received.publish(payload_message(message.header, message.format, data))
+        except Exception as error:
+            self.fail_frame(error)
+            return
         self.statistics.count("carried")
         self.statistics.output(time.monotonic() - began, self.age_s(message.header))
+
+    def _carry(self, data: bytes) -> bytes:
+        try:
+            payload = unpack(data)
+        except PayloadError:
+            self.statistics.count("unreadable")
+            return data
+        return pack(self._channel.transmit(payload))
 
 
 def _radio(settings: SimpleNamespace) -> dict[str, float]:

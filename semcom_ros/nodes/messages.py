@@ -34,6 +34,11 @@ _TO_RGB = {
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 
 
+def stamp_ns(header: Header) -> int:
+    """The stamp of `header` in ns, whatever it holds; rclpy's Time refuses one before 1970."""
+    return header.stamp.sec * 10**9 + header.stamp.nanosec
+
+
 def data_of(values: np.ndarray | bytes) -> array:
     """`values` as a message's uint8[] field takes them without a look at every element.
 
@@ -100,11 +105,13 @@ def payload_message(header: Header, format: str, data: bytes) -> CompressedImage
 
 
 def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
-    """Intrinsics without distortion; all 0 for a camera that is not calibrated, as ROS has it."""
-    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
+    """Intrinsics with k, r and p all 0 for a camera that is not calibrated, as ROS has it."""
     message = CameraInfo(header=header, height=camera.height, width=camera.width)
-    message.distortion_model = "plumb_bob"
-    message.d = [0.0] * 5
+    message.distortion_model = camera.distortion_model
+    message.d = camera.distortion
+    if not camera.calibrated:
+        return message
+    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
     message.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     message.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
@@ -113,8 +120,10 @@ def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
 
 def camera_of(message: CameraInfo) -> Camera:
     """Intrinsics in `message`; those of a camera that is not calibrated are all 0."""
-    k = message.k
-    return Camera(message.height, message.width, k[0], k[4], k[2], k[5])
+    k, d = message.k, message.d
+    return Camera(
+        message.height, message.width, k[0], k[4], k[2], k[5], tuple(d), message.distortion_model
+    )
 
 
 def label_info_message(header: Header) -> LabelInfo:

@@ -23,12 +23,11 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
-from rclpy.time import Time
 from std_msgs.msg import Header
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.nodes import qos
-from semcom_ros.nodes.messages import diagnostics_message
+from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
 from semcom_ros.nodes.node_parameters import NodeParameters
 from semcom_ros.nodes.statistics import Statistics
 
@@ -132,18 +131,17 @@ class SemcomNode(LifecycleNode):
         self._complaints[about] = now
         self.get_logger().warning(sentence)
 
-    def fail_frame(self, error: Exception) -> None:
+    def fail_frame(self, error: Exception, count: str = "errors") -> None:
         """Count and log the error of one frame: a user's as its sentence, ours in full."""
         # While the process is told to stop, publishing fails; nobody needs to hear of that.
         if self.context.ok():
-            self.statistics.count("errors")
+            self.statistics.count(count)
             user = isinstance(error, SemcomError)
             self.complain(str(error) if user else "".join(traceback.format_exception(error)))
 
     def age_s(self, header: Header) -> float:
         """Seconds since the stamp of `header`, by the node's clock."""
-        now = self.get_clock().now().nanoseconds
-        return (now - Time.from_msg(header.stamp).nanoseconds) / 1e9
+        return (self.get_clock().now().nanoseconds - stamp_ns(header)) / 1e9
 
     def prepare_compute(self) -> None:
         """Give libraries as many threads as set; raise SemcomError if there is no such device."""
@@ -195,7 +193,9 @@ class SemcomNode(LifecycleNode):
     def _configure(self) -> None:
         self.settings = self._node_parameters.fix()
         self.setup()
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.reliable())
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, "/diagnostics", qos.reliable(), qos_overriding_options=qos.overriding()
+        )
         self._report_timer = self.create_timer(1.0, self._report)
 
     def _activate(self) -> None:

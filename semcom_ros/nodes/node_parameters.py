@@ -93,9 +93,11 @@ class NodeParameters:
         if self._settings is not None and checked:
             for name in checked:
                 if self._table[name].when == "at configure":
+                    node = self._node.get_fully_qualified_name()
                     raise SemcomError(
-                        f"{name} is read when the node is configured: `ros2 lifecycle set "
-                        f"{self._node.get_fully_qualified_name()} cleanup` first."
+                        f"{name} is read when the node is configured: `ros2 lifecycle set {node} "
+                        "deactivate` if it is active, then `cleanup`; then set it, `configure` "
+                        "and `activate`."
                     )
             settings = SimpleNamespace(**{**vars(self._settings), **checked})
             self._change(settings)

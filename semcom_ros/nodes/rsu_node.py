@@ -39,7 +39,6 @@ class RsuNode(SemcomNode):
         self._worker: Worker[Arrival] | None = None
         self._link_timer = None
         self._link = np.zeros(4)
-        self._snr_db: float | None = None
 
     def setup(self) -> None:
         self.prepare_compute()
@@ -49,7 +48,7 @@ class RsuNode(SemcomNode):
         self._link_report = self.publisher(DiagnosticArray, "rsu/link")
 
     def start(self) -> None:
-        self._worker = Worker(self._work, lambda _: self._receiver.superseded())
+        self._worker = Worker(self._work, lambda _: self._receiver.superseded(), self.fail_frame)
         self._outputs.announce()
         self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
         self.subscribe(CompressedImage, "camera/image_raw/semcom/received", self._on_payload)
@@ -108,7 +107,6 @@ class RsuNode(SemcomNode):
     def _work(self, arrival: Arrival) -> None:
         began = time.monotonic()
         header, payload = arrival
-        self._snr_db = payload.snr_db
         try:
             self._decode(header, payload)
         except PayloadError as error:
@@ -141,11 +139,13 @@ class RsuNode(SemcomNode):
         now = self._count_link()
         seconds, received, missing, lost = now - self._link
         self._link = now
-        sent = received + missing
+        # What was missing may still come, and what came may turn out to be lost one report later.
+        sent = max(received + missing, 0)
+        snr_db = self._receiver.snr_db
         values = {
             "rate_hz": f"{received / seconds:.2f}",
-            "loss": f"{(missing + lost) / sent:.3f}" if sent else "",
-            "snr_db": "" if self._snr_db is None else f"{self._snr_db:.1f}",
+            "loss": f"{np.clip((missing + lost) / sent, 0, 1):.3f}" if sent else "",
+            "snr_db": "" if snr_db is None else f"{snr_db:.1f}",
         }
         header = Header(stamp=self.get_clock().now().to_msg())
         level = DiagnosticStatus.OK if received else DiagnosticStatus.WARN

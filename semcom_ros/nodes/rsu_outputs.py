@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image
@@ -14,7 +13,7 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from semcom_ros.frame import WORK_SIZE, Camera
-from semcom_ros.labels import VOID, colorize
+from semcom_ros.labels import VOID, colorize, tint
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import (
     camera_info_message,
@@ -28,7 +27,6 @@ from semcom_ros.reconstruction import Reconstruction
 
 INFERRED = 64
 """Confidence of labels that the RSU reads off a regenerated image: none of them was received."""
-UNCALIBRATED = Camera(*WORK_SIZE, 0.0, 0.0, 0.0, 0.0)
 
 
 class RsuOutputs:
@@ -36,7 +34,7 @@ class RsuOutputs:
 
     def __init__(self, node: SemcomNode) -> None:
         self.node = node
-        self.camera = UNCALIBRATED
+        self.camera = Camera(*WORK_SIZE)
         self.image = node.publisher(Image, "rsu/image")
         self.camera_info = node.publisher(CameraInfo, "rsu/camera_info")
         self.segmentation = node.publisher(Image, "rsu/segmentation")
@@ -81,22 +79,26 @@ class FrameOutputs:
         return image or (self._labels is None and self._maps_wanted)
 
     def publish(self, known: Reconstruction) -> None:
-        """Publish what `known` holds that was not known before."""
+        """Publish what `known` holds that was not known before, after the frame's intrinsics."""
+        if self._labels is None and self._image is None:
+            self._offer(
+                self._to.camera_info, lambda: camera_info_message(self._header, self._to.camera)
+            )
         if known.labels is not None and self._labels is None:
             self._publish_maps(known)
         if known.image is not None and self._image is None:
             self._image = known.image
             self._offer(self._to.image, lambda: image_message(self._header, known.image))
-            self._offer(
-                self._to.camera_info, lambda: camera_info_message(self._header, self._to.camera)
-            )
 
     def finish(self) -> None:
         """Publish what takes all that came: labels read off the image, and the overlay."""
         if self._labels is None and self._image is not None and self._maps_wanted:
             self._publish_maps(Reconstruction(labels=self._to.segment(self._image)))
         if self._labels is not None and self._image is not None:
-            self._offer(self._to.overlay, self._overlay_message)
+            self._offer(
+                self._to.overlay,
+                lambda: image_message(self._header, tint(self._image, self._labels)),
+            )
 
     @property
     def _maps_wanted(self) -> bool:
@@ -122,10 +124,6 @@ class FrameOutputs:
         labels = self._labels if support is None else np.where(support, self._labels, VOID)
         found = find_components(labels, confidence, self._to.node.settings.min_area)
         return detections_message(self._header, found)
-
-    def _overlay_message(self) -> Image:
-        painted = cv2.addWeighted(self._image, 0.55, colorize(self._labels), 0.45, 0.0)
-        return image_message(self._header, painted)
 
     @staticmethod
     def _offer(publisher: Publisher, make: Callable[[], Any]) -> None:

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
 
 from semcom_ros.codecs import Encoder, create_encoder
 from semcom_ros.frame import WORK_SIZE, Frame, fit
@@ -22,6 +22,7 @@ from semcom_ros.nodes.messages import (
     image_array,
     image_message,
     payload_message,
+    stamp_ns,
 )
 from semcom_ros.nodes.node_base import SemcomNode, run
 from semcom_ros.nodes.worker import Worker
@@ -50,7 +51,9 @@ class VehicleNode(SemcomNode):
         self._maps = self.publisher(Image, "vehicle/segmentation", matched=self._follow_demand)
 
     def start(self) -> None:
-        self._worker = Worker(self._work, lambda _: self.statistics.count("superseded"))
+        self._worker = Worker(
+            self._send, lambda _: self.statistics.count("superseded"), self.fail_frame
+        )
         self._follow_demand()
 
     def stop(self) -> None:
@@ -111,18 +114,12 @@ class VehicleNode(SemcomNode):
         self.statistics.count("received")
         self._worker.put(message)
 
-    def _work(self, message: Image | CompressedImage) -> None:
-        try:
-            self._send(message)
-        except Exception as error:
-            self.fail_frame(error)
-
     def _send(self, message: Image | CompressedImage) -> None:
         began = time.monotonic()
         encoder, settings = self._encoder, self.settings
         raw = isinstance(message, Image)
         image = image_array(message) if raw else compressed_array(message)
-        frame = fit(Frame(image, stamp=Time.from_msg(message.header.stamp).nanoseconds))
+        frame = fit(Frame(image, stamp=stamp_ns(message.header)))
         if encoder.uses_labels:
             frame = replace(frame, labels=self._segment(frame.image, settings.device))
         payload = encoder.encode(frame, settings.payload_bytes, self._sequence)
@@ -134,11 +131,18 @@ class VehicleNode(SemcomNode):
         self._bytes = len(data)
         self.statistics.count("sent")
         self.statistics.output(time.monotonic() - began, self.age_s(message.header))
+        try:
+            self._publish_map(message.header, frame)
+        except Exception as error:
+            # The frame itself went out: it must not count among those that did not.
+            self.fail_frame(error, "map_errors")
+
+    def _publish_map(self, header: Header, frame: Frame) -> None:
         if self._maps.get_subscription_count():
             labels = frame.labels
             if labels is None:
-                labels = self._segment(frame.image, settings.device)
-            self._maps.publish(image_message(message.header, labels))
+                labels = self._segment(frame.image, self.settings.device)
+            self._maps.publish(image_message(header, labels))
 
 
 def main() -> None:

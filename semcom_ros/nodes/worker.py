@@ -14,12 +14,18 @@ class Worker(Generic[Item]):
     """Calls `work` with the newest item put, one at a time, in a thread of its own.
 
     An item that a newer one replaces before its turn, or that is left when the worker stops, goes
-    to `superseded`. `work` must not raise.
+    to `superseded`. What `work` raises goes to `failed`, and the next item has its turn.
     """
 
-    def __init__(self, work: Callable[[Item], None], superseded: Callable[[Item], None]):
+    def __init__(
+        self,
+        work: Callable[[Item], None],
+        superseded: Callable[[Item], None],
+        failed: Callable[[Exception], None],
+    ):
         self._work = work
         self._superseded = superseded
+        self._failed = failed
         self._slot: list[Item] = []
         self._changed = threading.Condition()
         self._running = True
@@ -51,4 +57,7 @@ class Worker(Generic[Item]):
                 if not self._running:
                     return
                 item = self._slot.pop()
-            self._work(item)
+            try:
+                self._work(item)
+            except Exception as error:
+                self._failed(error)

@@ -15,6 +15,7 @@ import numpy as np
 
 from semcom_ros.datasets import open_source
 from semcom_ros.datasets.camvid import CLASS_NAMES
+from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, fit
 from semcom_ros.labels import TRAIN_ID, VOID
 
@@ -34,6 +35,8 @@ def read_camvid(root: Path, split: str, size: tuple[int, int] | None = None) -> 
     """All frames of a CamVid split; whole 360x480 frames, or fitted to `size` (H, W)."""
     source = open_source(f"camvid:{root}", split)
     frames = [source[i] for i in range(len(source))]
+    if any(frame.labels is None for frame in frames):
+        raise SemcomError(f"Some frames of {root}, {split}, have no label file: recipes need all.")
     if size is not None:
         frames = [fit(f, size) for f in frames]
     return Samples(np.stack([f.image for f in frames]), np.stack([f.labels for f in frames]))
