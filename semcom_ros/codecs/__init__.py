@@ -24,6 +24,9 @@ class Encoder(Protocol):
 
     uses_labels: bool
 
+    def warm_up(self) -> None:
+        """Do what the first frame would wait for, in the thread that is going to encode."""
+
     def encode(self, frame: Frame, payload_bytes: int, sequence: int) -> Payload:
         """Encode a frame fitted to the size of work into at most `payload_bytes` when packed.
 
@@ -40,6 +43,9 @@ class Decoder(Protocol):
     gives_labels: bool
 
     def __init__(self, device: str = "cpu") -> None: ...
+
+    def warm_up(self) -> None:
+        """Do what the first frame would wait for, in the thread that is going to decode."""
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield ever more complete reconstructions, labels first; raises PayloadError."""

@@ -102,7 +102,8 @@ def count_frames(record: Record) -> Summary:
         "among the images published": decoded - len(record.images),
     }
     if record.sends_labels:
-        left["among the maps published"] = decoded - len(record.labels)
+        maps_only = rsu.get("maps_only", 0)
+        left["among the maps published"] = decoded + maps_only - len(record.labels)
     unaccounted = [
         f"{count} {where}" if count > 0 else f"{-count} too many {where}"
         for where, count in left.items()

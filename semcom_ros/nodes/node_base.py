@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -197,6 +198,10 @@ class SemcomNode(LifecycleNode):
             DiagnosticArray, "/diagnostics", qos.reliable(), qos_overriding_options=qos.overriding()
         )
         self._report_timer = self.create_timer(1.0, self._report)
+        # Networks bring in objects by the 100,000: looking through them for garbage now and then
+        # would stop the node for more than a frame.
+        gc.collect()
+        gc.freeze()
 
     def _activate(self) -> None:
         self.active = True

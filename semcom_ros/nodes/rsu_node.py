@@ -7,7 +7,10 @@ Every payload is accounted for: received = decoded + rejected (by reason) + supe
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -24,8 +27,18 @@ from semcom_ros.nodes.rsu_outputs import FrameOutputs, RsuOutputs
 from semcom_ros.nodes.worker import Worker
 from semcom_ros.payload import Payload, PayloadError
 from semcom_ros.receiver import Receiver
+from semcom_ros.reconstruction import Reconstruction
 
 Arrival = tuple[Header, Payload]
+
+
+class Job(NamedTuple):
+    """A frame at work: its outputs, the steps of its decoding, and when (monotonic) it began."""
+
+    header: Header
+    frame: FrameOutputs
+    steps: Iterator[Reconstruction]
+    began: float
 
 
 class RsuNode(SemcomNode):
@@ -36,7 +49,8 @@ class RsuNode(SemcomNode):
         self._receiver: Receiver | None = None
         self._decoder: Decoder | None = None
         self._outputs: RsuOutputs | None = None
-        self._worker: Worker[Arrival] | None = None
+        self._maps: Worker[Arrival] | None = None
+        self._images: Worker[Job] | None = None
         self._link_timer = None
         self._link = np.zeros(4)
 
@@ -48,7 +62,11 @@ class RsuNode(SemcomNode):
         self._link_report = self.publisher(DiagnosticArray, "rsu/link")
 
     def start(self) -> None:
-        self._worker = Worker(self._work, lambda _: self._receiver.superseded(), self.fail_frame)
+        # Two workers: the map of a frame is not to wait for the image of the frame before.
+        self._images = Worker(self._complete, self._give_up, self.fail_frame, self._warm_up)
+        self._maps = Worker(
+            self._begin, lambda _: self._receiver.superseded(), self.fail_frame, self._warm_up
+        )
         self._outputs.announce()
         self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
         self.subscribe(CompressedImage, "camera/image_raw/semcom/received", self._on_payload)
@@ -59,9 +77,10 @@ class RsuNode(SemcomNode):
         if self._link_timer is not None:
             self.destroy_timer(self._link_timer)
             self._link_timer = None
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        for worker in (self._maps, self._images):
+            if worker is not None:
+                worker.stop()
+        self._maps = self._images = None
 
     def free(self) -> None:
         self._decoder = self._outputs = None
@@ -85,9 +104,14 @@ class RsuNode(SemcomNode):
 
     def _load(self, settings: SimpleNamespace) -> Decoder:
         decoder = create_decoder(settings.codec, device=settings.device)
+        decoder.warm_up()
         if not decoder.gives_labels:
             self._outputs.load_segmenter()
         return decoder
+
+    def _warm_up(self) -> None:
+        self._decoder.warm_up()
+        self._outputs.warm_up()
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         try:
@@ -102,13 +126,43 @@ class RsuNode(SemcomNode):
         except PayloadError as error:
             self.complain(str(error))
             return
-        self._worker.put((message.header, payload))
+        self._maps.put((message.header, payload))
 
-    def _work(self, arrival: Arrival) -> None:
+    def _begin(self, arrival: Arrival) -> None:
+        """Publish what is decoded first, the map; leave what takes longer to the other worker."""
         began = time.monotonic()
         header, payload = arrival
+        frame = FrameOutputs(self._outputs, header)
+        job = Job(header, frame, self._decoder.decode(payload), began)
+        with self._booked(job):
+            frame.publish(next(job.steps))
+            if not frame.unfinished:
+                self._finish(job)
+                return
+            self._images.put(job)
+
+    def _complete(self, job: Job) -> None:
+        """Publish the rest: the image, and what is made from it."""
+        with self._booked(job):
+            for reconstruction in job.steps:
+                job.frame.publish(reconstruction)
+            self._finish(job)
+
+    def _finish(self, job: Job) -> None:
+        job.frame.finish()
+        self._receiver.decoded()
+        self.statistics.output(time.monotonic() - job.began, self.age_s(job.header))
+
+    def _give_up(self, job: Job) -> None:
+        """Count a frame whose image a newer one overtook, after its map was published."""
+        self._receiver.superseded()
+        self.statistics.count("maps_only")
+
+    @contextmanager
+    def _booked(self, job: Job) -> Iterator[None]:
+        """Count the payload of `job` as rejected if what is done with it fails."""
         try:
-            self._decode(header, payload)
+            yield
         except PayloadError as error:
             self._receiver.rejected(error)
             self.complain(str(error))
@@ -116,17 +170,6 @@ class RsuNode(SemcomNode):
             # A decoder that stumbles over a payload cannot read it, whosever fault that is.
             self._receiver.rejected(PayloadError("malformed", str(error)))
             self.fail_frame(error)
-        else:
-            self._receiver.decoded()
-            self.statistics.output(time.monotonic() - began, self.age_s(header))
-
-    def _decode(self, header: Header, payload: Payload) -> None:
-        frame = FrameOutputs(self._outputs, header)
-        for reconstruction in self._decoder.decode(payload):
-            frame.publish(reconstruction)
-            if not frame.unfinished:
-                break
-        frame.finish()
 
     def _count_link(self) -> np.ndarray:
         """The time in seconds, and how many payloads arrived, never arrived, arrived erased."""

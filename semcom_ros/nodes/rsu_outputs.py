@@ -56,7 +56,11 @@ class RsuOutputs:
         from semcom_ros.perception.segmentation import Segmenter
 
         self._segmenter = Segmenter(device=self.node.settings.device)
-        self.segment(np.zeros((*WORK_SIZE, 3), np.uint8))
+
+    def warm_up(self) -> None:
+        """Do what the first frame would wait for, in the thread that is going to publish."""
+        if self._segmenter is not None:
+            self._segmenter.warm_up()
 
     def segment(self, image: np.ndarray) -> np.ndarray:
         """Labels of an image, once `load_segmenter` was called."""

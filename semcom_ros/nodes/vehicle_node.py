@@ -16,7 +16,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from semcom_ros.codecs import Encoder, create_encoder
-from semcom_ros.frame import WORK_SIZE, Frame, fit
+from semcom_ros.frame import Frame, fit
 from semcom_ros.nodes.messages import (
     compressed_array,
     image_array,
@@ -51,8 +51,9 @@ class VehicleNode(SemcomNode):
         self._maps = self.publisher(Image, "vehicle/segmentation", matched=self._follow_demand)
 
     def start(self) -> None:
+        superseded = self.statistics.count
         self._worker = Worker(
-            self._send, lambda _: self.statistics.count("superseded"), self.fail_frame
+            self._send, lambda _: superseded("superseded"), self.fail_frame, self._warm_up
         )
         self._follow_demand()
 
@@ -81,21 +82,26 @@ class VehicleNode(SemcomNode):
         return DiagnosticStatus.OK, "sending", values
 
     def _load(self, settings: SimpleNamespace) -> Encoder:
-        """The encoder of `settings`, warmed up: the first frame of a drive is not to wait."""
         encoder = create_encoder(settings.codec)
-        labels = None
-        image = np.zeros((*WORK_SIZE, 3), np.uint8)
+        encoder.warm_up()
         if encoder.uses_labels:
-            labels = self._segment(image, settings.device)
-        encoder.encode(Frame(image, labels), settings.payload_bytes, 0)
+            self._load_segmenter(settings.device)
         return encoder
 
-    def _segment(self, image: np.ndarray, device: str) -> np.ndarray:
-        if self._segmenter is None:
-            # torch takes a second to import, and a codec of pictures never needs it.
-            from semcom_ros.perception.segmentation import Segmenter
+    def _load_segmenter(self, device: str) -> None:
+        # torch takes a second to import, and a codec of pictures never needs it.
+        from semcom_ros.perception.segmentation import Segmenter
 
-            self._segmenter = Segmenter(device=device)
+        self._segmenter = self._segmenter or Segmenter(device=device)
+
+    def _warm_up(self) -> None:
+        self._encoder.warm_up()
+        if self._segmenter is not None:
+            self._segmenter.warm_up()
+
+    def _segment(self, image: np.ndarray) -> np.ndarray:
+        if self._segmenter is None:
+            self._load_segmenter(self.settings.device)
         return self._segmenter(image)
 
     def _follow_demand(self) -> None:
@@ -121,7 +127,7 @@ class VehicleNode(SemcomNode):
         image = image_array(message) if raw else compressed_array(message)
         frame = fit(Frame(image, stamp=stamp_ns(message.header)))
         if encoder.uses_labels:
-            frame = replace(frame, labels=self._segment(frame.image, settings.device))
+            frame = replace(frame, labels=self._segment(frame.image))
         payload = encoder.encode(frame, settings.payload_bytes, self._sequence)
         self._sequence = (self._sequence + 1) % _SEQUENCES
         data = pack(payload)
@@ -141,7 +147,7 @@ class VehicleNode(SemcomNode):
         if self._maps.get_subscription_count():
             labels = frame.labels
             if labels is None:
-                labels = self._segment(frame.image, self.settings.device)
+                labels = self._segment(frame.image)
             self._maps.publish(image_message(header, labels))
 
 

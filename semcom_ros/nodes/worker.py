@@ -15,6 +15,8 @@ class Worker(Generic[Item]):
 
     An item that a newer one replaces before its turn, or that is left when the worker stops, goes
     to `superseded`. What `work` raises goes to `failed`, and the next item has its turn.
+    warm_up: called first, before the constructor returns, in the same thread as `work`, because
+    that is where torch keeps what its first calls prepare.
     """
 
     def __init__(
@@ -22,6 +24,7 @@ class Worker(Generic[Item]):
         work: Callable[[Item], None],
         superseded: Callable[[Item], None],
         failed: Callable[[Exception], None],
+        warm_up: Callable[[], None] = lambda: None,
     ):
         self._work = work
         self._superseded = superseded
@@ -29,8 +32,11 @@ class Worker(Generic[Item]):
         self._slot: list[Item] = []
         self._changed = threading.Condition()
         self._running = True
+        self._warm_up = warm_up
+        self._warm = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker")
         self._thread.start()
+        self._warm.wait()
 
     def put(self, item: Item) -> None:
         """Offer `item`; returns at once."""
@@ -51,6 +57,12 @@ class Worker(Generic[Item]):
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._warm_up()
+        except Exception as error:
+            self._failed(error)
+        finally:
+            self._warm.set()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._slot or not self._running)

@@ -26,6 +26,9 @@ class Decoder:
     def __init__(self, device: str = "cpu") -> None:
         """Takes `device` as every decoder does; there is no network to run on it."""
 
+    def warm_up(self) -> None:
+        """There is nothing to prepare."""
+
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield one reconstruction; raises PayloadError codec, version, malformed or lost."""
         header = payload.header

@@ -25,6 +25,9 @@ class Encoder:
 
     uses_labels = False
 
+    def warm_up(self) -> None:
+        """There is nothing to prepare."""
+
     def encode(self, frame: Frame, payload_bytes: int, sequence: int) -> Payload:
         """One part of bits: of the sizes whose JPEG fits, the one with the highest PSNR.
 

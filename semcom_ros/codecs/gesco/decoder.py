@@ -20,6 +20,9 @@ from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
+WARM_UPS = 3
+"""Passes until a network runs at its speed: memory is touched, kernels are chosen."""
+
 
 class Decoder:
     """Payloads in; labels with their confidence, then the image, out."""
@@ -30,12 +33,14 @@ class Decoder:
         models = models or models_dir()
         self.shared = Shared.load(models)
         self.generator = ImageGenerator(models / FILE, device)
-        # Compile and touch everything now, so that the first frame takes no longer than others.
+
+    def warm_up(self) -> None:
+        """Compile and touch everything, so that the first frame takes no longer than others."""
         street = np.zeros(WORK_SIZE, np.uint8)
-        decode_map(
-            fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior), WORK_SIZE, self.shared.prior
-        )
-        self.generator(street, appearance.typical(self.shared.statistics))
+        code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
+        for _ in range(WARM_UPS):
+            decode_map(code, WORK_SIZE, self.shared.prior)
+            self.generator(street, appearance.typical(self.shared.statistics))
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield the reconstruction with labels, then the same with the image.

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from semcom_ros.codecs.gesco import appearance
 from semcom_ros.codecs.gesco.grids import fit_to
 from semcom_ros.codecs.gesco.shared import APPEARANCE_PART, MAP_PART, NAME, VERSION, Shared
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Frame
+from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.labels import LABEL_SPACE
-from semcom_ros.payload import Header, Part, Payload, pack
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, Header, Part, Payload, pack
 from semcom_ros.weights import models_dir
 
 APPEARANCE_SHARE = 8
@@ -27,6 +29,11 @@ class Encoder:
 
     def __init__(self, models: Path | None = None):
         self.shared = Shared.load(models or models_dir())
+
+    def warm_up(self) -> None:
+        """Compile the map coder."""
+        street = Frame(np.zeros((*WORK_SIZE, 3), np.uint8), np.zeros(WORK_SIZE, np.uint8))
+        self.encode(street, MAX_PAYLOAD_BYTES, 0)
 
     def encode(self, frame: Frame, payload_bytes: int, sequence: int) -> Payload:
         """The payload of `frame` (labels at the size of work), packed <= `payload_bytes` bytes.
@@ -47,7 +54,8 @@ class Encoder:
         overhead = len(pack(payload(bytes(payload_bytes), bytes(reserved)))) - (
             payload_bytes + reserved
         )
-        labels = fit_to(frame.labels, payload_bytes - overhead - reserved, self.shared.prior)
+        budget = payload_bytes - overhead - reserved
+        labels = fit_to(frame.labels, budget, self.shared.prior)
         left = payload_bytes - overhead - len(labels)
         colours = appearance.encode(frame.image, min(left, APPEARANCE_MOST), self.shared.statistics)
         return payload(labels, colours)

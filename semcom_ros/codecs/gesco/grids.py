@@ -19,8 +19,6 @@ _TYPICAL = (80, 255)
 """Rows of a grid and the bytes that a street takes on it."""
 _GROWTH = 0.8
 """Bytes grow as the rows to the power 1 / 0.8."""
-_SLACK = 1.06
-"""A grid with so many times the rows foretold is not tried: most tries would be in vain."""
 
 THIN = ("pole", "traffic light", "traffic sign", "person", "rider", "motorcycle", "bicycle")
 """Classes whose area counts more in a cell's vote: by area alone they would vanish."""
@@ -60,7 +58,8 @@ def fit_to(labels: np.ndarray, budget: int, prior: Prior) -> bytes:
             index = (fine + coarse) // 2
         else:
             wanted = height * (max(budget, 1) / size) ** _GROWTH
-            if best is not None and GRIDS[coarse][0] > wanted * _SLACK:
+            # A finer one than foretold might just fit, but most such tries would be in vain.
+            if best is not None and GRIDS[coarse][0] > wanted:
                 break
             index = sum(h > wanted for h, _ in GRIDS)
             index = min(max(index, fine), coarse)
