@@ -85,6 +85,28 @@ def test_the_image_keeps_the_header_and_the_camera_is_scaled_with_it():
         assert abs(infos[0].k[2] - 255.5) < 1e-6
 
 
+def test_a_map_does_not_wait_for_the_image_of_the_frame_before():
+    with bench(RsuNode, codec="classical") as b:
+        b.up()
+        b.node._decoder = decoder = TwoStages()
+        decoder.go_on.clear()
+        maps, images = b.listen(Image, "rsu/segmentation"), b.listen(Image, "rsu/image")
+        b.listened("rsu/segmentation")
+        b.listened("rsu/image")
+        payloads = b.speak(CompressedImage, RECEIVED)
+        for n in (1, 2, 3):
+            payloads.publish(arrival(n))
+            b.until(lambda n=n: len(maps) == n, f"map {n}")
+        assert not images
+        decoder.go_on.set()
+        b.until(lambda: counts(b)["decoded"] == 2, "two images")
+        b.until(lambda: len(images) == 2, "the images")
+        # The image of the second frame gave way to that of the third.
+        assert images[1].header == maps[2].header
+        assert counts(b)["superseded"] == 1
+        assert b.node.statistics.snapshot()["maps_only"] == "1"
+
+
 def test_map_and_detections_come_before_the_picture_and_everything_once():
     with bench(RsuNode, codec="classical") as b:
         b.up()
