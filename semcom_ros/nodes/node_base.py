@@ -49,7 +49,7 @@ class SemcomNode(LifecycleNode):
         super().__init__(executable, enable_logger_service=True)
         self.settings = SimpleNamespace()
         self.statistics = Statistics()
-        self.active = False
+        self.active = self.owns_process = False
         self._node_parameters = NodeParameters(self, executable, self._on_change)
         self._own_publishers: list[Publisher] = []
         self._own_subscriptions: list[Subscription] = []
@@ -198,10 +198,8 @@ class SemcomNode(LifecycleNode):
             DiagnosticArray, "/diagnostics", qos.reliable(), qos_overriding_options=qos.overriding()
         )
         self._report_timer = self.create_timer(1.0, self._report)
-        # Networks bring in objects by the 100,000: looking through them for garbage now and then
-        # would stop the node for more than a frame.
-        gc.collect()
-        gc.freeze()
+        if self.owns_process:  # else nodes frozen here could never be collected
+            gc.freeze()  # looking for garbage among a network's objects takes longer than a frame
 
     def _activate(self) -> None:
         self.active = True
@@ -283,6 +281,7 @@ def run(node_class: Callable[[], SemcomNode]) -> None:
     node = None
     try:
         node = node_class()
+        node.owns_process = True
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         node.start_by_itself()
