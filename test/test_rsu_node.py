@@ -200,24 +200,6 @@ def test_every_payload_is_accounted_for():
         assert b.state() == "active"
 
 
-def test_a_payload_that_is_overtaken_counts_as_superseded():
-    with bench(RsuNode, codec="classical") as b:
-        b.up()
-        b.node._decoder = decoder = TwoStages()
-        decoder.go_on.clear()
-        images = b.listen(Image, "rsu/image")
-        b.listened("rsu/image")
-        radio = b.speak(CompressedImage, RECEIVED)
-        for number in (1, 2, 3):
-            radio.publish(arrival(number))
-            b.until(lambda n=number: counts(b)["received"] == n, "the payload")
-        decoder.go_on.set()
-        b.until(lambda: len(images) == 2, "two images")
-        assert [m.header.frame_id for m in images] == ["camera_1", "camera_3"]
-        b.until(lambda: not counts(b)["in_flight"], "the end of decoding")
-        assert (counts(b)["decoded"], counts(b)["superseded"]) == (2, 1)
-
-
 def test_a_message_stamped_before_1970_does_not_stop_the_node():
     with bench(RsuNode, codec="classical") as b:
         b.up()

@@ -198,8 +198,8 @@ class SemcomNode(LifecycleNode):
             DiagnosticArray, "/diagnostics", qos.reliable(), qos_overriding_options=qos.overriding()
         )
         self._report_timer = self.create_timer(1.0, self._report)
-        if self.owns_process:  # else nodes frozen here could never be collected
-            gc.freeze()  # looking for garbage among a network's objects takes longer than a frame
+        if self.owns_process:  # elsewhere, frozen nodes would never be collected
+            gc.freeze()  # looking through a network's objects takes longer than a frame
 
     def _activate(self) -> None:
         self.active = True
