@@ -26,6 +26,7 @@ from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from std_msgs.msg import Header
 
+from semcom_ros.device import check_device
 from semcom_ros.errors import SemcomError
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
@@ -260,19 +261,6 @@ class SemcomNode(LifecycleNode):
         values = {**self.statistics.snapshot(), **values}
         name = self.get_fully_qualified_name()
         self._diagnostics.publish(diagnostics_message(header, name, level, sentence, values))
-
-
-def check_device(device: str) -> None:
-    """Raise SemcomError if torch cannot compute on `device`."""
-    import torch
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise SemcomError(
-            f"The device '{device}' cannot be used: {reason}. Set device to cpu."
-        ) from error
 
 
 def run(node_class: Callable[[], SemcomNode]) -> None:
