@@ -22,11 +22,12 @@ class Spade(nn.Module):
         super().__init__()
         self.conv = ConvNorm(cin, cout)
         self.modulation = nn.Conv2d(condition, 2 * cout, 1)
+        # The scale starts at one: a bias says so without a pass over the pixels.
+        nn.init.ones_(self.modulation.bias[:cout])
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         scale, shift = self.modulation(condition).chunk(2, 1)
-        x = self.conv(x)
-        return x + torch.addcmul(shift, x, scale)
+        return torch.addcmul(shift, self.conv(x), scale)
 
 
 class SpadeResidual(nn.Module):
@@ -38,5 +39,5 @@ class SpadeResidual(nn.Module):
         self.second = Spade(channels, channels, condition)
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        inner = torch.relu(self.first(x, condition))
-        return torch.relu(x + self.second(inner, condition))
+        inner = torch.relu_(self.first(x, condition))
+        return torch.relu_(self.second(inner, condition).add_(x))

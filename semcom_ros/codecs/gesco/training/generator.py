@@ -210,24 +210,23 @@ def run(args: argparse.Namespace) -> None:
         loss = 4 * l1 + features
         seen = {"l1": l1.item(), "features": features.item()}
         if step >= adversarial_from:
-            critic.requires_grad_(False)
-            score, inner = critic(image.bfloat16(), batch.evidence)
-            with torch.no_grad():
-                _, true_inner = critic(batch.image.bfloat16(), batch.evidence)
-            matching = sum(
-                F.l1_loss(a.float(), b.float()) for a, b in zip(inner, true_inner, strict=True)
-            )
-            loss = loss + args.adversarial * (matching - score.float().mean())
-        loss.backward()
-        trainer.step(cosine(step, args.steps, args.rate))
-        if step >= adversarial_from:
+            # The critic learns first, so that it looks at the true image once a step.
             critic.requires_grad_(True)
             fake, _ = critic(image.detach().bfloat16(), batch.evidence)
-            real, _ = critic(batch.image.bfloat16(), batch.evidence)
+            real, wanted = critic(batch.image.bfloat16(), batch.evidence)
             hinge = F.relu(1 + fake.float()).mean() + F.relu(1 - real.float()).mean()
             hinge.backward()
             rival.step(4e-4)
             seen["hinge"] = hinge.item()
+            critic.requires_grad_(False)
+            verdict, found = critic(image.bfloat16(), batch.evidence)
+            matching = sum(
+                F.l1_loss(f.float(), w.detach().float())
+                for f, w in zip(found, wanted, strict=True)
+            )
+            loss = loss + args.adversarial * (matching - verdict.float().mean())
+        loss.backward()
+        trainer.step(cosine(step, args.steps, args.rate))
         return seen
 
     def score() -> dict[str, float]:
