@@ -28,6 +28,7 @@ from std_msgs.msg import Header
 
 from semcom_ros.device import check_device
 from semcom_ros.errors import SemcomError
+from semcom_ros.memory import keep_freed_memory
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
 from semcom_ros.nodes.node_parameters import NodeParameters
@@ -146,7 +147,8 @@ class SemcomNode(LifecycleNode):
         return (self.get_clock().now().nanoseconds - stamp_ns(header)) / 1e9
 
     def prepare_compute(self) -> None:
-        """Give libraries as many threads as set; raise SemcomError if there is no such device."""
+        """Set up threads and memory for networks; raise SemcomError if there is no such device."""
+        keep_freed_memory()
         cv2.setNumThreads(self.settings.threads)
         # torch reads the variable when it is loaded, which happens only where a codec needs it.
         os.environ["OMP_NUM_THREADS"] = str(self.settings.threads)
