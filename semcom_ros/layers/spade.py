@@ -21,13 +21,14 @@ class Spade(nn.Module):
     def __init__(self, cin: int, cout: int, condition: int):
         super().__init__()
         self.conv = ConvNorm(cin, cout)
-        self.modulation = nn.Conv2d(condition, 2 * cout, 1)
-        # The scale starts at one: a bias says so without a pass over the pixels.
-        nn.init.ones_(self.modulation.bias[:cout])
+        self.scale = nn.Conv2d(condition, cout, 1)
+        self.shift = nn.Conv2d(condition, cout, 1)
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        scale, shift = self.modulation(condition).chunk(2, 1)
-        return torch.addcmul(shift, self.conv(x), scale)
+        # Scales of 0 to 2: free ones multiply from layer to layer, and on a street unlike those of
+        # the training a few pixels then blow up into gaudy blots.
+        scale = torch.sigmoid_(self.scale(condition))
+        return torch.addcmul(self.shift(condition), self.conv(x), scale, value=2)
 
 
 class SpadeResidual(nn.Module):

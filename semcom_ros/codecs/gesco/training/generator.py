@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", type=Path, default=JUDGE)
     parser.add_argument("--steps", type=int, default=3600, help="updates")
     parser.add_argument("--adversarial-from", type=float, default=0.5, help="share of the steps")
-    parser.add_argument("--adversarial", type=float, default=0.2, help="weight of that loss")
+    parser.add_argument("--adversarial", type=float, default=0.1, help="weight of that loss")
     parser.add_argument("--batch", type=int, default=6, help="samples an update")
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--scenes", type=int, default=500, help="frames of the procedural drive")
@@ -204,6 +204,7 @@ def run(args: argparse.Namespace) -> None:
 
     def update(step: int) -> dict[str, float]:
         batch = link(*next(batches))
+        rate = cosine(step, args.steps, args.rate)
         image = network(batch.evidence, batch.coarse).float()
         l1 = ((image - batch.image).abs() * batch.emphasis).mean()
         features = feature_loss(image, batch.image)
@@ -216,7 +217,7 @@ def run(args: argparse.Namespace) -> None:
             real, wanted = critic(batch.image.bfloat16(), batch.evidence)
             hinge = F.relu(1 + fake.float()).mean() + F.relu(1 - real.float()).mean()
             hinge.backward()
-            rival.step(4e-4)
+            rival.step(0.4 * rate)
             seen["hinge"] = hinge.item()
             critic.requires_grad_(False)
             verdict, found = critic(image.bfloat16(), batch.evidence)
@@ -226,7 +227,7 @@ def run(args: argparse.Namespace) -> None:
             )
             loss = loss + args.adversarial * (matching - verdict.float().mean())
         loss.backward()
-        trainer.step(cosine(step, args.steps, args.rate))
+        trainer.step(rate)
         return seen
 
     def score() -> dict[str, float]:
