@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from semcom_ros import __version__
 from semcom_ros.errors import SemcomError, choose
+from semcom_ros.memory import keep_freed_memory
 
 
 class Command(NamedTuple):
@@ -77,8 +78,33 @@ COMMANDS = Group(
                 "gesco": Command(
                     "semcom_ros.evaluation.bench_gesco", "milliseconds of each step of the codec"
                 ),
+                "channel": Command(
+                    "semcom_ros.evaluation.bench_channel", "symbols and frames over the radio"
+                ),
             },
-            "time what is in models/ on this machine",
+            "time what the package does on this machine",
+        ),
+        "channel": Group(
+            {
+                "check": Command(
+                    "semcom_ros.evaluation.check_channel", "the radio against theory, as a table"
+                ),
+                "check-abstraction": Command(
+                    "semcom_ros.evaluation.check_abstraction",
+                    "the link abstraction against the exact chain",
+                ),
+                "plot": Command(
+                    "semcom_ros.evaluation.plot_channel", "draw error rates and a drive's fades"
+                ),
+                "table": Command(
+                    "semcom_ros.channel.block_error_table",
+                    "measure the block errors that the abstraction draws from",
+                ),
+                "make-trace": Command(
+                    "semcom_ros.channel.synthetic_trace", "write a small DeepMIMO scenario"
+                ),
+            },
+            "the emulated radio: checks, plots, tables, traces",
         ),
     },
     "send meaning instead of pixels from a vehicle to a roadside unit",
@@ -118,6 +144,7 @@ def group_parser(prog: str, group: Group) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 2 for what the user can put right."""
+    keep_freed_memory()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         path, found = find(COMMANDS, words)

@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass, replace
 
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.parameters import TABLES, Parameter, Value, table
+from semcom_ros.parameter import Parameter, Value
+from semcom_ros.parameters import TABLES, table
 
 VEHICLE_RSU = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
 NAMESPACE = "/vehicle_1"

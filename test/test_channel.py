@@ -1,137 +1,182 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The emulated radio against its formulas, with fixed seeds."""
+"""The emulated radio as one thing: what a payload meets from vehicle to RSU."""
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 import pytest
 
-from semcom_ros.channel import CHANNELS, create_channel
-from semcom_ros.channel.awgn import block_error_rate, part_error_rate
+from semcom_ros.channel import PARAMETERS, Channel
+from semcom_ros.channel.modulation import constellation
 from semcom_ros.errors import SemcomError
 from semcom_ros.payload import Header, Part, Payload, pack, unpack
 
-HEADER = Header("gesco", 1, b"", 256, 512, "cityscapes19", 0, 1)
-BITS = Payload(HEADER, (Part("labels", 0, bits=bytes(128)), Part("appearance", 1, bits=bytes(8))))
+BITS = (Part("labels", 0, bits=bytes(128)), Part("appearance", 1, bits=bytes(8)))
+MODELS = [
+    name
+    for name in PARAMETERS["channel"].choices
+    if not name.startswith("cdl") and name != "trace"  # these need Sionna or files
+]
 
 
-def qpsk(n: int, power: float = 1.0) -> np.ndarray:
-    bits = np.random.default_rng(5).integers(0, 4, n)
-    return (np.sqrt(power) * np.exp(0.25j * np.pi * (2 * bits + 1))).astype(np.complex64)
+def payload(sequence: int = 0, parts: tuple[Part, ...] = BITS) -> Payload:
+    return Payload(Header("gesco", 1, b"", 256, 512, "cityscapes19", sequence, 1), parts)
 
 
-def losses(name: str, n: int, **parameters: float) -> np.ndarray:
-    channel = create_channel(name, seed=7, **parameters)
-    payload = Payload(HEADER, BITS.parts[:1])
-    return np.array([channel.transmit(payload).parts[0].erased for _ in range(n)])
+def planes(n: int, power: float = 1.0, name: str = "planes") -> Part:
+    index = np.random.default_rng(5).integers(0, 4, n)
+    return Part(name, 2, symbols=(constellation("qpsk")[index] * np.sqrt(power)).astype("c8"))
 
 
-def bursts(lost: np.ndarray) -> list[int]:
-    return [len(list(run)) for bad, run in itertools.groupby(lost) if bad]
+def losses(n: int, **settings) -> list[bool]:
+    channel = Channel(seed=7, **settings)
+    return [channel.transmit(payload(i)).parts[0].erased for i in range(n)]
 
 
 def test_the_ideal_channel_changes_nothing() -> None:
-    assert pack(create_channel("none").transmit(BITS)) == pack(BITS)
+    assert pack(Channel().transmit(payload())) == pack(payload())
 
 
-@pytest.mark.parametrize("loss", [0.0, 0.1, 0.5, 1.0])
-def test_independent_loss_has_its_mean_and_short_bursts(loss: float) -> None:
-    lost = losses("iid", 100_000, loss=loss)
-    assert abs(lost.mean() - loss) < 0.01
-    if 0 < loss < 1:
-        assert np.mean(bursts(lost)) == pytest.approx(1 / (1 - loss), rel=0.05)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_frame_comes_out_and_can_be_packed_again(model: str) -> None:
+    sent = (*BITS, planes(16), Part("gone", 3, erased=True))
+    channel = Channel(seed=1, channel=model, snr_db=1.0, loss=0.3, burst=2.0)
+    for sequence in range(20):
+        received = unpack(pack(channel.transmit(payload(sequence, sent))))
+        assert received.header == payload(sequence).header
+        assert [part.name for part in received.parts] == [part.name for part in sent]
 
 
-@pytest.mark.parametrize(("loss", "burst"), [(0.0, 4.0), (0.05, 3.0), (0.2, 5.0), (0.5, 8.0)])
-def test_bursty_loss_has_its_mean_loss_and_mean_burst(loss: float, burst: float) -> None:
-    lost = losses("gilbert_elliott", 100_000, loss=loss, burst=burst)
-    assert abs(lost.mean() - loss) < 0.01
-    if loss:
-        assert np.mean(bursts(lost)) == pytest.approx(burst, rel=0.05)
-
-
-def test_bits_arrive_at_the_error_rate_of_their_length() -> None:
-    lost = losses("awgn", 20_000, snr_db=1.25)
-    assert lost.mean() == pytest.approx(0.14, abs=0.01)
-    assert part_error_rate(512, 1.25) == pytest.approx(1 - 0.86**4)
-
-
-def test_the_coded_link_is_a_cliff() -> None:
-    for snr_db, rate in ((1.0, 0.47), (1.25, 0.14), (1.5, 0.036), (0.5, 1.0), (-20.0, 1.0)):
-        assert block_error_rate(snr_db) == pytest.approx(rate)
-    assert block_error_rate(1.375) == pytest.approx((0.14 * 0.036) ** 0.5)
-    assert part_error_rate(1200, 3.0) < 1e-3
-
-
-@pytest.mark.parametrize("snr_db", [-5.0, 0.0, 12.0])
-@pytest.mark.parametrize("power", [1.0, 9.0])
-def test_symbols_get_circular_noise_at_the_snr_that_was_set(snr_db: float, power: float) -> None:
-    sent = qpsk(100_000, power)
-    payload = Payload(HEADER, (Part("planes", 0, symbols=sent),))
-    received = create_channel("awgn", snr_db=snr_db, seed=3).transmit(payload)
-    part = received.part("planes")
-    noise = part.symbols - sent
-    variance = power * 10 ** (-snr_db / 10)
-    assert np.mean(np.abs(noise) ** 2) == pytest.approx(variance, rel=0.02)
-    assert noise.real.var() == pytest.approx(noise.imag.var(), rel=0.02)
-    assert abs(np.mean(noise.real * noise.imag)) < 0.01 * variance
-    assert part.noise_variance == pytest.approx(variance)
-    assert received.snr_db == snr_db
-
-
-def test_symbols_whose_squares_leave_float32_get_their_noise_too() -> None:
-    payload = Payload(HEADER, (Part("planes", 0, symbols=qpsk(16, 1e40)),))
-    part = create_channel("awgn", snr_db=30.0).transmit(payload).part("planes")
-    assert part.noise_variance == pytest.approx(1e37, rel=1e-4)
-
-
-@pytest.mark.parametrize("name", CHANNELS)
-def test_every_frame_comes_out_and_can_be_packed_again(name: str) -> None:
-    payload = Payload(HEADER, (*BITS.parts, Part("planes", 2, symbols=qpsk(16))))
-    channel = create_channel(name, snr_db=1.0, loss=0.5, burst=2.0, seed=1)
-    for _ in range(50):
-        received = unpack(pack(channel.transmit(payload)))
-        assert received.header == payload.header
-        assert [p.name for p in received.parts] == [p.name for p in payload.parts]
-
-
-@pytest.mark.parametrize("name", ["awgn", "iid", "gilbert_elliott"])
-def test_the_same_seed_gives_the_same_radio(name: str) -> None:
-    runs = [losses(name, 500, snr_db=1.0, loss=0.4).tolist() for _ in range(2)]
+@pytest.mark.parametrize("model", ["awgn", "rayleigh", "tdl_c"])
+def test_the_same_seed_and_the_same_drive_see_the_same_losses(model: str) -> None:
+    runs = [losses(200, channel=model, snr_db=1.0, loss=0.1) for _ in range(2)]
     assert runs[0] == runs[1]
     assert any(runs[0]) and not all(runs[0])
 
 
-def test_the_radio_is_changed_while_it_runs() -> None:
-    channel = create_channel("iid", loss=0.0)
-    assert not channel.transmit(BITS).parts[0].erased
-    channel.configure(loss=1)
-    assert channel.transmit(BITS).parts[0].erased
+def test_symbols_arrive_with_the_noise_that_was_asked_for() -> None:
+    sent = payload(0, (planes(100_000, power=4.0),))
+    received = Channel(channel="awgn", snr_db=6.0, equaliser="zf").transmit(sent)
+    noise = received.parts[0].symbols - sent.parts[0].symbols
+    assert 10 * np.log10(4 / np.mean(np.abs(noise) ** 2)) == pytest.approx(6.0, abs=0.05)
+    assert received.parts[0].noise_variance == pytest.approx(4 * 10**-0.6, rel=1e-3)
+    assert received.snr_db == pytest.approx(6.0, abs=1e-3)
+
+
+def test_the_power_of_a_payload_is_that_of_all_its_symbols() -> None:
+    sent = payload(0, (planes(50_000, 1.0, "weak"), planes(50_000, 3.0, "strong")))
+    received = Channel(channel="awgn", snr_db=0.0, equaliser="zf").transmit(sent)
+    for part in received.parts:
+        assert part.noise_variance == pytest.approx(2.0, rel=1e-3)
+
+
+def test_the_most_important_part_survives_longest_under_unequal_protection() -> None:
+    parts = (Part("labels", 0, bits=bytes(100)), Part("appearance", 1, bits=bytes(400)))
+
+    def lost(protection: str) -> np.ndarray:
+        channel = Channel(channel="rayleigh", snr_db=4.0, protection=protection, fading="block")
+        received = [channel.transmit(payload(i, parts)) for i in range(400)]
+        return np.mean([[part.erased for part in r.parts] for r in received], axis=0)
+
+    equal, unequal = lost("equal"), lost("unequal")
+    assert unequal[0] < 0.8 * equal[0]
+    assert unequal[0] < unequal[1]
+
+
+def test_auto_sends_faster_when_the_receiver_reports_a_better_link() -> None:
+    channel = Channel(channel="awgn", snr_db=25.0, mcs="auto")
+    taken = []
+    for snr_db in (None, 5.0, 25.0):
+        channel.report_snr(snr_db)
+        channel.transmit(payload(len(taken)))
+        taken.append(int(channel.state()["symbols"]))
+    assert taken[0] >= taken[1] > taken[2]
+
+
+def test_the_exact_chain_gives_back_the_bits_or_nothing() -> None:
+    pytest.importorskip("sionna.phy", reason="Sionna is not installed")
+    sent = (Part("labels", 0, bits=np.random.default_rng(0).bytes(200)),)
+    clear = Channel(channel="awgn", snr_db=6.0, coding="exact").transmit(payload(0, sent))
+    assert clear.parts[0].bits == sent[0].bits
+    drowned = Channel(channel="awgn", snr_db=-6.0, coding="exact").transmit(payload(0, sent))
+    assert drowned.parts[0].erased
+
+
+def test_the_state_tells_what_the_last_frame_met() -> None:
+    channel = Channel(channel="rayleigh", snr_db=12.0, seed=3)
+    received = channel.transmit(payload())
+    state = channel.state()
+    assert float(state["snr_db"]) == 12.0
+    fade_db, seen_db = float(state["fade_db"]), float(state["snr_estimated_db"])
+    assert seen_db == pytest.approx(12.0 + fade_db, abs=0.11)
+    assert seen_db == pytest.approx(received.snr_db, abs=0.06)
+    assert state["mcs"] == "qpsk_1/2"
+    assert 0 <= float(state["ber"]) <= 0.5 and 0 <= float(state["bler"]) <= 1
+
+
+def test_a_change_of_snr_leaves_the_fade_as_it_was() -> None:
+    def fades(change: bool) -> list[str]:
+        channel = Channel(channel="rayleigh", seed=2, speed_kmh=1.0)
+        seen = []
+        for i in range(6):
+            if change and i == 3:
+                channel.configure(snr_db=20.0)
+            channel.transmit(payload(i))
+            seen.append(channel.state()["fade_db"])
+        return seen
+
+    assert fades(True) == fades(False)
+
+
+def test_a_script_sets_the_snr_as_the_drive_goes_on(tmp_path) -> None:
+    script = tmp_path / "drive.csv"
+    script.write_text("time_s,snr_db\n0,0\n1,10\n")
+    channel = Channel(channel="awgn", script=str(script), rate_hz=10.0)
+    seen = []
+    for i in range(12):
+        channel.transmit(payload(i))
+        seen.append(float(channel.state()["snr_db"]))
+    np.testing.assert_allclose(seen, [*range(11), 10], atol=0.05)
+
+
+def test_a_vehicle_that_starts_anew_does_not_turn_time_back() -> None:
+    channel = Channel(rate_hz=10.0)
+    for sequence in (5, 6, 9, 0, 1):
+        channel.transmit(payload(sequence))
+    assert channel.time_s == pytest.approx(0.6)
 
 
 def test_a_refused_change_changes_nothing() -> None:
-    channel = create_channel("gilbert_elliott", loss=0.2, burst=5.0)
-    with pytest.raises(SemcomError, match="at most 0.667 of all"):
-        channel.configure(loss=0.9, burst=2.0)
-    with pytest.raises(SemcomError, match="loss"):
-        channel.configure(burst=9.0, loss=1.5)
-    assert channel.parameters["loss"] == 0.2 and channel.parameters["burst"] == 5.0
+    channel = Channel(seed=4, channel="rayleigh", loss=0.2, burst=5.0)
+    twin = Channel(seed=4, channel="rayleigh", loss=0.2, burst=5.0)
+    for change, sentence in (
+        ({"loss": 0.9, "burst": 2.0}, "at most 0.667 of all"),
+        ({"channel": "tdl_a", "loss": 1.5}, "loss"),
+        ({"channel": "trace", "trace": "/nowhere"}, "nowhere"),
+        ({"snr_db": float("nan")}, "snr_db"),
+        ({"snr_db": 3.0, "script": "/nowhere.csv"}, "nowhere"),
+        ({"speed_kmh": 1e9}, "speed_kmh"),
+    ):
+        with pytest.raises(SemcomError, match=sentence):
+            channel.configure(**change)
+    assert channel.settings == twin.settings
+    for i in range(20):
+        assert pack(channel.transmit(payload(i))) == pack(twin.transmit(payload(i)))
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "sentence"),
+    ("settings", "sentence"),
     [
-        ("agwn", {}, "did you mean 'awgn'"),
-        ("iid", {"los": 0.1}, "did you mean 'loss'"),
-        ("iid", {"loss": 1.1}, "give a number 0 to 1"),
-        ("iid", {"loss": float("nan")}, "give a number 0 to 1"),
-        ("awgn", {"snr_db": "high"}, "'high'"),
-        ("gilbert_elliott", {"burst": 0.5}, "1 to 1000"),
-        ("awgn", {"seed": -1}, "seed"),
+        ({"channel": "agwn"}, "did you mean 'awgn'"),
+        ({"los": 0.1}, "did you mean 'loss'"),
+        ({"loss": 1.1}, "it must be 0"),
+        ({"snr_db": "high"}, "'high'"),
+        ({"burst": 0.5}, "burst is 0.5"),
+        ({"channel": "trace"}, "make-trace"),
+        ({"blackout_s": 90.0}, "blackout"),
+        ({"seed": -1}, "seed"),
     ],
 )
-def test_a_wrong_channel_gets_a_sentence(name: str, options: dict, sentence: str) -> None:
+def test_a_wrong_setting_gets_a_sentence(settings: dict, sentence: str) -> None:
     with pytest.raises(SemcomError, match=sentence):
-        create_channel(name, **options)
+        Channel(**settings)

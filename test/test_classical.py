@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semcom_ros.channel import create_channel
+from semcom_ros.channel import Channel
 from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
@@ -74,7 +74,7 @@ def test_a_rate_too_small_gets_a_sentence_with_the_least_that_works() -> None:
 
 
 def test_a_loss_is_a_loss() -> None:
-    received = create_channel("iid", loss=1.0).transmit(SENT)
+    received = Channel(loss=1.0).transmit(SENT)
     with pytest.raises(PayloadError) as caught:
         list(create_decoder("classical").decode(received))
     assert caught.value.reason == "lost"

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from semcom_ros import graph
-from semcom_ros.channel import CHANNELS
+from semcom_ros.channel.propagation import PROPAGATIONS
 from semcom_ros.codecs import CODECS
 from semcom_ros.errors import SemcomError
 from semcom_ros.parameters import TABLES, markdown, table
@@ -42,7 +42,7 @@ def test_parameters_of_one_name_are_the_same_in_every_node():
 
 def test_every_codec_and_channel_can_be_chosen():
     assert set(table("vehicle_node")["codec"].choices) == set(CODECS)
-    assert set(table("channel_node")["channel"].choices) == set(CHANNELS)
+    assert set(table("channel_node")["channel"].choices) == {"none", *PROPAGATIONS}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
 
-from semcom_ros.channel import create_channel  # noqa: E402
+from semcom_ros.channel import Channel  # noqa: E402
 from semcom_ros.codecs import create_encoder  # noqa: E402
 from semcom_ros.frame import Camera, Frame  # noqa: E402
 from semcom_ros.labels import NAMES, TRAIN_ID  # noqa: E402
@@ -222,7 +222,7 @@ def test_the_link_tells_the_snr_with_which_a_payload_was_lost():
         radio = b.speak(CompressedImage, RECEIVED)
         for number, snr_db in enumerate((20.0, -3.0), start=1):
             message = arrival(number)
-            payload = create_channel("awgn", snr_db=snr_db).transmit(unpack(bytes(message.data)))
+            payload = Channel(channel="awgn", snr_db=snr_db).transmit(unpack(bytes(message.data)))
             radio.publish(payload_message(message.header, message.format, pack(payload)))
             b.until(lambda n=number: counts(b)["received"] == n, "the payload")
         assert counts(b)["rejected"]["lost"] == 1

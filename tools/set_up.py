@@ -115,8 +115,9 @@ def make_venv() -> None:
 
 def install_packages() -> None:
     """Install the pinned requirements; each step names the pins of the earlier ones again."""
-    torch, ros, python = (
-        ("--requirement", REQUIREMENTS / f"{name}.txt") for name in ("torch", "ros", "python")
+    torch, ros, python, sionna = (
+        ("--requirement", REQUIREMENTS / f"{name}.txt")
+        for name in ("torch", "ros", "python", "sionna")
     )
     pip_install = (PYTHON, "-m", "pip", "install")
     say("installing torch")
@@ -128,7 +129,7 @@ def install_packages() -> None:
         say("installing ROS 2 from wheels")
         run(*pip_install, *torch, *ros)
         say("installing the other Python packages")
-        run(*pip_install, *torch, *ros, *python)
+        run(*pip_install, *torch, *ros, *python, *sionna)
         point_exports_at_venv()
 
 

@@ -1,24 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The channels by name."""
+"""The emulated radio between vehicle and RSU, and all that can be set about it."""
 
-from __future__ import annotations
+from semcom_ros.channel.parameters import PARAMETERS
+from semcom_ros.channel.radio import Channel
 
-from semcom_ros.channel.awgn import Awgn
-from semcom_ros.channel.base import PARAMETERS, Channel
-from semcom_ros.channel.none import NoChannel
-from semcom_ros.channel.packets import GilbertElliott, IndependentLoss
-from semcom_ros.errors import choose
-
-CHANNELS: dict[str, type[Channel]] = {
-    "none": NoChannel,
-    "awgn": Awgn,
-    "iid": IndependentLoss,
-    "gilbert_elliott": GilbertElliott,
-}
-
-__all__ = ["CHANNELS", "PARAMETERS", "Channel", "create_channel"]
-
-
-def create_channel(name: str, *, seed: int = 0, **parameters: float) -> Channel:
-    """The channel called `name`, set by `PARAMETERS`; raises SemcomError for anything unknown."""
-    return CHANNELS[choose(name, CHANNELS, "channel")](seed=seed, **parameters)
+__all__ = ["PARAMETERS", "Channel"]

@@ -17,6 +17,7 @@ from typing import BinaryIO, NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from semcom_ros.channel import PARAMETERS
 from semcom_ros.codecs import encoder_class
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.demo.processes import NodeFailure
@@ -26,22 +27,9 @@ from semcom_ros.demo.summary import Scores, save_summary, summarise, summary_tab
 from semcom_ros.demo.video import Video
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import arguments, vehicle_rsu
-from semcom_ros.parameters import Value
+from semcom_ros.parameter import Value
 
-OPTIONS = (
-    "data",
-    "split",
-    "frames",
-    "rate_hz",
-    "codec",
-    "payload_bytes",
-    "channel",
-    "snr_db",
-    "loss",
-    "burst",
-    "seed",
-    "device",
-)
+OPTIONS = ("data", "split", "frames", "codec", "payload_bytes", "device", *PARAMETERS, "seed")
 """The parameters of the graph that the demo lets one set."""
 ENDLESS_FRAMES = 100
 """Frames played of the procedural drive, which has no end."""

@@ -18,7 +18,7 @@ from rich.table import Table
 from semcom_ros.demo.record import Moment, Record
 from semcom_ros.evaluation.metrics import ConfusionMatrix, psnr
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.parameters import Value
+from semcom_ros.parameter import Value
 from semcom_ros.payload import REASONS
 from semcom_ros.rates import rates
 

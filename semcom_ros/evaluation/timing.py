@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that every benchmark has."""
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the networks")
+def add_arguments(parser: argparse.ArgumentParser, networks: bool = True) -> None:
+    """Options that every benchmark has, and those of benchmarks of networks on frames."""
+    if networks:
+        parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the networks")
+        parser.add_argument("--data", default="scenes:1", help="frames to work on")
     parser.add_argument("--repeats", type=int, default=50, help="timed calls")
-    parser.add_argument("--data", default="scenes:1", help="frames to work on")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
 
 

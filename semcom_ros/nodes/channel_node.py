@@ -8,80 +8,151 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
+from typing import NamedTuple
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from sensor_msgs.msg import CompressedImage
 
-from semcom_ros.channel import PARAMETERS, create_channel
+from semcom_ros.channel import PARAMETERS, Channel
+from semcom_ros.channel.airtime import airtime_s, bytes_on_air, channel_busy_ratio
+from semcom_ros.channel.delivery import Delivery
+from semcom_ros.errors import SemcomError
+from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import payload_message
 from semcom_ros.nodes.node_base import SemcomNode, run
 from semcom_ros.payload import PayloadError, pack, unpack
 
 
+class Carried(NamedTuple):
+    """What goes to the RSU, and the seconds of work in it."""
+
+    message: CompressedImage
+    work_s: float
+
+
 class ChannelNode(SemcomNode):
-    """`camera/image_raw/semcom` -> `camera/image_raw/semcom/received`, headers unchanged."""
+    """`camera/image_raw/semcom` -> `camera/image_raw/semcom/received`, headers unchanged.
+
+    `rsu/link` -> the SNR that the RSU reports, by which the MCS `auto` goes.
+    """
 
     def __init__(self) -> None:
         super().__init__("channel_node")
-        self._channel = None
+        self._channel: Channel | None = None
+        self._delivery: Delivery[Carried] | None = None
+        self._timer = None
+        self._bytes = 0
 
     def setup(self) -> None:
-        self._channel = self._create(self.settings)
+        self._channel = Channel(self.settings.seed, **_radio(self.settings))
+        self._delivery = Delivery(self._channel.settings, self.settings.seed)
         self._received = self.publisher(
             CompressedImage, "camera/image_raw/semcom/received", matched=self._follow_demand
         )
 
     def start(self) -> None:
+        # Delays pass by a clock that neither a simulation nor a correction of the time can stop.
+        self._timer = self.create_timer(
+            1.0, self._deliver, clock=Clock(clock_type=ClockType.STEADY_TIME), autostart=False
+        )
         self._follow_demand()
 
+    def stop(self) -> None:
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        if self._delivery is not None:
+            self._delivery.clear()
+
     def free(self) -> None:
-        self._channel = None
+        self._channel = self._delivery = None
 
     def change(self, settings: SimpleNamespace) -> None:
-        if settings.channel != self.settings.channel:
-            self._channel = self._create(settings)
-        else:
-            self._channel.configure(**_radio(settings))
+        # The channel takes all or nothing, and what it has taken the delivery can take.
+        self._channel.configure(**_radio(settings))
+        self._delivery.configure(self._channel.settings)
 
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        s = self.settings
-        values = {"channel": s.channel, **{n: f"{v:g}" for n, v in _radio(s).items()}}
+        delivery, s = self._delivery, self._channel.current
+        busy = channel_busy_ratio(self._bytes, s.access, s.vehicles, s.snr_db, s.rate_hz)
+        values = self._channel.state() | {
+            "bytes": str(self._bytes),
+            "airtime_ms": f"{1e3 * airtime_s(self._bytes, s.access, s.snr_db):.3f}",
+            "channel_busy": f"{busy:.3f}",
+            "offered": str(delivery.offered),
+            "delivered": str(delivery.delivered),
+            "duplicated": str(delivery.duplicated),
+            **{f"dropped.{reason}": str(n) for reason, n in delivery.dropped.items()},
+            "in_flight": str(delivery.in_flight),
+        }
         sentence = "carrying" if self.subscribed else "idle: nobody listens"
         return DiagnosticStatus.OK, sentence, values
-
-    def _create(self, settings: SimpleNamespace):
-        return create_channel(settings.channel, seed=settings.seed, **_radio(settings))
 
     def _follow_demand(self) -> None:
         """Listen to the vehicle only while somebody listens to the radio."""
         wanted = self.active and self._received.get_subscription_count() > 0
         if wanted and not self.subscribed:
             self.subscribe(CompressedImage, "camera/image_raw/semcom", self._on_payload)
+            self.subscribe(DiagnosticArray, "rsu/link", self._on_link, qos.reliable(1))
         elif not wanted:
             self.unsubscribe()
 
+    def _on_link(self, message: DiagnosticArray) -> None:
+        values = {pair.key: pair.value for status in message.status for pair in status.values}
+        # Empty where the RSU knows of no SNR, as while nothing is received.
+        reported = values.get("snr_db", "")
+        try:
+            self._channel.report_snr(float(reported) if reported else None)
+        except (ValueError, SemcomError):
+            self.complain(f"rsu/link reports an SNR of '{reported}', which is no number in dB.")
+
     def _on_payload(self, message: CompressedImage) -> None:
-        # Carrying one payload takes well under a millisecond: no thread is needed for it.
+        # Carrying one payload takes about a millisecond: no thread is needed for it.
         began = time.monotonic()
         try:
             data = self._carry(bytes(message.data))
-            self._received.publish(payload_message(message.header, message.format, data))
+            carried = payload_message(message.header, message.format, data)
+            now = time.monotonic()
+            self._delivery.offer(
+                now, Carried(carried, now - began), self._bytes, self._channel.time_s
+            )
         except Exception as error:
             self.fail_frame(error)
-            return
-        self.statistics.count("carried")
-        self.statistics.output(time.monotonic() - began, self.age_s(message.header))
+        self._deliver()
 
     def _carry(self, data: bytes) -> bytes:
+        self._bytes = len(data)
         try:
             payload = unpack(data)
         except PayloadError:
             self.statistics.count("unreadable")
             return data
-        return pack(self._channel.transmit(payload))
+        self._bytes = bytes_on_air(payload, len(data))
+        received = pack(self._channel.transmit(payload))
+        # A scripted drive changes settings from frame to frame.
+        self._delivery.configure(self._channel.current)
+        return received
+
+    def _deliver(self) -> None:
+        """Publish what has arrived, and wake up when the next packet may."""
+        for carried in self._delivery.due(time.monotonic()):
+            try:
+                self._received.publish(carried.message)
+            except Exception as error:
+                self.fail_frame(error)
+                continue
+            self.statistics.output(carried.work_s, self.age_s(carried.message.header))
+        next_s = self._delivery.next_s
+        if next_s is None:
+            self._timer.cancel()
+            return
+        self._timer.timer_period_ns = max(1, round(1e9 * (next_s - time.monotonic())))
+        self._timer.reset()
 
 
-def _radio(settings: SimpleNamespace) -> dict[str, float]:
+def _radio(settings: SimpleNamespace) -> dict[str, object]:
     return {name: getattr(settings, name) for name in PARAMETERS}
 
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clustered delay lines of 3GPP, CDL-A to CDL-E, as Sionna draws them, seen through OFDM."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semcom_ros.channel import ofdm
+from semcom_ros.channel.jakes import doppler_hz
+from semcom_ros.channel.propagation import Gains
+from semcom_ros.channel.sionna_phy import load_sionna
+from semcom_ros.channel.tapped_delay_line import PROFILES
+
+
+class ClusteredDelayLine:
+    """CDL-`profile` of 3GPP TR 38.901 v16.1, 7.7.1, between two isotropic vertical antennas.
+
+    The vehicle drives level, in a direction drawn by `seed`. Sionna draws a new fade at every call
+    and cannot go on with one: a frame's fade is that of (seed, number of the frame) and independent
+    of the frame before; within a frame it goes on with its Doppler, unless fading is "block". A
+    gain is that in the middle of its OFDM symbol, E|H|^2 = 1; `interference` counts echoes beyond
+    the cyclic prefix and the Doppler, by the Jakes spectrum, which has the mean square shift of
+    all directions. Raises SemcomError where Sionna is not installed and where the Doppler passes
+    half of a subcarrier spacing.
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: str,
+        delay_spread_ns: float,
+        speed_kmh: float,
+        carrier_ghz: float,
+        symbol_rate_mhz: float,
+        fading: str,
+        seed: int,
+    ) -> None:
+        speed_kmh = 0.0 if fading == "block" else speed_kmh
+        self._grid = ofdm.Grid(symbol_rate_mhz * 1e6)
+        self._seed, self._frame = seed, 0
+        # The clusters' delays and powers are those of the taps of the TDL of the same letter.
+        delays, powers_db = np.array(PROFILES[profile]).T
+        powers = 10 ** (powers_db / 10)
+        share = self._grid.prefix_share(delays * delay_spread_ns * 1e-9)
+        useful = powers @ share**2 / powers.sum()
+        self._scale = useful**-0.5
+        stays = self._grid.doppler_share(doppler_hz(speed_kmh, carrier_ghz))
+        self._interference = ofdm.interference(useful * stays)
+
+        self._phy = load_sionna()
+        self._cdl = self._build(profile, delay_spread_ns, speed_kmh, carrier_ghz)
+
+    def _build(self, profile: str, delay_spread_ns: float, speed_kmh: float, carrier_ghz: float):
+        import torch
+        from sionna.phy.channel.tr38901 import CDL, AntennaArray
+
+        heading = 2 * np.pi * np.random.default_rng(self._seed).random()
+        velocity = speed_kmh / 3.6 * np.array([np.cos(heading), np.sin(heading), 0])
+        antenna = AntennaArray(
+            num_rows=1, num_cols=1, polarization="single", polarization_type="V",
+            antenna_pattern="omni", carrier_frequency=carrier_ghz * 1e9,
+        )  # fmt: skip
+        return CDL(
+            profile.upper(), delay_spread_ns * 1e-9, carrier_ghz * 1e9, antenna, antenna, "uplink",
+            ut_velocity=torch.tensor(velocity, dtype=torch.float32), spec_version="16.1",
+        )  # fmt: skip
+
+    def gains(self, n: int, time_s: float) -> Gains:
+        """What n symbols meet in the next frame; `time_s` changes nothing."""
+        times = self._grid.times_s(n, time_s)
+        # Sionna's own generator, not torch's global one that others may have seeded.
+        state = np.random.SeedSequence((self._seed, self._frame)).generate_state(1, np.uint64)
+        self._phy.config.torch_rng("cpu").manual_seed(int(state[0]))
+        self._frame += 1
+        paths, delays_s = self._cdl(1, len(times), 1 / self._grid.duration_s)
+        paths = paths[0, 0, 0, 0, 0].numpy().T * np.float32(self._scale)
+        delays_s = delays_s[0, 0, 0].numpy().astype(float)
+        steering = self._grid.prefix_share(delays_s)[:, None] * self._grid.steering(delays_s)
+        gains = ofdm.lay(paths @ steering.astype(np.complex64), n)
+        return Gains(gains, self._interference, ofdm.PILOT_BLOCK)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the scenarios of DeepMIMO, ray-traced radio paths to many positions, in its 3 layouts.
+
+v4: params.json and an array a file, NAME_t<set>_tx<transmitter>_r<set>.npz, .mat or .npy. v3:
+params.mat and BS<base station>_UE_<first>-<end>.mat. v2, the layout of the classic O1_60:
+O1_60.params.mat, O1_60.<base station>.CIR.mat and O1_60.Loc.mat.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semcom_ros.errors import SemcomError
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The paths from one transmitter to u positions of a receiver.
+
+    positions: metres [u, 3]. power: received by each path, in units of the power sent.
+    phase_rad, delay_s: as power [u, paths], NaN where a position has fewer paths. version: the
+    layout, "v2", "v3" or "v4".
+    """
+
+    carrier_hz: float
+    positions: np.ndarray
+    power: np.ndarray
+    phase_rad: np.ndarray
+    delay_s: np.ndarray
+    version: str
+
+
+def load(folder: str | Path) -> Trace:
+    """Read the scenario in `folder`: its first transmitter and the positions of its receivers.
+
+    The first is the base station of the lowest number or, in v4, the first transmitter of the
+    first set that transmits; v4's positions are those of the first set that only receives.
+    Raises SemcomError for a folder that is no scenario and a file that is missing or senseless.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise SemcomError(f"There is no folder '{folder}' to read a DeepMIMO scenario from.")
+    version = _version(folder)
+    if version is None:
+        inside = [f"'{d}'" for d in sorted(folder.iterdir()) if d.is_dir() and _version(d)]
+        hint = f" A scenario is in {' and in '.join(inside)}: name that." if inside else ""
+        raise SemcomError(
+            f"'{folder}' is no DeepMIMO scenario: it holds none of params.json (v4), params.mat "
+            f"(v3) and NAME.params.mat (v2, such as O1_60).{hint}"
+        )
+    try:
+        trace = _READERS[version](folder)
+        _check(trace)
+    except SemcomError:
+        raise
+    except Exception as error:  # of json, numpy, zip and scipy, with no base in common but this
+        raise SemcomError(
+            f"'{folder}' looks like DeepMIMO {version}, but what it holds is not: "
+            f"{type(error).__name__}: {error}."
+        ) from error
+    return trace
+
+
+def _version(folder: Path) -> str | None:
+    if (folder / "params.json").is_file():
+        return "v4"
+    if (folder / "params.mat").is_file():
+        return "v3"
+    return "v2" if any(folder.glob("*.params.mat")) else None
+
+
+def _read_v4(folder: Path) -> Trace:
+    params = json.loads((folder / "params.json").read_text())
+    if params["scene"]["num_scenes"] > 1:
+        raise ValueError("it has several scenes, and only a static one can be read")
+    sets = sorted(params["txrx_sets"].values(), key=lambda s: s["id"])
+    sender = next(s["id"] for s in sets if s["is_tx"])
+    receiver = min((s["is_tx"], s["id"]) for s in sets if s["is_rx"])[1]
+    pair = f"t{sender:03}_tx000_r{receiver:03}"
+    power, phase, delay = (_v4_array(folder, name, pair) for name in ("power", "phase", "delay"))
+    return Trace(
+        float(params["rt_params"]["frequency"]), _v4_array(folder, "rx_pos", pair),
+        10 ** (power / 10), np.deg2rad(phase), delay, "v4",
+    )  # fmt: skip
+
+
+def _v4_array(folder: Path, name: str, pair: str) -> np.ndarray:
+    stem = f"{name}_{pair}"
+    for suffix in (".npz", ".mat", ".npy"):
+        path = folder / (stem + suffix)
+        if path.is_file():
+            held = _read_mat(path) if suffix == ".mat" else np.load(path)
+            return np.asarray(held if suffix == ".npy" else held[name], float)
+    raise _missing(folder, "v4", f"{stem}.npz (.mat and .npy would do)")
+
+
+def _read_v3(folder: Path) -> Trace:
+    params = _read_mat(folder / "params.mat")
+    # Of BS<b>_UE_<first>-<end>.mat, all files of the first base station in the users' order.
+    files = _numbered(folder, r"BS(\d+)_UE_(\d+)-(\d+)\.mat")
+    if not files:
+        raise _missing(folder, "v3", "BS1_UE_0-<end>.mat")
+    positions, users = [], []
+    for numbers, path in files:
+        if numbers[0] == files[0][0][0]:
+            held = _read_mat(path)
+            name = "channels_VV" if "channels_VV" in held else "channels"
+            users += [_unwrap(cell)[:3].T.reshape(-1, 3) for cell in held[name].reshape(-1)]
+            positions.append(held["rx_locs"][:, :3])
+    return _of_users(params, np.concatenate(positions).astype(float), users, "v3")
+
+
+def _read_v2(folder: Path) -> Trace:
+    params_path = min(folder.glob("*.params.mat"))
+    params = _read_mat(params_path)
+    name = params_path.name.removesuffix(".params.mat")
+    files = _numbered(folder, re.escape(name) + r"\.(\d+)\.CIR\.mat")
+    if not files:
+        raise _missing(folder, "v2", f"{name}.1.CIR.mat")
+    places = folder / f"{name}.Loc.mat"
+    if not places.is_file():
+        raise _missing(folder, "v2", places.name)
+    positions = _only_array(places)[:, 1:4].astype(float)
+    # One number, then of each position its own number, that of its paths, and as often a number,
+    # phase in degrees, delay in s and power in dBm.
+    numbers = _only_array(files[0][1]).astype(float).reshape(-1)
+    users, at = [], 1
+    for _ in positions:
+        end = at + 2 + 4 * int(numbers[at + 1])
+        users.append(numbers[at + 2 : end].reshape(-1, 4)[:, 1:])
+        at = end
+    return _of_users(params, positions, users, "v2")
+
+
+_READERS: dict[str, Callable[[Path], Trace]] = {"v2": _read_v2, "v3": _read_v3, "v4": _read_v4}
+
+
+def _read_mat(path: Path) -> dict[str, Any]:
+    from scipy.io import loadmat
+
+    return loadmat(path)
+
+
+def _only_array(path: Path) -> np.ndarray:
+    """The one array of a .mat file, whose name in it differs from scenario to scenario."""
+    (array,) = (a for name, a in _read_mat(path).items() if not name.startswith("__"))
+    return array
+
+
+def _unwrap(cell: np.ndarray) -> np.ndarray:
+    """The matrix in a MATLAB cell, which may hold it in a struct of one field."""
+    while cell.dtype.kind in "OV":
+        cell = cell.reshape(-1)[0] if cell.dtype.kind == "O" else cell[cell.dtype.names[0]]
+    return cell
+
+
+def _numbered(folder: Path, pattern: str) -> list[tuple[tuple[int, ...], Path]]:
+    """The files whose whole name fits `pattern`, in the order of the numbers in it."""
+    fits = ((re.fullmatch(pattern, path.name), path) for path in folder.iterdir())
+    return sorted((tuple(map(int, fit.groups())), path) for fit, path in fits if fit)
+
+
+def _of_users(
+    params: Mapping[str, np.ndarray],
+    positions: np.ndarray,
+    users: Sequence[np.ndarray],
+    version: str,
+) -> Trace:
+    """The trace of v2 and v3, whose `users` [paths, 3] are phase, delay and power in dBm."""
+    padded = np.full((3, len(users), max(map(len, users))), np.nan)
+    for u, paths in enumerate(users):
+        padded[:, u, : len(paths)] = paths.T
+    phase, delay, power_dbm = padded
+    power = 10 ** ((power_dbm - params["transmit_power"].item()) / 10)
+    carrier_hz = float(params["carrier_freq"].item())
+    return Trace(carrier_hz, positions, power, np.deg2rad(phase), delay, version)
+
+
+def _check(trace: Trace) -> None:
+    there = np.isfinite(trace.power)
+    if trace.power.ndim != 2 or not there.any():
+        raise ValueError("no position has a path")
+    if not trace.power.shape == trace.phase_rad.shape == trace.delay_s.shape:
+        raise ValueError("powers, phases and delays differ in number")
+    if not np.isfinite(trace.phase_rad[there]).all() or not (trace.delay_s[there] >= 0).all():
+        raise ValueError("a path has no phase or no delay of 0 or more")
+    if trace.positions.shape != (len(trace.power), 3) or not np.isfinite(trace.positions).all():
+        raise ValueError("there is not one position in x, y and z for each receiver")
+    if not 0 < trace.carrier_hz < np.inf:
+        raise ValueError(f"the carrier is at {trace.carrier_hz} Hz")
+
+
+def _missing(folder: Path, version: str, name: str) -> SemcomError:
+    return SemcomError(
+        f"The DeepMIMO {version} scenario '{folder}' lacks the file {name}: copy all of its files."
+    )

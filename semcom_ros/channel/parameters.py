@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting of the radio, flat, so that the model can be changed and all else stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+
+from semcom_ros.channel.airtime import ACCESSES
+from semcom_ros.channel.mcs import MCS_TABLE
+from semcom_ros.channel.propagation import PROPAGATIONS
+from semcom_ros.errors import SemcomError, choose
+from semcom_ros.parameter import Parameter, Value
+
+
+def _setting(name: str, default: Value, text: str, *bounds: float, **more) -> Parameter:
+    return Parameter(name, default, text, *bounds, when="at once", **more)
+
+
+NONE = "none"
+"""The ideal link: what is sent arrives as it was."""
+
+PARAMETERS: dict[str, Parameter] = {
+    p.name: p
+    for p in (
+        _setting(
+            "channel", NONE, "Model of the radio between vehicle and RSU; none is ideal.",
+            choices=(NONE, *PROPAGATIONS),
+        ),
+        _setting("snr_db", 10.0, "Mean SNR of a complex symbol, E|x|^2 / E|n|^2, dB.", -20.0, 60.0),
+        _setting("k_db", 6.0, "Rician K: power of the direct path over the rest, dB.", -20.0, 40.0),
+        _setting("speed_kmh", 50.0, "Speed of the vehicle, km/h: sets the Doppler.", 0.0, 500.0),
+        _setting("carrier_ghz", 5.9, "Carrier frequency, GHz.", 0.1, 100.0),
+        _setting(
+            "symbol_rate_mhz", 10.0, "Symbols a microsecond, which is OFDM's bandwidth in MHz.",
+            0.1, 1000.0,
+        ),
+        # The camera's own setting: the radio's time advances by a frame, not by a clock.
+        Parameter("rate_hz", 10.0, "Frames a second.", 0.1, 120.0),
+        _setting(
+            "fading", "jakes",
+            "jakes: correlated in time and across frames; block: one fade a frame, independent.",
+            choices=("jakes", "block"),
+        ),
+        _setting(
+            "csi", "perfect", "What the receiver knows of the fade: all, or what pilots tell.",
+            choices=("perfect", "estimated"),
+        ),
+        _setting(
+            "equaliser", "mmse", "How the receiver undoes the fade of symbols; none leaves it.",
+            choices=("mmse", "zf", "none"),
+        ),
+        _setting(
+            "delay_spread_ns", 100.0, "RMS delay spread of tdl_* and cdl_*, ns.", 0.0, 5000.0
+        ),
+        _setting("trace", "", "Folder of a DeepMIMO scenario, for channel trace."),
+        _setting("shadowing_db", 0.0, "Standard deviation of the shadowing, dB.", 0.0, 20.0),
+        _setting("shadowing_m", 25.0, "Way after which shadowing has changed, m.", 1.0, 1000.0),
+        _setting(
+            "mcs", "qpsk_1/2",
+            "Modulation and code rate of bits; auto follows the SNR that the RSU reports.",
+            choices=("auto", *(mcs.name for mcs in MCS_TABLE)),
+        ),
+        _setting("bler_target", 0.1, "Most block errors that auto may cause.", 1e-3, 0.5),
+        _setting(
+            "protection", "equal", "unequal: the more important a part, the more robust its code.",
+            choices=("equal", "unequal"),
+        ),
+        _setting(
+            "coding", "abstraction",
+            "abstraction draws block errors from tables; exact runs LDPC and QAM (needs Sionna).",
+            choices=("abstraction", "exact"),
+        ),
+        _setting("loss", 0.0, "Share of packets lost whatever the SNR.", 0.0, 1.0),
+        _setting(
+            "burst", 0.0, "Mean number of packets lost in a row; 0: each by itself.", 0.0, 1000.0
+        ),
+        _setting("delay_ms", 0.0, "Delay of every packet, ms.", 0.0, 10000.0),
+        _setting("jitter_ms", 0.0, "Mean of the random delay on top, ms.", 0.0, 10000.0),
+        _setting("reorder", False, "Whether jitter may let packets overtake each other."),
+        _setting("duplicate", 0.0, "Share of packets that arrive twice.", 0.0, 1.0),
+        _setting("rate_kbps", 0.0, "Most kbit/s that get through; 0: no limit.", 0.0, 1e6),
+        _setting("queue", 4, "Packets that wait for the limit; the oldest gives way.", 1, 10000),
+        _setting("blackout_s", 0.0, "How long nothing gets through, s.", 0.0, 3600.0),
+        _setting("blackout_every_s", 60.0, "From one such blackout to the next, s.", 0.1, 86400.0),
+        _setting(
+            "access", "none", "Radio whose airtime the vehicles share; none: nothing is shared.",
+            choices=ACCESSES,
+        ),
+        _setting("vehicles", 1, "Vehicles in range that share the airtime.", 1, 1000),
+        _setting("script", "", "CSV or YAML file that sets snr_db and more over time or distance."),
+    )
+}  # fmt: skip
+
+
+def resolve(settings: Mapping[str, Value]) -> SimpleNamespace:
+    """All settings, the defaults where none is given.
+
+    Raises SemcomError for a name or value that is unknown, out of range or does not go with
+    another.
+    """
+    for name in settings:
+        choose(name, PARAMETERS, "channel parameter")
+    s = SimpleNamespace(
+        **{name: p.check(settings.get(name, p.default)) for name, p in PARAMETERS.items()}
+    )
+    if s.channel == "trace" and not s.trace:
+        raise SemcomError(
+            "channel is trace, but no trace is named: set trace to the folder of a DeepMIMO "
+            "scenario; `semcom channel make-trace` makes one to try with."
+        )
+    if s.blackout_s > s.blackout_every_s:
+        raise SemcomError(
+            f"A blackout of {s.blackout_s:g} s does not fit between two that are "
+            f"{s.blackout_every_s:g} s apart: make blackout_s smaller or blackout_every_s larger."
+        )
+    return s

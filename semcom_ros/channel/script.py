@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scripted drive: settings of the radio as functions of time, or of the distance to the RSU.
+
+A CSV file has a column `time_s` and one for each setting, such as `snr_db`; a cell may be empty.
+A YAML file has the same as a list of `points`, may `loop`, and may give its points by `distance_m`
+instead if it also has a `drive`, which says how far from the RSU the vehicle is at what time:
+
+    loop: true
+    drive: {start_m: 300, speed_kmh: 50, offset_m: 10}   # or [{time_s: 0, distance_m: 300}, ...]
+    points:
+      - {distance_m: 10, snr_db: 25}
+      - {distance_m: 300, snr_db: 0}
+
+That vehicle starts `start_m` before the RSU on a straight road which passes it at `offset_m`;
+looped, it starts again when it is as far behind. Its speed is the radio's too, unless the points
+set that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from semcom_ros.channel.parameters import PARAMETERS
+from semcom_ros.channel.script_file import Cell, Row, read_script_file
+from semcom_ros.errors import SemcomError, choose
+
+_Course = tuple[list[float], list[float]]
+"""Positions, growing, and the values there."""
+_Distance = Callable[[float], float]
+"""The distance to the RSU in m at a time in s."""
+_MISSING = {
+    "time_s": "Points by distance_m need a drive beside them, in a YAML file.",
+    "distance_m": "Beside a drive, points are given by distance_m.",
+    "start_m": "Give the metres before the RSU at which the drive starts.",
+    "speed_kmh": "Give the speed of the drive.",
+}
+"""What to do where a number is missing."""
+
+
+class Script:
+    """What the radio is set to at each moment of a drive.
+
+    courses: the values of each setting over time in s or, where `distance_m` gives the distance to
+    the RSU in m at a time in s, over that distance. period_s: after which all begins again.
+    """
+
+    def __init__(
+        self,
+        courses: dict[str, _Course],
+        distance_m: _Distance | None = None,
+        period_s: float | None = None,
+    ) -> None:
+        self._courses, self._distance_m, self._period_s = courses, distance_m, period_s
+
+    @classmethod
+    def load(cls, path: str | Path) -> Script:
+        """Read a .csv or .yaml file; raises SemcomError with the place of what is wrong in it."""
+        file = read_script_file(Path(path))
+        courses = _read_courses(file.points, "time_s" if file.drive is None else "distance_m")
+        if isinstance(file.drive, dict):
+            speed_kmh, distance_m, period_s = _straight_drive(file.drive)
+            courses.setdefault("speed_kmh", ([0.0], [speed_kmh]))
+        elif file.drive is not None:
+            distance_m, period_s = _tabled_drive(file.drive)
+        else:
+            distance_m, period_s = None, float(file.points[-1]["time_s"].text)
+        if not file.loop:
+            return cls(courses, distance_m)
+        if not period_s:
+            raise SemcomError(f"{path}: The drive lasts 0 s: give it a time, or do not loop it.")
+        return cls(courses, distance_m, period_s)
+
+    def at(self, time_s: float) -> dict[str, float]:
+        """Every setting of the script `time_s` after the drive began.
+
+        In between points a setting is linear, beyond them it stays as it is at the last.
+        """
+        if self._period_s is not None:
+            time_s %= self._period_s
+        position = time_s if self._distance_m is None else self._distance_m(time_s)
+        return {name: _on(course, position) for name, course in self._courses.items()}
+
+
+def _on(course: _Course, position: float) -> float:
+    return float(np.interp(position, *course))
+
+
+def _read_courses(rows: list[Row], by: str) -> dict[str, _Course]:
+    """The course of every setting through the points that name it."""
+    courses: dict[str, _Course] = {}
+    for row, position in zip(rows, _growing(rows, by), strict=True):
+        for name, cell in row.items():
+            if name != by:
+                positions, values = courses.setdefault(name, ([], []))
+                positions.append(position)
+                values.append(_setting(name, cell))
+    if not courses:
+        raise rows[0][by].error("The points set nothing: give them values, such as an snr_db.")
+    return courses
+
+
+def _setting(name: str, cell: Cell) -> float:
+    # All but the frame rate, by which the script's own time goes.
+    settable = [p.name for p in PARAMETERS.values() if type(p.default) is float]
+    settable.remove("rate_hz")
+    with cell.located():
+        choose(name, settable, "setting for a script")
+        return PARAMETERS[name].check(_number(name, cell))
+
+
+def _number(name: str, cell: Cell) -> float:
+    try:
+        value = float(cell.text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SemcomError(f"{name} is '{cell.text}'; it must be a number.")
+    return value
+
+
+def _growing(rows: list[Row], by: str) -> list[float]:
+    """The number `by` of every point, each more than the one before and none below 0."""
+    values: list[float] = []
+    for row in rows:
+        value = _required(row, by)
+        if values and value <= values[-1]:
+            raise row[by].error(f"{by} is {value:g}; it must grow from the {values[-1]:g} before.")
+        values.append(value)
+    return values
+
+
+def _required(row: Row, name: str) -> float:
+    """The number `name` of a point, at least 0."""
+    if name not in row:
+        raise next(iter(row.values())).error(f"There is no {name} here. {_MISSING[name]}")
+    with row[name].located():
+        value = _number(name, row[name])
+        if value < 0:
+            raise SemcomError(f"{name} is {value:g}; it must be 0 or more.")
+    return value
+
+
+def _tabled_drive(rows: list[Row]) -> tuple[_Distance, float]:
+    """The distance by a table of points, and the time of the last one."""
+    for row in rows:
+        _refuse_others(row, ("time_s", "distance_m"))
+    course = _growing(rows, "time_s"), [_required(row, "distance_m") for row in rows]
+    return lambda time_s: _on(course, time_s), course[0][-1]
+
+
+def _straight_drive(row: Row) -> tuple[float, _Distance, float]:
+    """Speed in km/h, distance, and the time until it is as far behind the RSU as it was before."""
+    _refuse_others(row, ("start_m", "speed_kmh", "offset_m"))
+    start_m, speed_kmh = _required(row, "start_m"), _required(row, "speed_kmh")
+    offset_m = _required(row, "offset_m") if "offset_m" in row else 0.0
+    _setting("speed_kmh", row["speed_kmh"])
+    if not speed_kmh:
+        raise row["speed_kmh"].error("speed_kmh is 0: the vehicle must move, or use time_s.")
+    speed = speed_kmh / 3.6
+
+    def distance_m(time_s: float) -> float:
+        return math.hypot(start_m - speed * time_s, offset_m)
+
+    return speed_kmh, distance_m, 2 * start_m / speed
+
+
+def _refuse_others(row: Row, allowed: tuple[str, ...]) -> None:
+    for name, cell in row.items():
+        with cell.located():
+            choose(name, allowed, "part of a drive")
