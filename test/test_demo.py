@@ -68,6 +68,16 @@ def test_every_frame_is_accounted_for_when_the_stations_add_up(record: Record) -
     assert counted["every_frame_accounted"] and counted["frames_missing"] == 1
 
 
+def test_what_the_channel_dropped_or_sent_twice_is_accounted_for(record: Record) -> None:
+    knows = {"received": "3", "decoded": "2", "rejected.duplicate": "1"}
+    channel = {"dropped.queue": "1", "dropped.blackout": "0", "duplicated": "1"}
+    status = {**record.status, "rsu_node": knows, "channel_node": channel}
+    counted = count_frames(replace(record, status=status))
+    assert counted["every_frame_accounted"]
+    assert counted["frames_dropped"] == {"queue": 1, "blackout": 0}
+    assert counted["frames_duplicated"] == 1
+
+
 def test_a_frame_that_the_vehicle_could_not_send_is_accounted_for(record: Record) -> None:
     vehicle = {"received": "4", "errors": "1"}
     counted = count_frames(replace(record, status={**record.status, "vehicle_node": vehicle}))

@@ -85,9 +85,13 @@ def count_frames(record: Record) -> Summary:
 
     frames_refused_at_vehicle: those that it could not encode, such as ones that are too small.
     frames_missing: those that the RSU knows, by their numbers, to have been sent and never come.
+    frames_dropped, frames_duplicated: by the channel, with the reason why.
     """
     vehicle = _counts(record, "vehicle_node")
+    channel = _counts(record, "channel_node")
     rsu = _counts(record, "rsu_node")
+    dropped = {key.removeprefix("dropped."): n for key, n in channel.items() if "dropped." in key}
+    duplicated = channel.get("duplicated", 0)
     rejected = {reason: rsu.get(f"rejected.{reason}", 0) for reason in REASONS}
     captured, sent = len(record.captured), len(record.payloads)
     arrived, overtaken, refused = (vehicle.get(n, 0) for n in ("received", "superseded", "errors"))
@@ -97,7 +101,11 @@ def count_frames(record: Record) -> Summary:
     left = {
         "between camera and vehicle": captured - arrived,
         "in the vehicle": arrived - overtaken - refused - sent,
-        "between vehicle and RSU": sent - received - never_came,
+        # The RSU cannot know of those that the channel dropped before its first or after its last.
+        "between vehicle and RSU": sent
+        + duplicated
+        - received
+        - max(never_came, sum(dropped.values())),
         "in the RSU": received - done,
         "among the images published": decoded - len(record.images),
     }
@@ -117,6 +125,8 @@ def count_frames(record: Record) -> Summary:
         "frames_superseded_at_vehicle": overtaken,
         "frames_refused_at_vehicle": refused,
         "frames_sent": sent,
+        "frames_dropped": dropped,
+        "frames_duplicated": duplicated,
         "frames_missing": never_came,
         "frames_received": received,
         "frames_decoded": decoded,

@@ -14,10 +14,10 @@ def reliable(depth: int = 5) -> QoSProfile:
     )
 
 
-def newest() -> QoSProfile:
+def newest(depth: int = 1) -> QoSProfile:
     """What subscribers of images and payloads ask for: a late one is of no use."""
     return QoSProfile(
-        reliability=ReliabilityPolicy.BEST_EFFORT, history=HistoryPolicy.KEEP_LAST, depth=1
+        reliability=ReliabilityPolicy.BEST_EFFORT, history=HistoryPolicy.KEEP_LAST, depth=depth
     )
 
 

@@ -69,7 +69,10 @@ class RsuNode(SemcomNode):
         )
         self._outputs.announce()
         self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
-        self.subscribe(CompressedImage, "camera/image_raw/semcom/received", self._on_payload)
+        # What a delay let out all at once is judged packet by packet, so that none goes uncounted.
+        self.subscribe(
+            CompressedImage, "camera/image_raw/semcom/received", self._on_payload, qos.newest(5)
+        )
         self._link = self._count_link()
         self._link_timer = self.create_timer(1.0, self._report_link)
 
