@@ -54,13 +54,15 @@ class Frame:
 
     image: uint8 [H, W, 3] RGB. labels: uint8 [H, W] trainId, 255 void, or None where unknown.
     stamp: nanoseconds of capture since the epoch; an integer, since seconds in a float64 would
-    not give back the ROS stamp. camera: intrinsics, or None.
+    not give back the ROS stamp. camera: intrinsics, or None. depth: float32 [H, W] metres along
+    the optical axis, NaN unknown, or None.
     """
 
     image: np.ndarray
     labels: np.ndarray | None = None
     stamp: int = 0
     camera: Camera | None = None
+    depth: np.ndarray | None = None
 
 
 def fit_window(height: int, width: int, size: tuple[int, int] = WORK_SIZE) -> Window:
@@ -100,7 +102,10 @@ def fit_camera(camera: Camera, size: tuple[int, int] = WORK_SIZE) -> Camera:
 
 
 def fit(frame: Frame, size: tuple[int, int] = WORK_SIZE) -> Frame:
-    """Crop the centred window with the shape of `size` (H, W) and scale it; labels by nearest."""
+    """Crop the centred window with the shape of `size` (H, W) and scale it.
+
+    Labels and depth are the nearest pixel's: a mean across an edge would belong to neither side.
+    """
     height, width = frame.image.shape[:2]
     w = fit_window(height, width, size)
     rows, cols = slice(w.top, w.top + w.height), slice(w.left, w.left + w.width)
@@ -109,8 +114,16 @@ def fit(frame: Frame, size: tuple[int, int] = WORK_SIZE) -> Frame:
     image = frame.image[rows, cols]
     if image.shape[:2] != size:
         image = cv2.resize(image, to, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
-    labels = frame.labels
-    if labels is not None:
-        labels = cv2.resize(labels[rows, cols], to, interpolation=cv2.INTER_NEAREST_EXACT)
-    camera = fit_camera(frame.camera, size) if frame.camera else None
-    return replace(frame, image=np.ascontiguousarray(image), labels=labels, camera=camera)
+
+    def nearest(pixels: np.ndarray | None) -> np.ndarray | None:
+        if pixels is None:
+            return None
+        return cv2.resize(pixels[rows, cols], to, interpolation=cv2.INTER_NEAREST_EXACT)
+
+    return replace(
+        frame,
+        image=np.ascontiguousarray(image),
+        labels=nearest(frame.labels),
+        camera=fit_camera(frame.camera, size) if frame.camera else None,
+        depth=nearest(frame.depth),
+    )

@@ -7,27 +7,48 @@ from collections.abc import Callable
 from pathlib import Path
 
 from semcom_ros.datasets.camvid import CamVid
+from semcom_ros.datasets.cityscapes import Cityscapes
+from semcom_ros.datasets.coco import Coco
+from semcom_ros.datasets.div2k import Div2k
 from semcom_ros.datasets.folder import Folder
 from semcom_ros.datasets.procedural import Scenes
 from semcom_ros.datasets.source import Source, existing
 from semcom_ros.datasets.video import Video
+from semcom_ros.datasets.voc import Voc
 from semcom_ros.errors import SemcomError, choose
 
 __all__ = ["Source", "open_source"]
 
 _OPENERS: dict[str, Callable[[str, str], Source]] = {
     "camvid": CamVid,
+    "cityscapes": Cityscapes,
+    "cityscapes_sequence": lambda where, split: Cityscapes(where, split, sequence=True),
+    "coco": Coco,
+    "div2k": Div2k,
     "folder": lambda where, split: Folder(where),
     "scenes": lambda where, split: Scenes(where),
     "video": lambda where, split: Video(where),
+    "voc": Voc,
 }
+_SIGNS = {
+    "leftImg8bit": "cityscapes",
+    "leftImg8bit_sequence": "cityscapes_sequence",
+    "images/train2017": "coco",
+    "images/val2017": "coco",
+    "JPEGImages": "voc",
+    "DIV2K_train_HR": "div2k",
+    "DIV2K_valid_HR": "div2k",
+    "images": "camvid",
+}
+"""What a folder holds, and the layout that this tells; the first that fits counts."""
 
 
 def open_source(spec: str, split: str = "val") -> Source:
-    """Open the frames that `spec` names: `camvid:DIR`, `scenes:SEED`, `folder:DIR`, `video:FILE`.
+    """Open the frames that `spec` names: `scenes:SEED`, `camvid:DIR`, `cityscapes:DIR`,
+    `cityscapes_sequence:DIR`, `coco:DIR`, `voc:DIR`, `div2k:DIR`, `folder:DIR`, `video:FILE`.
 
-    A bare path opens what lies there: a folder with `images/` in CamVid's layout, any other folder
-    of images, or a video file. `split` matters only where the data has splits.
+    A bare path opens what lies there: a data set known by its folders, any other folder of images,
+    or a video file. `split` matters only where the data has splits.
     Raises SemcomError when there is nothing to open.
     """
     kind, colon, where = spec.partition(":")
@@ -45,4 +66,4 @@ def _kind_of(spec: str) -> str:
     path = existing(spec)
     if path.is_file():
         return "video"
-    return "camvid" if (path / "images").is_dir() else "folder"
+    return next((kind for sign, kind in _SIGNS.items() if (path / sign).is_dir()), "folder")

@@ -13,5 +13,8 @@ def labelled_frames(data: str, split: str, most: int) -> list[Frame]:
     source = open_source(data, split)
     frames = [fit(source[i]) for i in range(min(most, len(source)))]
     if any(frame.labels is None for frame in frames):
-        raise SemcomError(f"{data} has frames without labels: score on camvid:DIR or scenes:SEED.")
+        raise SemcomError(
+            f"{data} has frames without labels: score on scenes:SEED, camvid:DIR or another "
+            "labelled set."
+        )
     return frames

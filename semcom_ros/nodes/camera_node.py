@@ -60,11 +60,11 @@ class CameraNode(SemcomNode):
             self._wait_for_listeners()
             due = time.monotonic()
             for number in range(self._frame_count()):
-                message = self._prepare(number % len(self._source))
+                prepared = self._prepare(number % len(self._source))
                 if self._stopping.wait(max(0.0, due - time.monotonic())):
                     return
-                if message is not None:
-                    self._publish(message)
+                if prepared is not None:
+                    self._publish(*prepared)
                 due = max(due + 1 / self.settings.rate_hz, time.monotonic())
             self._doing = "finished"
             self.get_logger().info("The drive is finished.")
@@ -86,23 +86,24 @@ class CameraNode(SemcomNode):
             return self.settings.frames or 2**62
         return min(self.settings.frames or len(self._source), len(self._source))
 
-    def _prepare(self, index: int) -> Image | None:
+    def _prepare(self, index: int) -> tuple[Image, Camera] | None:
         """Read a frame ahead of its time; None, counted and logged, where it cannot be read."""
         began = time.monotonic()
         try:
-            image = self._source[index].image
+            frame = self._source[index]
         except Exception as error:
             self.fail_frame(error, "unreadable")
             return None
         self._read_s = time.monotonic() - began
-        return image_message(Header(frame_id=self.settings.frame_id), image)
-
-    def _publish(self, message: Image) -> None:
-        message.header.stamp = self.get_clock().now().to_msg()
-        height, width = message.height, message.width
-        camera = self._source.camera
+        height, width = frame.image.shape[:2]
+        # A data set of several cities has several cameras.
+        camera = frame.camera or self._source.camera
         if camera is None or (camera.height, camera.width) != (height, width):
             camera = Camera(height, width)
+        return image_message(Header(frame_id=self.settings.frame_id), frame.image), camera
+
+    def _publish(self, message: Image, camera: Camera) -> None:
+        message.header.stamp = self.get_clock().now().to_msg()
         self._infos.publish(camera_info_message(message.header, camera))
         self._images.publish(message)
         self.statistics.count("sent")
