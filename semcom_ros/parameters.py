@@ -64,7 +64,10 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
     ),
     "channel_node": (
         *channel.PARAMETERS.values(),
-        Parameter("seed", 1, "Seed of the radio's random numbers.", 0, 2**31 - 1),
+        Parameter(
+            "seed", 1, "Seed of the radio's random numbers; each namespace has its own luck.",
+            0, 2**31 - 1,
+        ),
         *COMMON,
     ),
     "rsu_node": (

@@ -11,6 +11,8 @@ from semcom_ros.payload import REASONS, Payload, PayloadError, unpack
 
 CLOCK_TOLERANCE_NS = 100_000_000
 """How far the clocks of vehicle and RSU may disagree."""
+SNR_HOLDS_NS = 3_000_000_000
+"""How long the SNR measured with a payload stands for the link: lost ones bring no other."""
 _REMEMBERED = 64
 
 
@@ -47,16 +49,15 @@ class Receiver:
     """The door of the RSU: `receive` for each packet, then `decoded`, `rejected` or `superseded`.
 
     codec: the one that the RSU's decoder speaks. max_age_s: older payloads are stale; 0 turns
-    the comparison with the RSU's clock off. snr_db: the link's estimate with the newest payload
-    that could be read, admitted or not. One thread calls `receive`.
+    the comparison with the RSU's clock off. One thread calls `receive`.
     """
 
     def __init__(self, codec: str, max_age_s: float = 1.0) -> None:
         self.codec = codec
         self.max_age_s = max_age_s
         self.counters = Counters()
-        self.snr_db: float | None = None
-        self._now_ns = 0
+        self._snr_db: float | None = None
+        self._measured_ns = self._now_ns = 0
         self._forget()
 
     def receive(self, data: bytes, now_ns: int) -> Payload:
@@ -67,12 +68,20 @@ class Receiver:
         self.counters.add("received")
         try:
             payload = unpack(data)
-            self.snr_db = payload.snr_db
+            if payload.snr_db is not None:
+                self._snr_db, self._measured_ns = payload.snr_db, now_ns
             self.admit(payload, now_ns)
         except PayloadError as error:
             self.rejected(error)
             raise
         return payload
+
+    def snr_db(self, now_ns: int) -> float | None:
+        """The link's estimate with the newest payload that has one, admitted or not.
+
+        None where that is older than `SNR_HOLDS_NS` by the RSU's clock, which shows `now_ns`.
+        """
+        return self._snr_db if 0 <= now_ns - self._measured_ns <= SNR_HOLDS_NS else None
 
     def decoded(self) -> None:
         """Count a payload that `receive` let in as decoded to the end."""

@@ -47,7 +47,7 @@ class Bench:
 
     def __init__(self, node: SemcomNode) -> None:
         self.node = node
-        self.tester = rclpy.create_node("tester", namespace="/vehicle_1")
+        self.tester = rclpy.create_node("tester", namespace=node.get_namespace())
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.executor.add_node(self.tester)
@@ -74,7 +74,7 @@ class Bench:
 
     def listened(self, topic: str) -> None:
         """Wait until the node sees a listener on `topic`."""
-        name = f"/vehicle_1/{topic}"
+        name = f"{self.node.get_namespace()}/{topic}"
         own = [p for p in self.node.publishers if p.topic_name == name]
         self.until(lambda: own[0].get_subscription_count(), f"a match on {topic}")
 
@@ -99,9 +99,11 @@ class Bench:
 
 
 @contextmanager
-def bench(node_class: Callable[[], SemcomNode], **parameters: Any) -> Iterator[Bench]:
+def bench(
+    node_class: Callable[[], SemcomNode], namespace: str = "/vehicle_1", **parameters: Any
+) -> Iterator[Bench]:
     """A bench in a domain of its own, its node started with `parameters`, not yet configured."""
-    args = ["--ros-args", "-r", "__ns:=/vehicle_1", "--disable-external-lib-logs"]
+    args = ["--ros-args", "-r", f"__ns:={namespace}", "--disable-external-lib-logs"]
     for name, value in parameters.items():
         args += ["-p", f"{name}:={json.dumps(value)}"]
     with isolated_domain():

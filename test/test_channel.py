@@ -54,6 +54,68 @@ def test_the_same_seed_and_the_same_drive_see_the_same_losses(model: str) -> Non
     assert any(runs[0]) and not all(runs[0])
 
 
+@pytest.mark.parametrize("model", [*MODELS, "tdl_c block", "rayleigh block"])
+def test_skipped_frames_change_nothing_about_the_others(model: str) -> None:
+    name, _, fading = model.partition(" ")
+    settings = {"channel": name, "fading": fading or "jakes", "snr_db": 3.0, "shadowing_db": 4.0}
+
+    def seen(skipped: set[int]) -> dict[int, tuple]:
+        channel = Channel(seed=5, loss=0.3, burst=2.0, **settings)
+        sent = {i: channel.transmit(payload(i)) for i in range(40) if i not in skipped}
+        snrs = {i: r.snr_db and round(r.snr_db, 6) for i, r in sent.items()}
+        return {i: (snrs[i], [p.erased for p in r.parts]) for i, r in sent.items()}
+
+    whole, gappy = seen(set()), seen({0, 7, 8, 21})
+    assert gappy == {i: whole[i] for i in gappy}
+
+
+@pytest.mark.parametrize("model", ["rayleigh", "tdl_a"])
+def test_the_fade_follows_the_way_driven_at_whatever_speed(model: str, tmp_path) -> None:
+    steady = Channel(channel=model, seed=1, speed_kmh=0.036, symbol_rate_mhz=100.0)
+    ways = [i * 0.001 for i in range(30)]  # 0.01 m/s at 10 Hz
+    script = tmp_path / "drive.csv"
+    # Half of the speed for twice as long: at every second frame as far as the other.
+    script.write_text("time_s,speed_kmh\n0,0.018\n100,0.018\n")
+    slow = Channel(channel=model, seed=1, script=str(script), symbol_rate_mhz=100.0)
+    fast_fades, slow_fades = [], []
+    for i in range(len(ways)):
+        steady.transmit(payload(i))
+        fast_fades.append(float(steady.state()["fade_db"]))
+        for j in (2 * i, 2 * i + 1):
+            slow.transmit(payload(j))
+            slow_fades.append(float(slow.state()["fade_db"]))
+    np.testing.assert_allclose(slow_fades[::2], fast_fades, atol=0.11)
+    assert np.ptp(fast_fades) > 0.5
+
+
+def test_a_script_begins_when_it_is_set(tmp_path) -> None:
+    script = tmp_path / "drive.csv"
+    script.write_text("time_s,snr_db\n0,0\n1,10\n")
+    channel = Channel(channel="awgn", rate_hz=10.0)
+    for i in range(20):
+        channel.transmit(payload(i))
+    channel.configure(script=str(script))
+    channel.transmit(payload(20))
+    assert float(channel.state()["snr_db"]) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_script_that_asks_for_the_impossible_is_refused_as_a_whole(tmp_path) -> None:
+    script = tmp_path / "drive.csv"
+    script.write_text("time_s,loss\n0,0.1\n10,1.0\n")
+    with pytest.raises(SemcomError, match="drive.csv"):
+        Channel(script=str(script), burst=4.0)
+
+
+def test_what_was_sent_and_lost_is_counted() -> None:
+    channel = Channel(loss=1.0)
+    for i in range(3):
+        channel.transmit(payload(i))
+    assert channel.lose_packet()
+    counts = {name: channel.state()[name] for name in ("packets_sent", "packets_lost")}
+    assert counts == {"packets_sent": "4", "packets_lost": "4"}
+    assert channel.state()["parts_lost"] == channel.state()["parts_sent"] == "6"
+
+
 def test_symbols_arrive_with_the_noise_that_was_asked_for() -> None:
     sent = payload(0, (planes(100_000, power=4.0),))
     received = Channel(channel="awgn", snr_db=6.0, equaliser="zf").transmit(sent)
@@ -110,7 +172,7 @@ def test_the_state_tells_what_the_last_frame_met() -> None:
     fade_db, seen_db = float(state["fade_db"]), float(state["snr_estimated_db"])
     assert seen_db == pytest.approx(12.0 + fade_db, abs=0.11)
     assert seen_db == pytest.approx(received.snr_db, abs=0.06)
-    assert state["mcs"] == "qpsk_1/2"
+    assert state["mcs"] == "qpsk_1/2 qpsk_1/2"
     assert 0 <= float(state["ber"]) <= 0.5 and 0 <= float(state["bler"]) <= 1
 
 
@@ -143,7 +205,7 @@ def test_a_vehicle_that_starts_anew_does_not_turn_time_back() -> None:
     channel = Channel(rate_hz=10.0)
     for sequence in (5, 6, 9, 0, 1):
         channel.transmit(payload(sequence))
-    assert channel.time_s == pytest.approx(0.6)
+    assert channel.time_s == pytest.approx(1.1)
 
 
 def test_a_refused_change_changes_nothing() -> None:

@@ -44,9 +44,10 @@ def test_airtime_of_80211p_is_preamble_and_whole_symbols() -> None:
     assert airtime_s(128, "802.11p", 60.0) == airtime_s(128, "802.11p", 26.0)
 
 
-def test_50_cv2x_vehicles_at_10_hz_and_5_db_send_625_bytes_each() -> None:
-    assert service_time_s(625, "c-v2x", 50, 5.0) == pytest.approx(0.1)
-    assert service_time_s(626, "c-v2x", 50, 5.0) == pytest.approx(0.2)
+def test_50_cv2x_vehicles_at_10_hz_and_5_db_send_605_bytes_each() -> None:
+    # A block of 6200 bits less 170 bytes of headers.
+    assert service_time_s(605, "c-v2x", 50, 5.0) == pytest.approx(0.1)
+    assert service_time_s(606, "c-v2x", 50, 5.0) == pytest.approx(0.2)
     assert airtime_s(512, "c-v2x", 12.1) == airtime_s(1200, "c-v2x", 12.1) == pytest.approx(2e-3)
 
 

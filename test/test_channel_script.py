@@ -74,6 +74,49 @@ def test_a_drive_by_a_table_of_distances_over_time(load) -> None:
     assert "speed_kmh" not in script.at(0.0)
 
 
+def test_whole_numbers_are_rounded_between_points(load) -> None:
+    script = load("time_s,vehicles,queue\n0,1,4\n10,30,4\n", "drive.csv")
+    met = script.at(5.0)
+    assert met == {"vehicles": 16, "queue": 4}
+    assert [type(value) for value in met.values()] == [int, int]
+
+
+def test_a_tilde_in_the_path_is_the_home_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "drive.csv").write_text("time_s,snr_db\n0,7\n", "utf-8")
+    assert Script.load("~/drive.csv").at(0.0) == {"snr_db": 7.0}
+
+
+def refuse_short_bursts(values: dict[str, float]) -> None:
+    if 0 < values["burst"] < 1:
+        raise SemcomError("burst must be 0 or 1 or more.")
+
+
+def test_values_are_checked_at_and_between_the_points_of_all_settings(load) -> None:
+    script = load("time_s,burst,snr_db\n0,2,\n3,,0\n10,4,5\n", "drive.csv")
+    checked: list[dict[str, float]] = []
+    script.check(checked.append)
+    assert all(script.at(t) in checked for t in (0.0, 3.0, 6.5, 10.0))
+    script.check(refuse_short_bursts)
+
+
+@pytest.mark.parametrize("loop", ["", "loop: true\n"])
+def test_values_that_do_not_go_together_are_refused_with_file_and_time(load, loop: str) -> None:
+    points = "points:\n- {time_s: 0, burst: 3}\n- {time_s: 4, burst: 0}\n"
+    script = load(loop + points + "- {time_s: 8, burst: 1000}\n")
+    with pytest.raises(SemcomError, match=r"drive\.yaml: At 4 s: burst must be"):
+        script.check(refuse_short_bursts)
+
+
+def test_values_that_do_not_go_together_are_refused_with_the_distance(load) -> None:
+    script = load(
+        "drive: {start_m: 30, speed_kmh: 36}\n"
+        "points:\n- {distance_m: 20, burst: 0.5}\n- {distance_m: 25, burst: 2}\n"
+    )
+    with pytest.raises(SemcomError, match=r"drive\.yaml: At 20 m from the RSU: burst must be"):
+        script.check(refuse_short_bursts)
+
+
 def test_the_example_is_an_snr_bump_while_passing_the_rsu() -> None:
     script = Script.load(EXAMPLE)
     passing_s = 300 / (50 / 3.6)
@@ -95,6 +138,8 @@ POINT = "- {time_s: 0, snr_db: 0}"
         ("time_s,snr_db\n0,high\n", "line 2, column 2", "it must be a number"),
         ("time_s,snr_db\n0,nan\n", "line 2, column 2", "it must be a number"),
         ("time_s,snr_db\n0,1\n1,99\n", "line 3, column 2", "must be -20.0 to 60.0"),
+        ("time_s,vehicles\n0,0.4\n", "line 2, column 2", "vehicles is 0; it must be 1 to 1000"),
+        ("time_s,reorder\n0,1\n", "line 2, column 2", "no setting for a script 'reorder'"),
         ("time_s,snr_db\n0,1\n0,2\n", "line 3, column 1", "must grow from the 0 before"),
         ("time_s,snr_db\n-1,1\n", "line 2, column 1", "0 or more"),
         ("time_s,snr_db\n0,1,2\n", "line 2, column 3", "one cell for each"),

@@ -12,8 +12,9 @@ import pytest
 
 from semcom_ros.channel import synthetic_trace
 from semcom_ros.channel.deepmimo import load
-from semcom_ros.channel.jakes import doppler_hz
+from semcom_ros.channel.jakes import wavelength_m
 from semcom_ros.channel.ofdm import Grid, TracePropagation, interference
+from semcom_ros.channel.propagation import Moment
 from semcom_ros.channel.synthetic_trace import CARRIER_HZ, FORMATS, RSU_M, trace_street
 from semcom_ros.errors import SemcomError
 
@@ -41,8 +42,12 @@ def folder(layout: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def drive(folder: Path, **settings) -> TracePropagation:
-    given = dict(trace=str(folder), speed_kmh=36.0, symbol_rate_mhz=10.0, fading="jakes", seed=1)
+    given = dict(trace=str(folder), symbol_rate_mhz=10.0, fading="jakes", seed=1)
     return TracePropagation(**{**given, **settings})
+
+
+def at(way_m: float, speed_mps: float = 10.0) -> Moment:
+    return Moment(0, way_m, speed_mps)
 
 
 def response_by_formula(trace, user: int, subcarriers: int, bandwidth_hz: float) -> np.ndarray:
@@ -90,38 +95,37 @@ def test_a_drive_meets_the_responses_of_the_formula(folder: Path) -> None:
     h *= np.exp(2j * np.pi * np.arange(256) * first * bandwidth_hz / 256)
     h *= np.sqrt(256 / np.nansum(trace.power, axis=1).mean())
     vehicle = drive(folder)
-    # 10 m/s over positions 10 m apart: one a second.
-    met = np.array([vehicle.gains(256, float(t) + 0.5).gains for t in range(USERS)])
+    # In the middle between positions 10 m apart.
+    met = np.array([vehicle.gains(256, at(10.0 * u + 5)).gains for u in range(USERS)])
     start = np.argmin(np.linalg.norm(h - met[0], axis=1))
     np.testing.assert_allclose(met, np.roll(h, -start, axis=0), atol=2e-5)
 
 
 def test_a_trace_has_unit_mean_power_and_keeps_the_gain_of_each_position(tmp_path: Path) -> None:
     vehicle = drive(make_trace(tmp_path / "t", "v4", users=1001))
-    # 10 m/s over positions 0.2 m apart, the whole street once.
-    met = np.array([vehicle.gains(256, 0.02 * t + 0.01).gains for t in range(1001)])
+    # Over positions 0.2 m apart, the whole street once.
+    met = np.array([vehicle.gains(256, at(0.2 * u + 0.1)).gains for u in range(1001)])
     power = np.mean(np.abs(met) ** 2, axis=1)
     # The phases of the paths are as they are, their cross terms do not quite average out.
     assert power.mean() == pytest.approx(1, rel=0.05)
     assert power.max() > 100 * power.min()
 
 
-def test_speed_decides_how_long_a_position_lasts_and_what_doppler_costs(folder: Path) -> None:
-    still, moving = drive(folder, speed_kmh=0.0), drive(folder)
-    np.testing.assert_array_equal(still.gains(9, 0.0).gains, still.gains(9, 60.0).gains)
-    assert still.gains(9, 61.0).interference == pytest.approx(0, abs=1e-9)
-    share = Grid(10e6).doppler_share(doppler_hz(36.0, CARRIER_HZ / 1e9))
-    assert moving.gains(9, 0.0).interference == pytest.approx(interference(share))
-    np.testing.assert_array_equal(moving.gains(9, 0.1).gains, moving.gains(9, 0.9).gains)
-    assert not np.allclose(moving.gains(9, 1.0).gains, moving.gains(9, 2.0).gains)
+def test_the_way_decides_the_position_and_the_speed_what_doppler_costs(folder: Path) -> None:
+    vehicle = drive(folder)
+    assert vehicle.gains(9, at(0.0, 0.0)).interference == pytest.approx(0, abs=1e-9)
+    share = Grid(10e6).doppler_share(10.0 / wavelength_m(CARRIER_HZ / 1e9))
+    assert vehicle.gains(9, at(0.0)).interference == pytest.approx(interference(share))
+    np.testing.assert_array_equal(vehicle.gains(9, at(1.0)).gains, vehicle.gains(9, at(9.0)).gains)
+    assert not np.allclose(vehicle.gains(9, at(10.0)).gains, vehicle.gains(9, at(20.0)).gains)
 
 
 def test_block_fading_draws_a_position_for_every_frame(folder: Path) -> None:
     one, same = drive(folder, fading="block"), drive(folder, fading="block")
-    met = [one.gains(1, 0.0) for _ in range(200)]
+    met = [one.gains(1, Moment(frame, 0.0, 10.0)) for frame in range(200)]
     assert len({complex(m.gains[0]) for m in met}) == USERS
     assert met[0].interference == pytest.approx(0, abs=1e-9)
-    np.testing.assert_array_equal(met[0].gains, same.gains(1, 0.0).gains)
+    np.testing.assert_array_equal(met[7].gains, same.gains(1, Moment(7, 0.0, 10.0)).gains)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +173,13 @@ def test_files_that_make_no_sense_are_refused_with_a_sentence(tmp_path: Path) ->
     (folder / "params.json").write_text(json.dumps(params))
     with pytest.raises(SemcomError, match="several scenes"):
         load(folder)
+    params["scene"]["num_scenes"] = 1
+    for role, sentence in (("is_rx", "receives"), ("is_tx", "transmits")):
+        for each in params["txrx_sets"].values():
+            each[role] = False
+        (folder / "params.json").write_text(json.dumps(params))
+        with pytest.raises(SemcomError, match=f"no set of its params.json {sentence}"):
+            load(folder)
     (folder / "params.json").write_text("{}")
     with pytest.raises(SemcomError, match="looks like DeepMIMO v4, but"):
         load(folder)
@@ -186,7 +197,8 @@ def test_positions_without_a_path_are_left_out_of_a_drive(tmp_path: Path) -> Non
         array[3], array[5, 2:] = np.nan, np.nan
         np.savez(path, **{name: array})
     block = drive(folder, fading="block")
-    met = {complex(block.gains(1, 0.0).gains[0]) for _ in range(300)}
+    moments = [Moment(frame, 0.0, 10.0) for frame in range(300)]
+    met = {complex(block.gains(1, moment).gains[0]) for moment in moments}
     assert len(met) == USERS - 1 and np.isfinite(list(met)).all() and 0 not in met
 
 

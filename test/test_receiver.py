@@ -51,6 +51,18 @@ def test_a_payload_without_its_most_important_part_is_lost_and_one_with_it_gets_
         assert reason(receiver, data, at(sequence + 0.05)) == expected
 
 
+def test_the_snr_of_the_last_measurement_holds_for_three_seconds() -> None:
+    receiver = Receiver("gesco", max_age_s=0)
+    assert receiver.snr_db(at(0)) is None
+    for sequence, snr_db in enumerate((12.0, 7.5, None)):
+        lost = (Part("labels", 0, erased=True),)
+        header = Header("gesco", 1, b"", 256, 512, "cityscapes19", sequence, at(sequence))
+        assert reason(receiver, pack(Payload(header, lost, snr_db)), at(sequence)) == "lost"
+    # The last one, lost without a measurement, leaves that of 1 s before.
+    assert [receiver.snr_db(at(t)) for t in (2.0, 4.0, 4.1)] == [7.5, 7.5, None]
+    assert receiver.snr_db(at(0.5)) is None
+
+
 def test_news_gets_in_once_and_in_order() -> None:
     receiver = Receiver("gesco")
     assert reason(receiver, packet(0, at(0.0)), at(0.05)) is None

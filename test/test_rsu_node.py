@@ -229,6 +229,15 @@ def test_the_link_tells_the_snr_with_which_a_payload_was_lost():
         heard = len(links)
         b.until(lambda: len(links) > heard, "the report")
         assert {v.key: v.value for v in links[-1].status[0].values}["snr_db"] == "-3.0"
+        # A packet that was lost whole brings no measurement: the last one goes on to stand.
+        message = arrival(3)
+        payload = Channel(channel="awgn", loss=1.0).transmit(unpack(bytes(message.data)))
+        assert payload.snr_db is None
+        radio.publish(payload_message(message.header, message.format, pack(payload)))
+        b.until(lambda: counts(b)["received"] == 3, "the lost payload")
+        heard = len(links)
+        b.until(lambda: len(links) > heard, "the report")
+        assert {v.key: v.value for v in links[-1].status[0].values}["snr_db"] == "-3.0"
 
 
 def test_a_payload_of_another_codec_is_rejected():

@@ -16,9 +16,10 @@ from semcom_ros.payload import Payload
 ACCESSES = ("none", "802.11p", "c-v2x")
 """none: airtime costs nothing and is not shared."""
 
-_OVERHEAD_BYTES = {"802.11p": 194, "c-v2x": 150}
-# 802.11p: MAC 30, LLC 8, GeoNetworking 52, BTP 4, security about 100 (ETSI EN 302 636, TS 103 097).
-# C-V2X: the same above PDCP, RLC and MAC headers instead of MAC and LLC.
+_OVERHEAD_BYTES = {"802.11p": 194, "c-v2x": 170}
+# GeoNetworking 52, BTP 4, security about 100 (ETSI EN 302 636, TS 103 097), which is 156, and below
+# them, for 802.11p, LLC 8 and MAC 30; for C-V2X, about 14 of PDCP, RLC and MAC (3GPP TS 36.323,
+# 36.322 and 36.321).
 
 _MOST_BUSY = {"802.11p": 0.62, "c-v2x": 1.0}
 # Above this share of busy time ETSI EN 302 571, 4.2.10, throttles every 802.11p sender, for those

@@ -81,8 +81,11 @@ def _read_v4(folder: Path) -> Trace:
     if params["scene"]["num_scenes"] > 1:
         raise ValueError("it has several scenes, and only a static one can be read")
     sets = sorted(params["txrx_sets"].values(), key=lambda s: s["id"])
-    sender = next(s["id"] for s in sets if s["is_tx"])
-    receiver = min((s["is_tx"], s["id"]) for s in sets if s["is_rx"])[1]
+    senders = [s["id"] for s in sets if s["is_tx"]]
+    receivers = sorted((s["is_tx"], s["id"]) for s in sets if s["is_rx"])
+    if not senders or not receivers:
+        raise ValueError("no set of its params.json " + ("receives" if senders else "transmits"))
+    sender, receiver = senders[0], receivers[0][1]
     pair = f"t{sender:03}_tx000_r{receiver:03}"
     power, phase, delay = (_v4_array(folder, name, pair) for name in ("power", "phase", "delay"))
     return Trace(

@@ -17,8 +17,10 @@ import numpy as np
 from semcom_ros.channel.airtime import airtime_s, service_time_s
 
 Item = TypeVar("Item")
-REASONS = ("blackout", "queue", "stopped")
+REASONS = ("blackout", "failed", "lost", "queue", "stopped")
 """Every reason for which a packet is dropped."""
+_NEVER_S = 1e9
+"""Longest turn of a packet: finite, so that a share of it can be taken."""
 
 
 class _Packet(NamedTuple, Generic[Item]):
@@ -26,7 +28,18 @@ class _Packet(NamedTuple, Generic[Item]):
 
     item: Item
     n_bytes: int
+    offered_s: float
     jitters: tuple[float, ...]
+
+
+class _Turn(NamedTuple, Generic[Item]):
+    """A packet's turn: it holds the air for a while, and nobody follows it until the end."""
+
+    packet: _Packet[Item]
+    begin_s: float
+    through_s: float
+    end_s: float
+    is_through: bool = False
 
 
 class Delivery(Generic[Item]):
@@ -45,14 +58,18 @@ class Delivery(Generic[Item]):
       order of sending, a late one holding up those behind it, unless `reorder` is set;
     - duplication: with probability `duplicate` it arrives once more, with a jitter of its own.
 
+    Blackout, jitter and duplication go by the drive: the same frame of the same drive meets the
+    same. Rate, access and queue go by the seconds given, in the node those of the machine's clock:
+    what they drop depends on when the frames come.
+
     At all times offered = delivered + dropped (by reason) + in_flight; `duplicated` counts the
     additional arrivals.
     """
 
     def __init__(self, settings: SimpleNamespace, seed: int) -> None:
-        self._settings = settings
-        self._random = np.random.default_rng([seed, 4])
+        self._settings, self._seed = settings, seed
         self._waiting: deque[_Packet[Item]] = deque()
+        self._turn: _Turn[Item] | None = None
         # When it arrives, a number that settles ties, whether it is the copy, what arrives.
         self._coming: list[tuple[float, int, bool, Item]] = []
         self._sent = 0
@@ -69,33 +86,59 @@ class Delivery(Generic[Item]):
     def next_s(self) -> float | None:
         """When `due` is to be asked next; None while nothing is in flight."""
         times = [arrival_s for arrival_s, *_ in self._coming[:1]]
-        if self._waiting:
-            times.append(self._free_s)
+        if self._turn is not None and not self._turn.is_through:
+            times.append(self._turn.through_s)
+        elif self._turn is not None and self._waiting:
+            times.append(self._turn.end_s)
         return min(times, default=None)
 
-    def configure(self, settings: SimpleNamespace) -> None:
-        """Go on with other settings; what is on its way already arrives as it would have."""
-        self._settings = settings
-        self._shorten_queue()
+    def configure(self, settings: SimpleNamespace, now_s: float) -> None:
+        """Go on with other settings from `now_s` on.
 
-    def offer(self, now_s: float, item: Item, n_bytes: int, drive_s: float | None = None) -> None:
-        """Send `item`, which counts for `n_bytes` on the air, at `now_s`, which never goes back.
-
-        drive_s: the time by which blackouts come, where that is not `now_s`.
+        What is left of a packet's turn takes as long as it takes at the new rate; what has come
+        through arrives as it would have.
         """
         self._serve(now_s)
-        self.offered += 1
-        # Drawn for each packet whatever the settings: one of them does not change the rest's luck.
-        jitter, copy_jitter = self._random.standard_exponential(2).tolist()
-        is_duplicated = self._random.random() < self._settings.duplicate
-        if self._is_blackout(now_s if drive_s is None else drive_s):
-            self.dropped["blackout"] += 1
-            return
-        jitters = (jitter, copy_jitter) if is_duplicated else (jitter,)
-        self._waiting.append(_Packet(item, n_bytes, jitters))
-        if self._free_s <= now_s:
-            self._send(now_s)
+        before, self._settings = self._settings, settings
+        if self._turn is not None:
+            packet = self._turn.packet
+            share = (now_s - self._turn.begin_s) / _durations(packet.n_bytes, before)[1]
+            on_air_s, turn_s = _durations(packet.n_bytes, settings)
+            begin_s = now_s - share * turn_s
+            self._turn = self._turn._replace(
+                begin_s=begin_s,
+                through_s=max(now_s, begin_s + on_air_s),
+                end_s=begin_s + turn_s,
+            )
+        self._serve(now_s)
         self._shorten_queue()
+
+    def offer(
+        self, now_s: float, item: Item, n_bytes: int, frame: int, drive_s: float | None = None
+    ) -> None:
+        """Send `item`, which counts for `n_bytes` on the air, at `now_s`, which never goes back.
+
+        frame: its number in the drive, by which its luck is drawn. drive_s: the time by which
+        blackouts come, where that is not `now_s`.
+        """
+        # Its own generator, all of it drawn whatever the settings: neither the frames before, of
+        # which the camera may have skipped some, nor another setting change a frame's luck.
+        random = np.random.default_rng([self._seed, 4, frame])
+        jitters = tuple(random.standard_exponential(2).tolist())
+        is_duplicated = random.random() < self._settings.duplicate
+        if self._is_blackout(now_s if drive_s is None else drive_s):
+            self.drop("blackout")
+            return
+        self._serve(now_s)
+        self.offered += 1
+        self._waiting.append(_Packet(item, n_bytes, now_s, jitters[: 1 + is_duplicated]))
+        self._serve(now_s)
+        self._shorten_queue()
+
+    def drop(self, reason: str) -> None:
+        """Count a packet as offered, and as dropped for `reason` before it waits for the air."""
+        self.offered += 1
+        self.dropped[reason] += 1
 
     def due(self, now_s: float) -> list[Item]:
         """What has arrived by `now_s` and was not given out before, in the order of arrival."""
@@ -113,6 +156,7 @@ class Delivery(Generic[Item]):
         self.dropped["stopped"] += self.in_flight
         self._waiting.clear()
         self._coming.clear()
+        self._turn = None
         self._free_s = self._last_arrival_s = -np.inf
 
     def _is_blackout(self, time_s: float) -> bool:
@@ -120,18 +164,23 @@ class Delivery(Generic[Item]):
         return time_s % every_s >= every_s - self._settings.blackout_s
 
     def _serve(self, now_s: float) -> None:
-        """Send what waits and could begin by `now_s`."""
-        while self._waiting and self._free_s <= now_s:
-            self._send(self._free_s)
+        """Let packets have their turns as far as they have got by `now_s`."""
+        while self._turn is not None or self._waiting:
+            if self._turn is None:
+                packet = self._waiting.popleft()
+                begin_s = max(self._free_s, packet.offered_s)
+                on_air_s, turn_s = _durations(packet.n_bytes, self._settings)
+                self._turn = _Turn(packet, begin_s, begin_s + on_air_s, begin_s + turn_s)
+            if not self._turn.is_through and self._turn.through_s <= now_s:
+                self._let_arrive(self._turn.packet, self._turn.through_s)
+                self._turn = self._turn._replace(is_through=True)
+            if self._turn.end_s > now_s:
+                return
+            self._free_s = self._turn.end_s
+            self._turn = None
 
-    def _send(self, begin_s: float) -> None:
-        """Let the packet that waits longest go on air at `begin_s`."""
-        packet, s = self._waiting.popleft(), self._settings
-        serial_s = 8 * packet.n_bytes / (1e3 * s.rate_kbps) if s.rate_kbps else 0.0
-        shared_s = service_time_s(packet.n_bytes, s.access, s.vehicles, s.snr_db)
-        self._free_s = begin_s + max(serial_s, shared_s)
-        # The pause until its next turn keeps a vehicle off the air, not its packet on it.
-        through_s = begin_s + max(serial_s, airtime_s(packet.n_bytes, s.access, s.snr_db))
+    def _let_arrive(self, packet: _Packet[Item], through_s: float) -> None:
+        s = self._settings
         for copy, jitter in enumerate(packet.jitters):
             arrival_s = through_s + (s.delay_ms + s.jitter_ms * jitter) / 1e3
             if not s.reorder:
@@ -144,3 +193,14 @@ class Delivery(Generic[Item]):
         while len(self._waiting) > self._settings.queue:
             self._waiting.popleft()
             self.dropped["queue"] += 1
+
+
+def _durations(n_bytes: int, s: SimpleNamespace) -> tuple[float, float]:
+    """Seconds for which a packet holds the air, and those after which the next one may begin.
+
+    The pause until its next turn keeps a vehicle off the air, not its packet on it.
+    """
+    serial_s = min(8 * n_bytes / (1e3 * s.rate_kbps), _NEVER_S) if s.rate_kbps else 0.0
+    on_air_s = airtime_s(n_bytes, s.access, s.snr_db)
+    turn_s = service_time_s(n_bytes, s.access, s.vehicles, s.snr_db)
+    return max(serial_s, on_air_s), max(serial_s, turn_s)

@@ -47,8 +47,8 @@ def know(gains: np.ndarray) -> Estimate:
     return Estimate(gains, np.float32(0), mean_power(gains))
 
 
-def estimate(gains: np.ndarray, block: int, noise: float, rng: np.random.Generator) -> Estimate:
-    """Estimate the gains, complex64 [n], from a pilot before every `block` symbols and one after.
+def estimate(gains: np.ndarray, spacing: int, noise: float, rng: np.random.Generator) -> Estimate:
+    """Estimate the gains, complex64 [n], from a pilot every `spacing` symbols and one at the end.
 
     The pilots meet noise of variance `noise` and tell the gain there by least squares. Where they
     scatter no more than their noise does, their mean is the better guess: each is pulled towards
@@ -62,9 +62,9 @@ def estimate(gains: np.ndarray, block: int, noise: float, rng: np.random.Generat
     stated, and with it the equalised symbols' by up to a tenth: its circle is no Gaussian.
     """
     n = len(gains)
-    block = min(block, n)
-    at_pilots = gains[np.minimum(np.arange(0, n + block, block), n - 1)]
-    missed = mean_power(gains - _join(at_pilots, block)[:n])
+    spacing = min(spacing, n)
+    at_pilots = gains[np.minimum(np.arange(0, n + spacing, spacing), n - 1)]
+    missed = mean_power(gains - _join(at_pilots, spacing)[:n])
 
     pilots = at_pilots + complex_noise(rng, len(at_pilots), noise)
     count = len(pilots)
@@ -75,9 +75,9 @@ def estimate(gains: np.ndarray, block: int, noise: float, rng: np.random.Generat
     weight = variance / (variance + noise * 2 / 3)
     trust = 1 / (1 + noise / count)
     points = np.complex64(weight) * pilots + np.complex64((1 - weight) * trust) * mean
-    joined = _join(points, block)[:n]
+    joined = _join(points, spacing)[:n]
 
-    place = np.arange(block) / block
+    place = np.arange(spacing) / spacing
     of_noise = weight**2 * ((1 - place) ** 2 + place**2)
     of_pull = weight * (1 - weight) * 2 / 3
     of_mean = (1 - weight**2) * trust / count
@@ -88,9 +88,9 @@ def estimate(gains: np.ndarray, block: int, noise: float, rng: np.random.Generat
     return Estimate(joined, error, power)
 
 
-def _join(points: np.ndarray, block: int) -> np.ndarray:
-    """Straight lines from point to point, `block` values each, the last point left out."""
-    place = (np.arange(block) / block).astype(np.float32)
+def _join(points: np.ndarray, spacing: int) -> np.ndarray:
+    """Straight lines from point to point, `spacing` values each, the last point left out."""
+    place = (np.arange(spacing) / spacing).astype(np.float32)
     return (points[:-1, None] + np.diff(points)[:, None] * place).ravel()
 
 

@@ -18,48 +18,55 @@ def doppler_hz(speed_kmh: float, carrier_ghz: float) -> float:
     return speed_kmh / 3.6 * carrier_ghz * 1e9 / SPEED_OF_LIGHT
 
 
+def wavelength_m(carrier_ghz: float) -> float:
+    """Metres of way in which a path from straight ahead turns its phase once."""
+    return SPEED_OF_LIGHT / (carrier_ghz * 1e9)
+
+
 class Jakes:
     """Independent Rayleigh fading processes of unit mean power, E h(t) h*(t - s) = J0(2 pi f s).
 
-    A sum of N sinusoids, each with its own random angle of arrival a_n and phase p_n:
-    h(t) = sum exp(j (2 pi f t cos a_n + p_n)) / sqrt(N), a_n uniform over the n-th of N sectors of
-    the circle (Xiao, Zheng, Beaulieu, "Novel sum-of-sinusoids simulation models for Rayleigh and
-    Rician fading channels", IEEE Trans. Wireless Commun. 5(12), 2006, equation 7). The
+    t and f (`frequency`) are a time and the Doppler shift or, which is the same at any speed, a
+    way and one over the wavelength. A sum of N sinusoids, each with its own random angle of arrival
+    a_n and phase p_n: h(t) = sum exp(j (2 pi f t cos a_n + p_n)) / sqrt(N), a_n uniform over the
+    n-th of N sectors of the circle (Xiao, Zheng, Beaulieu, "Novel sum-of-sinusoids simulation
+    models for Rayleigh and Rician fading channels", IEEE Trans. Wireless Commun. 5(12), 2006,
+    equation 7). The
     autocorrelation over the ensemble is exact for any N; the law is Gaussian up to
-    E|h|^4 = 2 - 1/N. Every process has unit mean power in time too, unless `doppler_hz` is 0: then
-    it is a constant that is Rayleigh over the ensemble.
+    E|h|^4 = 2 - 1/N. Every process has unit mean power in time too, unless `frequency` is 0:
+    then it is a constant that is Rayleigh over the ensemble.
     """
 
     def __init__(
         self,
-        doppler_hz: float,
+        frequency: float,
         processes: int,
         rng: np.random.Generator,
         sinusoids: int = SINUSOIDS,
     ) -> None:
         shape = (processes, sinusoids)
         angle = (np.arange(sinusoids) + rng.random(shape)) * (2 * np.pi / sinusoids)
-        self._rate = 2 * np.pi * doppler_hz * np.cos(angle)
+        self._rate = 2 * np.pi * frequency * np.cos(angle)
         self._phase = 2 * np.pi * rng.random(shape)
         self._scale = np.float32(sinusoids**-0.5)
 
     def at(self, times: np.ndarray) -> np.ndarray:
-        """The processes at any `times` [t] in seconds: complex64 [processes, t]."""
+        """The processes at any `times` [t]: complex64 [processes, t]."""
         gains = np.zeros((len(self._rate), len(times)), np.complex64)
         for rate, phase in zip(self._rate.T[..., None], self._phase.T[..., None], strict=True):
             gains += _wave(rate * times + phase)
         return gains * self._scale
 
-    def run(self, start_s: float, step_s: float, n: int) -> np.ndarray:
-        """The processes at `start_s` + `step_s` * (0 .. n - 1): complex64 [processes, n].
+    def run(self, start: float, step: float, n: int) -> np.ndarray:
+        """The processes at `start` + `step` * (0 .. n - 1): complex64 [processes, n].
 
         exp(j w (a + b)) = exp(j w a) exp(j w b): with the times in rows of equal length, a wave at
         all of them is a column of row starts times a row of offsets, and the sum over the waves
         is one matrix product. Nothing is approximated; float32 rounds by some 1e-6.
         """
         length = max(1, math.ceil(math.sqrt(n)))
-        starts = start_s + step_s * length * np.arange(-(-n // length))
-        offsets = step_s * np.arange(length)
+        starts = start + step * length * np.arange(-(-n // length))
+        offsets = step * np.arange(length)
         rate, phase = self._rate[..., None], self._phase[..., None]
         columns = _wave(rate * starts + phase) * self._scale
         rows = _wave(rate * offsets)

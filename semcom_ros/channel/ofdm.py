@@ -9,20 +9,21 @@ beyond the prefix, is counted as noise, in units of the power that stays on the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.integrate import quad
 from scipy.special import j0
 
 from semcom_ros.channel.deepmimo import load
-from semcom_ros.channel.jakes import doppler_hz
-from semcom_ros.channel.propagation import Gains
+from semcom_ros.channel.jakes import wavelength_m
+from semcom_ros.channel.propagation import Gains, Moment
 from semcom_ros.errors import SemcomError
 
 SUBCARRIERS = 256
 CYCLIC_PREFIX = 18
 """Samples: 144 of 2048, the normal prefix of 5G NR (3GPP TS 38.211, 5.3.1)."""
-PILOT_BLOCK = 8
+PILOT_SPACING = 8
 """Subcarriers to a pilot."""
 MAX_DOPPLER = 0.5
 """Greatest Doppler shift, in subcarrier spacings; one-tap equalisers fail long before it."""
@@ -44,10 +45,10 @@ class Grid:
         """Of an OFDM symbol with its prefix."""
         return (CYCLIC_PREFIX + SUBCARRIERS) / self.bandwidth_hz
 
-    def times_s(self, n: int, start_s: float) -> np.ndarray:
+    def times_s(self, n: int) -> np.ndarray:
         """The middles, prefixes left out, of the OFDM symbols that carry n payload symbols."""
         middle_s = (CYCLIC_PREFIX + SUBCARRIERS / 2) / self.bandwidth_hz
-        return start_s + middle_s + self.duration_s * np.arange(max(1, -(-n // SUBCARRIERS)))
+        return middle_s + self.duration_s * np.arange(max(1, -(-n // SUBCARRIERS)))
 
     def steering(self, delays_s: np.ndarray) -> np.ndarray:
         """What a path of each delay [p] does to the subcarriers: complex64 [p, 256].
@@ -69,6 +70,7 @@ class Grid:
         late = (delays_s * self.bandwidth_hz - CYCLIC_PREFIX) / SUBCARRIERS
         return 1 - np.clip(late, 0, 1)
 
+    @cache  # noqa: B019 - a grid is a value, and there are few of them
     def doppler_share(self, doppler_hz: float) -> float:
         """Share of the power of a path with the Jakes spectrum that stays on its subcarrier.
 
@@ -117,22 +119,18 @@ class TracePropagation:
     position stays as a variation around it. Delays count from the first arrival. Positions that
     no path reaches are left out.
 
-    With fading "jakes" the vehicle starts at a position drawn by `seed`, drives at `speed_kmh`
-    along the positions in their order and over again, and meets in each frame the response of the
-    last position it came by. The Doppler, at the trace's own carrier, counts as interference by
-    the Jakes spectrum. With "block" every frame is at a random position and holds still. Raises
-    SemcomError for a folder that is no scenario and where the Doppler passes half of a subcarrier
-    spacing.
+    With fading "jakes" the vehicle starts at a position drawn by `seed`, drives along the
+    positions in their order and over again, and meets in each frame the response of the last
+    position it came by. The Doppler, at the trace's own carrier, counts as interference by the
+    Jakes spectrum. With "block" every frame is at a random position and holds still. Raises
+    SemcomError for a folder that is no scenario.
     """
 
-    def __init__(
-        self, *, trace: str, speed_kmh: float, symbol_rate_mhz: float, fading: str, seed: int
-    ) -> None:
+    def __init__(self, *, trace: str, symbol_rate_mhz: float, fading: str, seed: int) -> None:
         scenario = load(trace)
         self._grid = Grid(symbol_rate_mhz * 1e6)
-        self._rng = np.random.default_rng(seed)
-        self._block = fading == "block"
-        self._speed = speed_kmh / 3.6
+        self._seed = seed
+        self._is_block = fading == "block"
 
         reached = np.isfinite(scenario.power).any(axis=1)
         delays_s = scenario.delay_s[reached]
@@ -143,24 +141,32 @@ class TracePropagation:
         paths = np.sqrt(power / useful) * share * np.exp(1j * scenario.phase_rad[reached])
         self._paths, self._delays_s = np.nan_to_num(paths), np.nan_to_num(delays_s)
 
-        doppler = 0.0 if self._block else doppler_hz(speed_kmh, scenario.carrier_hz / 1e9)
-        stays = self._grid.doppler_share(doppler) * useful / np.nansum(power, axis=1).mean()
-        self._interference = interference(stays)
+        self._useful = useful / np.nansum(power, axis=1).mean()
+        self._wavelength_m = wavelength_m(scenario.carrier_hz / 1e9)
         self._way_m = _way_m(scenario.positions[reached])
-        self._start_m = self._way_m[self._rng.integers(len(self._paths))]
+        self._start_m = self._way_m[np.random.default_rng(seed).integers(len(self._paths))]
 
-    def gains(self, n: int, time_s: float) -> Gains:
-        """What n symbols meet at `time_s`: the response of one position, held for the frame."""
-        at = self._position(time_s)
+    def gains(self, n: int, moment: Moment) -> Gains:
+        """What n symbols meet at `moment`: the response of one position, held for the frame."""
+        at = self._position(moment)
         response = self._paths[at] @ self._grid.steering(self._delays_s[at])
-        times = self._grid.times_s(n, time_s)
+        times = self._grid.times_s(n)
         gains = lay(np.tile(response.astype(np.complex64), (len(times), 1)), n)
-        return Gains(gains, self._interference, PILOT_BLOCK)
+        stays = self._useful * self._doppler_share(moment.speed_mps)
+        return Gains(gains, interference(stays), PILOT_SPACING)
 
-    def _position(self, time_s: float) -> int:
-        if self._block:
-            return int(self._rng.integers(len(self._paths)))
-        driven_m = (self._start_m + self._speed * time_s) % self._way_m[-1]
+    def check(self, speed_mps: float) -> None:
+        """Raise SemcomError where the Doppler passes half of a subcarrier spacing."""
+        self._doppler_share(speed_mps)
+
+    def _doppler_share(self, speed_mps: float) -> float:
+        return self._grid.doppler_share(0.0 if self._is_block else speed_mps / self._wavelength_m)
+
+    def _position(self, moment: Moment) -> int:
+        if self._is_block:
+            rng = np.random.default_rng((self._seed, moment.frame))
+            return int(rng.integers(len(self._paths)))
+        driven_m = (self._start_m + moment.way_m) % self._way_m[-1]
         return int(np.searchsorted(self._way_m, driven_m, side="right")) - 1
 
 

@@ -7,9 +7,14 @@ import numpy as np
 
 from semcom_ros.errors import SemcomError
 
+_MEMORY = 10_000
+
 
 class PacketLoss:
-    """A seeded loss process, asked once a packet.
+    """A seeded loss process over the frames of a drive.
+
+    Each frame has a random number of its own, so that those that were skipped change nothing about
+    the independent losses of the others, and let a burst go on as if they had been sent.
 
     loss: share of packets that are lost, 0 to 1. burst: 0 loses each packet by itself; 1 or more
     is the mean number of packets lost in a row, by a two-state Markov chain that loses all packets
@@ -20,8 +25,9 @@ class PacketLoss:
     """
 
     def __init__(self, loss: float, burst: float, seed: int) -> None:
-        self._random = np.random.default_rng([seed, 2])
+        self._seed = seed
         self._last_lost: bool | None = None
+        self._frame = -1
         self.configure(loss, burst)
 
     def configure(self, loss: float, burst: float) -> None:
@@ -29,8 +35,15 @@ class PacketLoss:
         check_loss(loss, burst)
         self._loss, self._burst = loss, burst
 
-    def lost(self) -> bool:
-        """Whether the next packet is lost."""
+    def lost(self, frame: int) -> bool:
+        """Whether the packet of `frame` is lost; frames come in rising order."""
+        # Behind a long gap nothing is left of the burst before it.
+        for skipped in range(max(self._frame + 1, frame - _MEMORY), frame):
+            self._step(skipped)
+        self._frame = frame
+        return self._step(frame)
+
+    def _step(self, frame: int) -> bool:
         independent = self._burst == 0 or self._loss == 0 or self._last_lost is None
         if independent:
             probability = self._loss
@@ -38,7 +51,8 @@ class PacketLoss:
             probability = 1 - 1 / self._burst
         else:
             probability = self._loss / (self._burst * (1 - self._loss))
-        self._last_lost = bool(self._random.random() < probability)
+        draw = np.random.default_rng((self._seed, 2, frame)).random()
+        self._last_lost = bool(draw < probability)
         return self._last_lost
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from semcom_ros.channel.airtime import ACCESSES
 from semcom_ros.channel.mcs import MCS_TABLE
+from semcom_ros.channel.packet_loss import check_loss
 from semcom_ros.channel.propagation import PROPAGATIONS
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.parameter import Parameter, Value
@@ -28,9 +29,14 @@ PARAMETERS: dict[str, Parameter] = {
             choices=(NONE, *PROPAGATIONS),
         ),
         _setting("snr_db", 10.0, "Mean SNR of a complex symbol, E|x|^2 / E|n|^2, dB.", -20.0, 60.0),
-        _setting("k_db", 6.0, "Rician K: power of the direct path over the rest, dB.", -20.0, 40.0),
-        _setting("speed_kmh", 50.0, "Speed of the vehicle, km/h: sets the Doppler.", 0.0, 500.0),
-        _setting("carrier_ghz", 5.9, "Carrier frequency, GHz.", 0.1, 100.0),
+        _setting(
+            "k_db", 6.0, "K of rician: power of the direct path over the rest, dB.", -20.0, 40.0
+        ),
+        _setting(
+            "speed_kmh", 50.0, "Speed of the vehicle, km/h: how fast it fades; awgn does not.",
+            0.0, 500.0,
+        ),
+        _setting("carrier_ghz", 5.9, "Carrier frequency, GHz; a trace has its own.", 0.1, 100.0),
         _setting(
             "symbol_rate_mhz", 10.0, "Symbols a microsecond, which is OFDM's bandwidth in MHz.",
             0.1, 1000.0,
@@ -63,7 +69,8 @@ PARAMETERS: dict[str, Parameter] = {
         ),
         _setting("bler_target", 0.1, "Most block errors that auto may cause.", 1e-3, 0.5),
         _setting(
-            "protection", "equal", "unequal: the more important a part, the more robust its code.",
+            "protection", "equal",
+            "unequal: the most important part gets a more robust code if the others can pay.",
             choices=("equal", "unequal"),
         ),
         _setting(
@@ -109,6 +116,7 @@ def resolve(settings: Mapping[str, Value]) -> SimpleNamespace:
             "channel is trace, but no trace is named: set trace to the folder of a DeepMIMO "
             "scenario; `semcom channel make-trace` makes one to try with."
         )
+    check_loss(s.loss, s.burst)
     if s.blackout_s > s.blackout_every_s:
         raise SemcomError(
             f"A blackout of {s.blackout_s:g} s does not fit between two that are "

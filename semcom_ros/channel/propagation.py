@@ -17,22 +17,39 @@ class Gains(NamedTuple):
     """The channel that n symbols meet.
 
     gains: complex64 [n], in the order of sending. interference: power of inter-carrier
-    interference relative to the signal, 0 if none. block: symbols to a pilot.
+    interference relative to the signal, 0 if none. pilot_spacing: symbols
+    to a pilot.
     """
 
     gains: np.ndarray
     interference: float
-    block: int
+    pilot_spacing: int
+
+
+class Moment(NamedTuple):
+    """Where a frame finds the vehicle on its drive.
+
+    frame: its number. way_m: metres driven since the first. speed_mps: metres a second.
+    """
+
+    frame: int
+    way_m: float
+    speed_mps: float
 
 
 class Propagation(Protocol):
-    """A radio channel without its noise, of unit mean power in the long run."""
+    """A radio channel without its noise, of unit mean power in the long run.
 
-    def gains(self, n: int, time_s: float) -> Gains:
-        """What n symbols meet from `time_s` on, in seconds; the fade goes on between calls.
+    The fade is a function of the seed and of the moment alone: correlated fading of the way driven,
+    so that it goes on from frame to frame at whatever speed, fading in blocks of the frame's
+    number. Frames that were skipped change nothing about those that were not.
+    """
 
-        `time_s` is 0 or more and never goes back from call to call.
-        """
+    def gains(self, n: int, moment: Moment) -> Gains:
+        """What n symbols meet that are sent one after the other from `moment` on."""
+
+    def check(self, speed_mps: float) -> None:
+        """Raise SemcomError where the Doppler of that speed is too much for the model."""
 
 
 def _create(module: str, name: str, **fixed: str) -> Callable[[Mapping[str, Any], int], Any]:

@@ -3,12 +3,14 @@
 
 Definitions: SNR = E|x|^2 / E|n|^2 of a complex symbol, the payload at unit mean power and the
 fade at E|h|^2 = 1 in the long run, so that `snr_db` is the mean SNR at the receiver. Time goes on
-by 1 / rate_hz a frame, not by a clock: the same seed and the same drive see the same fades.
+by 1 / rate_hz a frame, not by a clock, and every frame has random numbers of its own: the same
+seed and the same drive meet the same fades and losses, whichever frames a slow machine skips.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,31 +18,31 @@ from types import SimpleNamespace
 import numpy as np
 
 from semcom_ros.channel.bit_link import BitLink, erase
-from semcom_ros.channel.equaliser import FLOOR, Estimate, estimate, know, mean_power
+from semcom_ros.channel.equaliser import FLOOR, Estimate, mean_power
 from semcom_ros.channel.mcs import Mcs, symbols_needed
-from semcom_ros.channel.packet_loss import PacketLoss, check_loss
+from semcom_ros.channel.packet_loss import PacketLoss
 from semcom_ros.channel.parameters import NONE, resolve
-from semcom_ros.channel.propagation import Gains, Propagation, create_propagation
+from semcom_ros.channel.propagation import Gains, Moment, Propagation, create_propagation
 from semcom_ros.channel.script import Script
 from semcom_ros.channel.shadowing import Shadowing
-from semcom_ros.channel.symbol_link import transmit_symbols
+from semcom_ros.channel.symbol_link import carry, measured_snr_db, noise_power, observe
 from semcom_ros.errors import SemcomError
 from semcom_ros.parameter import Value
 from semcom_ros.payload import Part, Payload
 
 _OF_PROPAGATION = (
-    "channel", "k_db", "speed_kmh", "carrier_ghz", "symbol_rate_mhz", "fading", "delay_spread_ns",
-    "trace",
+    "channel", "k_db", "carrier_ghz", "symbol_rate_mhz", "fading", "delay_spread_ns", "trace",
 )  # fmt: skip
-PERFECT = "perfect"
+_COUNTED = ("packets_sent", "packets_lost", "parts_sent", "parts_lost")
 
 
 class Channel:
     """One direction of a radio link, frame by frame; `settings` are those of `PARAMETERS`.
 
-    current: the settings that hold now, those that a script sets included. time_s: of the drive.
-    seed: two channels of one seed and the same settings do the same to the same payloads. Raises
-    SemcomError for a setting that is unknown, out of range or impossible.
+    current: the settings that hold now, those that a script sets included. frame, time_s: of the
+    drive, frames that were skipped counted in. seed: two channels of one seed and the same settings
+    do the same to the same payloads. Raises SemcomError for a setting that is unknown, out of range
+    or impossible.
     """
 
     def __init__(self, seed: int = 0, **settings: Value) -> None:
@@ -48,11 +50,12 @@ class Channel:
             raise SemcomError(f"The channel's seed is {seed!r}: it must be an int of 0 or more.")
         self.seed = seed
         self.settings: SimpleNamespace = resolve({})
-        self._random = np.random.default_rng([seed, 1])
         self.current = self.settings
-        self.time_s = self._way_m = 0.0
+        self.frame = 0
+        self.time_s = self._way_m = self._script_began_s = 0.0
         self._sequence: int | None = None
         self._state: dict[str, str] = {}
+        self._counts = Counter(dict.fromkeys(_COUNTED, 0))
         self._script: Script | None = None
         self._propagation: Propagation | None = None
         self._made_of: tuple[Value, ...] = ()
@@ -64,13 +67,20 @@ class Channel:
     def configure(self, **settings: Value) -> None:
         """Change settings while the link runs; on SemcomError none of them is changed.
 
-        What a change does not concern goes on: a fade, for one, when only the SNR is changed.
+        What a change does not concern goes on: a fade, for one, when only the SNR is changed. A
+        script begins when it is set.
         """
         new = resolve({**vars(self.settings), **settings})
-        same_script = new.script == self.settings.script
-        script = self._script if same_script else Script.load(new.script) if new.script else None
-        self._apply(new)
-        self._script, self.settings, self.current = script, new, new
+        script, began_s = self._script, self._script_began_s
+        if new.script != self.settings.script:
+            script, began_s = Script.load(new.script) if new.script else None, self.time_s
+        if script is not None:
+            script.check(lambda values: self._propagation_for(_overlay(new, values)))
+            now = _overlay(new, script.at(self.time_s - began_s))
+        else:
+            now = new
+        self._apply(now)
+        self._script, self._script_began_s, self.settings = script, began_s, new
 
     def report_snr(self, snr_db: float | None) -> None:
         """Tell the sender what SNR in dB the receiver reports; the MCS `auto` follows it.
@@ -82,8 +92,8 @@ class Channel:
         self._bits.reported_snr_db = snr_db
 
     def state(self) -> dict[str, str]:
-        """The link as the last frame met it, for diagnostics."""
-        return dict(self._state)
+        """The link as the last frame met it, and what was sent and lost so far."""
+        return self._state | {name: str(n) for name, n in self._counts.items()}
 
     def transmit(self, payload: Payload) -> Payload:
         """What the receiver gets of `payload`: every frame comes out, its lost parts erased.
@@ -91,114 +101,146 @@ class Channel:
         The header always arrives (in 5G it would ride on the control channel, which is coded
         more strongly), so that the receiver can count a lost frame as lost.
         """
-        settings = self.current = self._advance(payload.header.sequence)
-        self._state = {"channel": settings.channel}
-        if self._loss.lost():
-            self._state["packet"] = "lost"
-            return replace(payload, parts=tuple(erase(part) for part in payload.parts))
-        if settings.channel == NONE:
-            return payload
-        return self._transmit(payload, settings)
+        if self._next_packet_is_lost(payload.header.sequence):
+            parts = tuple(erase(part) for part in payload.parts)
+            received = replace(payload, parts=parts)
+        elif self.current.channel == NONE:
+            received = replace(payload, parts=tuple(_noiseless(part) for part in payload.parts))
+        else:
+            received = self._transmit(payload)
+        alive = {part.name for part in payload.parts if not part.erased}
+        self._counts["parts_sent"] += len(alive)
+        self._counts["parts_lost"] += sum(p.erased for p in received.parts if p.name in alive)
+        return received
 
-    def _advance(self, sequence: int) -> SimpleNamespace:
-        """Let time go on to frame `sequence`; returns the settings that hold then."""
-        if self._sequence is not None:
-            # A vehicle that starts anew counts from 0 again, and time does not.
-            frames = max(1, sequence - self._sequence)
-            self.time_s += frames / self.settings.rate_hz
-            self._way_m += frames / self.settings.rate_hz * self.current.speed_kmh / 3.6
+    def lose_packet(self) -> bool:
+        """Whether the next packet is lost, which is no payload and has no number."""
+        return self._next_packet_is_lost(0 if self._sequence is None else self._sequence + 1)
+
+    def _next_packet_is_lost(self, sequence: int) -> bool:
+        self._advance(sequence)
+        is_lost = self._loss.lost(self.frame)
+        self._counts["packets_sent"] += 1
+        self._counts["packets_lost"] += is_lost
+        self._state = {"channel": self.current.channel}
+        return is_lost
+
+    def _advance(self, sequence: int) -> None:
+        """Let the drive go on to frame `sequence`, and a script set what holds then."""
+        # A vehicle that starts anew counts from 0 again, and time does not.
+        steps = sequence if self._sequence is None else max(1, sequence - self._sequence)
         self._sequence = sequence
-        if self._script is None:
-            return self.settings
-        now = SimpleNamespace(**{**vars(self.settings), **self._script.at(self.time_s)})
-        self._apply(now)
-        return now
+        self.frame += steps
+        self.time_s += steps / self.settings.rate_hz
+        self._way_m += steps / self.settings.rate_hz * self.current.speed_kmh / 3.6
+        if self._script is not None:
+            values = self._script.at(self.time_s - self._script_began_s)
+            self._apply(_overlay(self.settings, values))
 
-    def _apply(self, new: SimpleNamespace) -> None:
-        """Build what `new` asks for; everything that can fail comes before any change."""
+    def _propagation_for(self, settings: SimpleNamespace) -> Propagation | None:
+        """The model that `settings` ask for, the present one if it will do; else SemcomError."""
+        if settings.channel == NONE:
+            return None
         propagation = self._propagation
-        made_of = tuple(getattr(new, name) for name in _OF_PROPAGATION)
-        if new.channel == NONE:
-            propagation = None
-        elif propagation is None or made_of != self._made_of:
-            propagation = create_propagation(new.channel, vars(new), self.seed)
-        check_loss(new.loss, new.burst)
-        self._bits.configure(new)
-        self._loss.configure(new.loss, new.burst)
-        self._shadowing.configure(new.shadowing_db, new.shadowing_m)
-        self._propagation, self._made_of = propagation, made_of
+        if propagation is None or _made_of(settings) != self._made_of:
+            propagation = create_propagation(settings.channel, vars(settings), self.seed)
+        propagation.check(settings.speed_kmh / 3.6)
+        return propagation
 
-    def _transmit(self, payload: Payload, settings: SimpleNamespace) -> Payload:
+    def _apply(self, now: SimpleNamespace) -> None:
+        """Let `now` hold; what can fail comes before any change."""
+        propagation = self._propagation_for(now)
+        self._bits.configure(now)
+        self._loss.configure(now.loss, now.burst)
+        self._shadowing.configure(now.shadowing_db, now.shadowing_m)
+        self._propagation, self._made_of, self.current = propagation, _made_of(now), now
+
+    def _transmit(self, payload: Payload) -> Payload:
         """Send the parts one after the other over one stretch of the fade."""
-        snr_db = settings.snr_db + self._shadowing.at(self._way_m)
+        settings = self.current
+        random = np.random.default_rng((self.seed, 1, self.frame))
         coded = [part for part in payload.parts if part.bits is not None]
         codes = dict(zip((p.name for p in coded), self._bits.codes(coded), strict=True))
         lengths = [_symbols(part, codes) for part in payload.parts]
         if not sum(lengths):
             return payload
-        stretch = self._propagation.gains(sum(lengths), self.time_s)
+        moment = Moment(self.frame, self._way_m, settings.speed_kmh / 3.6)
+        stretch = self._propagation.gains(sum(lengths), moment)
         at = dict(zip((p.name for p in payload.parts), _slices(lengths), strict=True))
+        snr_db = settings.snr_db + self._shadowing.at(self._way_m)
+        noise = noise_power(snr_db, stretch)
+        fade = observe(stretch, noise, settings.csi, random)
 
         arrived = {part.name: part for part in payload.parts}
-        arrived |= self._transmit_symbols(payload, stretch, at, snr_db, settings)
-        noise = 10 ** (-snr_db / 10) + stretch.interference
-        fade = know(stretch.gains) if settings.csi == PERFECT else self._estimate(stretch, noise)
+        arrived |= _transmit_symbols(payload, stretch, at, fade, noise, settings, random)
+        # What the receiver does not know of the fade is noise to it.
         disturbance = np.broadcast_to(np.float32(noise) + fade.error, stretch.gains.shape)
         block_errors, bit_errors = [], []
         for part in coded:
             here = at[part.name]
             arrival = self._bits.transmit(
-                part, codes[part.name], fade.gains[here], disturbance[here], self._random
+                part, codes[part.name], fade.gains[here], disturbance[here], random
             )
             arrived[part.name] = arrival.part
             block_errors.append(arrival.block_error_rate)
             bit_errors.append(arrival.bit_error_rate)
 
-        measured = 10 * np.log10(max(fade.power, FLOOR) / noise)
+        measured = measured_snr_db(fade, noise)
         self._state |= {
             "snr_db": f"{snr_db:.1f}",
             "snr_estimated_db": f"{measured:.1f}",
             "fade_db": f"{10 * np.log10(max(mean_power(stretch.gains), FLOOR)):.1f}",
-            "mcs": " ".join(dict.fromkeys(mcs.name for mcs in codes.values())),
+            "mcs": " ".join(mcs.name for mcs in codes.values()),
             "bler": f"{1 - np.prod(1 - np.array(block_errors)):.4f}" if coded else "",
             "ber": f"{np.mean(bit_errors):.5f}" if coded else "",
             "symbols": str(sum(lengths)),
         }
-        return replace(payload, parts=tuple(arrived.values()), snr_db=float(measured))
+        return replace(payload, parts=tuple(arrived.values()), snr_db=measured)
 
-    def _estimate(self, stretch: Gains, noise: float) -> Estimate:
-        return estimate(stretch.gains, stretch.block, noise, self._random)
 
-    def _transmit_symbols(
-        self,
-        payload: Payload,
-        stretch: Gains,
-        at: dict[str, slice],
-        snr_db: float,
-        settings: SimpleNamespace,
-    ) -> dict[str, Part]:
-        """The parts of symbols as they arrive; unit mean power is that of all of them together."""
-        analog = [part for part in payload.parts if part.symbols is not None]
-        if not analog:
-            return {}
-        gains = np.concatenate([stretch.gains[at[part.name]] for part in analog])
-        received = transmit_symbols(
-            np.concatenate([part.symbols for part in analog]),
-            stretch._replace(gains=gains),
-            snr_db,
-            csi=settings.csi,
-            equaliser=settings.equaliser,
-            rng=self._random,
-        )
-        places = _slices([len(part.symbols) for part in analog])
-        return {
-            part.name: replace(
-                part,
-                symbols=received.symbols[here],
-                noise_variance=received.noise_variance[here],
-            )
-            for part, here in zip(analog, places, strict=True)
-        }
+def _transmit_symbols(
+    payload: Payload,
+    stretch: Gains,
+    at: dict[str, slice],
+    fade: Estimate,
+    noise: float,
+    settings: SimpleNamespace,
+    random: np.random.Generator,
+) -> dict[str, Part]:
+    """The parts of symbols as they arrive; unit mean power is that of all of them together."""
+    analog = [part for part in payload.parts if part.symbols is not None and len(part.symbols)]
+    if not analog:
+        return {}
+    here = np.r_[*(at[part.name] for part in analog)]
+    error = fade.error if np.ndim(fade.error) == 0 else fade.error[here]
+    symbols, noise_variance = carry(
+        np.concatenate([part.symbols for part in analog]),
+        stretch.gains[here],
+        fade._replace(gains=fade.gains[here], error=error),
+        noise,
+        settings.equaliser,
+        random,
+    )
+    return {
+        part.name: replace(part, symbols=symbols[place], noise_variance=noise_variance[place])
+        for part, place in zip(analog, _slices([len(p.symbols) for p in analog]), strict=True)
+    }
+
+
+def _overlay(settings: SimpleNamespace, values: dict[str, Value]) -> SimpleNamespace:
+    """`settings` with those of a script; raises SemcomError where they do not go together."""
+    return resolve({**vars(settings), **values})
+
+
+def _made_of(settings: SimpleNamespace) -> tuple[Value, ...]:
+    return tuple(getattr(settings, name) for name in _OF_PROPAGATION)
+
+
+def _noiseless(part: Part) -> Part:
+    """A part as the ideal link delivers it: its symbols are known to be free of noise."""
+    if part.symbols is None:
+        return part
+    return replace(part, noise_variance=np.zeros(len(part.symbols), np.float32))
 
 
 def _symbols(part: Part, codes: dict[str, Mcs]) -> int:

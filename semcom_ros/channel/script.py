@@ -14,12 +14,17 @@ instead if it also has a `drive`, which says how far from the RSU the vehicle is
 That vehicle starts `start_m` before the RSU on a straight road which passes it at `offset_m`;
 looped, it starts again when it is as far behind. Its speed is the radio's too, unless the points
 set that.
+
+A drive begins when the script is set. What the script names, an SNR for one, goes by the script
+alone: what the user has set for it counts again once there is no script.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,50 +44,83 @@ _MISSING = {
     "speed_kmh": "Give the speed of the drive.",
 }
 """What to do where a number is missing."""
+_BETWEEN = (1e-6, 0.5, 1 - 1e-6)
+"""Where settings are checked between two points; beside them, because 0 often means none."""
 
 
 class Script:
     """What the radio is set to at each moment of a drive.
 
     courses: the values of each setting over time in s or, where `distance_m` gives the distance to
-    the RSU in m at a time in s, over that distance. period_s: after which all begins again.
+    the RSU in m at a time in s, over that distance. period_s: after which all begins again. path:
+    the file that errors name.
     """
 
     def __init__(
         self,
+        path: str | Path,
         courses: dict[str, _Course],
         distance_m: _Distance | None = None,
         period_s: float | None = None,
     ) -> None:
-        self._courses, self._distance_m, self._period_s = courses, distance_m, period_s
+        self._path, self._courses = path, courses
+        self._distance_m, self._period_s = distance_m, period_s
 
     @classmethod
     def load(cls, path: str | Path) -> Script:
-        """Read a .csv or .yaml file; raises SemcomError with the place of what is wrong in it."""
-        file = read_script_file(Path(path))
+        """Read a .csv or .yaml file, in which ~ is the home folder.
+
+        Raises SemcomError with the place of what is wrong in it.
+        """
+        path = Path(os.path.expanduser(path))
+        file = read_script_file(path)
         courses = _read_courses(file.points, "time_s" if file.drive is None else "distance_m")
         if isinstance(file.drive, dict):
             speed_kmh, distance_m, period_s = _straight_drive(file.drive)
-            courses.setdefault("speed_kmh", ([0.0], [speed_kmh]))
+            start = next(iter(courses.values()))[0][:1]
+            courses.setdefault("speed_kmh", (start, [speed_kmh]))
         elif file.drive is not None:
             distance_m, period_s = _tabled_drive(file.drive)
         else:
             distance_m, period_s = None, float(file.points[-1]["time_s"].text)
         if not file.loop:
-            return cls(courses, distance_m)
+            return cls(path, courses, distance_m)
         if not period_s:
             raise SemcomError(f"{path}: The drive lasts 0 s: give it a time, or do not loop it.")
-        return cls(courses, distance_m, period_s)
+        return cls(path, courses, distance_m, period_s)
 
     def at(self, time_s: float) -> dict[str, float]:
         """Every setting of the script `time_s` after the drive began.
 
-        In between points a setting is linear, beyond them it stays as it is at the last.
+        In between points a setting is linear, a whole number rounded; beyond them it stays as it is
+        at the last.
         """
         if self._period_s is not None:
             time_s %= self._period_s
         position = time_s if self._distance_m is None else self._distance_m(time_s)
-        return {name: _on(course, position) for name, course in self._courses.items()}
+        return self._values(position)
+
+    def check(self, check: Callable[[dict[str, float]], None]) -> None:
+        """Call `check` with the settings at every point and at some positions in between.
+
+        Raises SemcomError, with the file and the position added, where `check` does.
+        """
+        points = sorted({position for course in self._courses.values() for position in course[0]})
+        between = [a + (b - a) * share for a, b in pairwise(points) for share in _BETWEEN]
+        for position in sorted([*points, *between]):
+            try:
+                check(self._values(position))
+            except SemcomError as error:
+                place = f"{position:g} " + ("s" if self._distance_m is None else "m from the RSU")
+                raise SemcomError(f"{self._path}: At {place}: {error}") from None
+
+    def _values(self, position: float) -> dict[str, float]:
+        values = {name: _on(course, position) for name, course in self._courses.items()}
+        return {name: round(v) if _is_whole(name) else v for name, v in values.items()}
+
+
+def _is_whole(name: str) -> bool:
+    return type(PARAMETERS[name].default) is int
 
 
 def _on(course: _Course, position: float) -> float:
@@ -105,11 +143,13 @@ def _read_courses(rows: list[Row], by: str) -> dict[str, _Course]:
 
 def _setting(name: str, cell: Cell) -> float:
     # All but the frame rate, by which the script's own time goes.
-    settable = [p.name for p in PARAMETERS.values() if type(p.default) is float]
+    settable = [p.name for p in PARAMETERS.values() if type(p.default) in (float, int)]
     settable.remove("rate_hz")
     with cell.located():
         choose(name, settable, "setting for a script")
-        return PARAMETERS[name].check(_number(name, cell))
+        value = _number(name, cell)
+        PARAMETERS[name].check(round(value) if _is_whole(name) else value)
+        return value
 
 
 def _number(name: str, cell: Cell) -> float:

@@ -3,8 +3,8 @@
 
 The only module that imports Sionna, which holds the base graphs and the encoder of 5G NR's code.
 Rate matching and segmentation are TS 38.212 5.2.2, 5.3.2, 5.4.2, with three differences that are
-ours: the CRC always has 24 bits, several blocks share that one CRC, and a sequence of numpy takes
-the place of the scrambler of TS 38.211 7.3.1.1.
+ours: the CRC always has 24 bits and goes inverted, several blocks share that one CRC, and a
+sequence of numpy takes the place of the scrambler of TS 38.211 7.3.1.1.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def load_sionna() -> ModuleType:
             import sionna.phy
         except ImportError as error:
             raise SemcomError(
-                "The exact channel needs Sionna, which is not installed: "
-                "pip install sionna-no-rt==2.2.0, or set coding to abstraction."
+                "coding exact and the channels cdl_* need Sionna, which is not installed: "
+                "pip install sionna-no-rt==2.2.0, or set coding to abstraction and channel to "
+                "another model, such as tdl_a."
             ) from error
         sionna.phy.config.device = "cpu"
     return sionna.phy
@@ -199,13 +200,21 @@ def _scrambling(n: int) -> np.ndarray:
 
 
 def _to_bits(data: bytes) -> np.ndarray:
-    """The bits uint8 of `data` and its CRC."""
+    """The bits uint8 of `data` and its CRC, inverted.
+
+    A fade in which nothing is heard decodes to zeros, and the CRC of zeros is zero: as it is, it
+    would let them pass.
+    """
     array = np.frombuffer(data, np.uint8)
-    crc = crc24(array).to_bytes(CRC_BITS // 8, "big")
-    return np.unpackbits(np.append(array, np.frombuffer(crc, np.uint8)))
+    return np.unpackbits(np.append(array, _inverted_crc(array)))
 
 
 def _from_bits(bits: np.ndarray) -> bytes | None:
     """The bytes of `bits` without their CRC, None where that is wrong."""
-    array = np.packbits(bits)
-    return array[: -CRC_BITS // 8].tobytes() if crc24(array) == 0 else None
+    array, crc = np.split(np.packbits(bits), [-CRC_BITS // 8])
+    return array.tobytes() if np.array_equal(crc, _inverted_crc(array)) else None
+
+
+def _inverted_crc(array: np.ndarray) -> np.ndarray:
+    crc = crc24(array).to_bytes(CRC_BITS // 8, "big")
+    return ~np.frombuffer(crc, np.uint8)

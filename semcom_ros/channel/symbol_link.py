@@ -9,9 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from semcom_ros.channel import equaliser as equalisers
+from semcom_ros.channel.equaliser import Estimate
 from semcom_ros.channel.noise import complex_noise
 from semcom_ros.channel.propagation import Gains
 from semcom_ros.errors import choose
+
+CSI = ("perfect", "estimated")
+"""What the receiver may know of the fade."""
 
 _LARGEST, _SILENCE = np.finfo(np.float32).max, np.finfo(np.float32).tiny
 
@@ -40,29 +44,53 @@ def transmit_symbols(
     """Send symbols, complex64 [n], over `gains` of n symbols: y = h x + n, then equalised.
 
     SNR = E|x|^2 / E|n|^2 at E|h|^2 = 1, E|x|^2 being the mean over these n symbols, which the
-    receiver knows; inter-carrier interference comes on top of the noise. csi: "perfect", or
-    "estimated" from noisy pilots (`equaliser.estimate`). equaliser: a name of
-    `equaliser.EQUALISERS`. Everything returned is finite. Raises SemcomError for an unknown name.
+    receiver knows; inter-carrier interference comes on top of the noise. csi: a name of `CSI`.
+    equaliser: a name of `equaliser.EQUALISERS`. Everything returned is finite. Raises SemcomError
+    for an unknown name.
     """
-    choose(csi, ("perfect", "estimated"), "channel knowledge")
-    equalise = equalisers.EQUALISERS[choose(equaliser, equalisers.EQUALISERS, "equaliser")]
-    noise = 10 ** (-snr_db / 10) + gains.interference
+    noise = noise_power(snr_db, gains)
     if not len(sent):
         return Received(sent, np.zeros(0, np.float32), -10 * math.log10(noise))
+    fade = observe(gains, noise, csi, rng)
+    symbols, noise_variance = carry(sent, gains.gains, fade, noise, equaliser, rng)
+    return Received(symbols, noise_variance, measured_snr_db(fade, noise))
 
+
+def noise_power(snr_db: float, gains: Gains) -> float:
+    """Noise and interference of a symbol of unit mean power."""
+    return 10 ** (-snr_db / 10) + gains.interference
+
+
+def observe(gains: Gains, noise: float, csi: str, rng: np.random.Generator) -> Estimate:
+    """What the receiver knows of the fade: all ("perfect"), or what pilots tell ("estimated")."""
+    if choose(csi, CSI, "channel knowledge") == "perfect":
+        return equalisers.know(gains.gains)
+    return equalisers.estimate(gains.gains, gains.pilot_spacing, noise, rng)
+
+
+def measured_snr_db(fade: Estimate, noise: float) -> float:
+    """The mean SNR that the receiver reports, dB."""
+    return 10 * math.log10(max(fade.power, float(equalisers.FLOOR)) / noise)
+
+
+def carry(
+    sent: np.ndarray,
+    gains: np.ndarray,
+    fade: Estimate,
+    noise: float,
+    equaliser: str,
+    rng: np.random.Generator,
+) -> equalisers.Equalised:
+    """Symbols complex64 [n], n > 0, through `gains` complex64 [n], freed of what `fade` knows."""
+    equalise = equalisers.EQUALISERS[choose(equaliser, equalisers.EQUALISERS, "equaliser")]
     power = equalisers.mean_power(sent)
     amplitude = math.sqrt(power)
     # In units of its own power a payload is far from the limits of float32, whatever it is.
     received = _scale(sent, 1 / amplitude if amplitude > _SILENCE else 0.0)
-    received *= gains.gains
+    received *= gains
     received += complex_noise(rng, len(sent), noise)
-    if csi == "perfect":
-        fade = equalisers.know(gains.gains)
-    else:
-        fade = equalisers.estimate(gains.gains, gains.block, noise, rng)
     symbols, noise_variance = equalise(received, fade, noise)
-    measured = 10 * math.log10(max(fade.power, float(equalisers.FLOOR)) / noise)
-    return Received(_scale(symbols, amplitude), _scale(noise_variance, power), measured)
+    return equalisers.Equalised(_scale(symbols, amplitude), _scale(noise_variance, power))
 
 
 def _scale(values: np.ndarray, factor: float) -> np.ndarray:

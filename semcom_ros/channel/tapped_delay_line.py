@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from semcom_ros.channel import ofdm
-from semcom_ros.channel.jakes import Jakes, doppler_hz
-from semcom_ros.channel.propagation import Gains
+from semcom_ros.channel.jakes import Jakes, wavelength_m
+from semcom_ros.channel.propagation import Gains, Moment
 
 # 3GPP TR 38.901 v16.1.0, tables 7.7.2-1 to 7.7.2-5: (delay over the RMS delay spread, power in dB)
 # of each tap. The first line of D and of E is the direct path, LOS, all others fade.
@@ -54,8 +54,7 @@ class TappedDelayLine:
     The taps fade with the Jakes spectrum; the first of D and E has a direct path on top, shifted
     by 0.7 f_d. A gain is that in the middle of its OFDM symbol, E|H|^2 = 1; `interference` counts
     what Doppler and the taps beyond the cyclic prefix cost (see `ofdm`). fading "block" draws new
-    taps for every frame and holds them in it, without Doppler. Raises SemcomError where the
-    Doppler passes half of a subcarrier spacing.
+    taps for every frame and holds them in it, without Doppler.
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class TappedDelayLine:
         *,
         profile: str,
         delay_spread_ns: float,
-        speed_kmh: float,
         carrier_ghz: float,
         symbol_rate_mhz: float,
         fading: str,
@@ -71,35 +69,48 @@ class TappedDelayLine:
     ) -> None:
         delays, powers_db = np.array(PROFILES[profile]).T
         self._grid = ofdm.Grid(symbol_rate_mhz * 1e6)
-        self._block = fading == "block"
-        self._doppler_hz = 0.0 if self._block else doppler_hz(speed_kmh, carrier_ghz)
-        self._los = profile in _WITH_LOS
-        self._rng = np.random.default_rng(seed)
+        self._wavelength_m = wavelength_m(carrier_ghz)
+        self._is_block = fading == "block"
+        self._has_los = profile in _WITH_LOS
+        self._seed = seed
 
         delays_s = delays * delay_spread_ns * 1e-9
         powers = 10 ** (powers_db / 10)
-        powers *= self._grid.prefix_share(delays_s) ** 2 / powers.sum()
-        stays = np.full(len(powers), self._grid.doppler_share(self._doppler_hz))
-        if self._los:
-            stays[0] = self._grid.shift_share(_LOS_DOPPLER * self._doppler_hz)
-        self._interference = ofdm.interference(powers @ stays)
-        amplitudes = np.sqrt(powers / powers.sum()).astype(np.float32)
+        self._powers = powers * self._grid.prefix_share(delays_s) ** 2 / powers.sum()
+        amplitudes = np.sqrt(self._powers / self._powers.sum()).astype(np.float32)
         self._steering = amplitudes[:, None] * self._grid.steering(delays_s)
-        self._draw()
+        self._taps = self._draw(np.random.default_rng(seed))
 
-    def gains(self, n: int, time_s: float) -> Gains:
-        """What n symbols meet from `time_s` on, in seconds."""
-        if self._block:
-            self._draw()
-        times = self._grid.times_s(n, time_s)
-        taps = self._fading.run(times[0], self._grid.duration_s, len(times))
-        if self._los:
-            turns = _LOS_DOPPLER * self._doppler_hz * times
-            direct = np.exp(2j * np.pi * (turns + self._los_turn)).astype(np.complex64)
-            taps = np.vstack([direct, taps])
-        return Gains(ofdm.lay(taps.T @ self._steering, n), self._interference, ofdm.PILOT_BLOCK)
+    def gains(self, n: int, moment: Moment) -> Gains:
+        """What n symbols meet from `moment` on."""
+        taps, speed_mps = self._taps, self._speed_in_frame(moment.speed_mps)
+        if self._is_block:
+            taps = self._draw(np.random.default_rng((self._seed, moment.frame)))
+        fading, los_turn = taps
+        way_m = moment.way_m + speed_mps * self._grid.times_s(n)
+        gains = fading.run(way_m[0], speed_mps * self._grid.duration_s, len(way_m))
+        if self._has_los:
+            turns = _LOS_DOPPLER * way_m / self._wavelength_m + los_turn
+            gains = np.vstack([np.exp(2j * np.pi * turns).astype(np.complex64), gains])
+        interference = ofdm.interference(self._powers @ self._stays(speed_mps))
+        return Gains(ofdm.lay(gains.T @ self._steering, n), interference, ofdm.PILOT_SPACING)
 
-    def _draw(self) -> None:
-        """New taps, independent of those before."""
-        self._fading = Jakes(self._doppler_hz, len(self._steering) - self._los, self._rng)
-        self._los_turn = self._rng.random()
+    def check(self, speed_mps: float) -> None:
+        """Raise SemcomError where the Doppler passes half of a subcarrier spacing."""
+        self._stays(self._speed_in_frame(speed_mps))
+
+    def _speed_in_frame(self, speed_mps: float) -> float:
+        return 0.0 if self._is_block else speed_mps
+
+    def _stays(self, speed_mps: float) -> np.ndarray:
+        """Share of the power of each tap that stays on its subcarrier."""
+        doppler_hz = speed_mps / self._wavelength_m
+        stays = np.full(len(self._powers), self._grid.doppler_share(doppler_hz))
+        if self._has_los:
+            stays[0] = self._grid.shift_share(_LOS_DOPPLER * doppler_hz)
+        return stays
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Jakes, float]:
+        """Scattered taps, and where in its turn the direct path is."""
+        taps = len(self._steering) - self._has_los
+        return Jakes(1 / self._wavelength_m, taps, rng), rng.random()

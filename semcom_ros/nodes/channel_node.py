@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The radio, emulated: what the vehicle sends goes in, what the RSU would receive comes out.
 
-Bytes that are no payload are passed on as they are: a radio does not judge what it carries.
+Bytes that are no payload are passed on as they are, unless their packet is lost: a radio does not
+judge what it carries.
 """
 
 from __future__ import annotations
 
 import time
+import zlib
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -23,6 +25,9 @@ from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import payload_message
 from semcom_ros.nodes.node_base import SemcomNode, run
 from semcom_ros.payload import PayloadError, pack, unpack
+
+LONGEST_WAIT_S = 1.0
+"""How long the node sleeps at most: a packet may come later than a timer can count."""
 
 
 class Carried(NamedTuple):
@@ -46,8 +51,10 @@ class ChannelNode(SemcomNode):
         self._bytes = 0
 
     def setup(self) -> None:
-        self._channel = Channel(self.settings.seed, **_radio(self.settings))
-        self._delivery = Delivery(self._channel.settings, self.settings.seed)
+        # The vehicles of one street, all of the same seed, are not to share one fate.
+        seed = self.settings.seed ^ zlib.crc32(self.get_namespace().encode())
+        self._channel = Channel(seed, **_radio(self.settings))
+        self._delivery = Delivery(self._channel.current, seed)
         self._received = self.publisher(
             CompressedImage, "camera/image_raw/semcom/received", matched=self._follow_demand
         )
@@ -72,14 +79,21 @@ class ChannelNode(SemcomNode):
     def change(self, settings: SimpleNamespace) -> None:
         # The channel takes all or nothing, and what it has taken the delivery can take.
         self._channel.configure(**_radio(settings))
-        self._delivery.configure(self._channel.settings)
+        self._delivery.configure(self._channel.current, time.monotonic())
+        if self._timer is not None:
+            self._deliver()
 
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
         delivery, s = self._delivery, self._channel.current
         busy = channel_busy_ratio(self._bytes, s.access, s.vehicles, s.snr_db, s.rate_hz)
-        values = self._channel.state() | {
-            "bytes": str(self._bytes),
-            "airtime_ms": f"{1e3 * airtime_s(self._bytes, s.access, s.snr_db):.3f}",
+        values = self._channel.state() | {"bytes": str(self._bytes)}
+        # The time that the frame's own symbols take, or a packet of its size in such a radio.
+        if s.access != "none":
+            airtime = airtime_s(self._bytes, s.access, s.snr_db)
+            values["airtime_ms"] = f"{1e3 * airtime:.3f}"
+        elif "symbols" in values:
+            values["symbols_ms"] = f"{1e-3 * int(values['symbols']) / s.symbol_rate_mhz:.3f}"
+        values |= {
             "channel_busy": f"{busy:.3f}",
             "offered": str(delivery.offered),
             "delivered": str(delivery.delivered),
@@ -113,42 +127,55 @@ class ChannelNode(SemcomNode):
         began = time.monotonic()
         try:
             data = self._carry(bytes(message.data))
-            carried = payload_message(message.header, message.format, data)
-            now = time.monotonic()
-            self._delivery.offer(
-                now, Carried(carried, now - began), self._bytes, self._channel.time_s
-            )
+            now, channel = time.monotonic(), self._channel
+            # A scripted drive changes settings from frame to frame.
+            self._delivery.configure(channel.current, now)
+            if data is None:
+                self._delivery.drop("lost")
+            else:
+                arriving = payload_message(message.header, message.format, data)
+                carried = Carried(arriving, now - began)
+                self._delivery.offer(now, carried, self._bytes, channel.frame, channel.time_s)
         except Exception as error:
+            self._delivery.drop("failed")
             self.fail_frame(error)
         self._deliver()
 
-    def _carry(self, data: bytes) -> bytes:
+    def _carry(self, data: bytes) -> bytes | None:
+        """What comes out of the radio for `data`; None where nothing does."""
         self._bytes = len(data)
         try:
             payload = unpack(data)
         except PayloadError:
             self.statistics.count("unreadable")
-            return data
+            return None if self._channel.lose_packet() else data
         self._bytes = bytes_on_air(payload, len(data))
-        received = pack(self._channel.transmit(payload))
-        # A scripted drive changes settings from frame to frame.
-        self._delivery.configure(self._channel.current)
-        return received
+        return pack(self._channel.transmit(payload))
 
     def _deliver(self) -> None:
         """Publish what has arrived, and wake up when the next packet may."""
-        for carried in self._delivery.due(time.monotonic()):
-            try:
-                self._received.publish(carried.message)
-            except Exception as error:
-                self.fail_frame(error)
-                continue
+        try:
+            for carried in self._delivery.due(time.monotonic()):
+                self._publish(carried)
+            self._wake_up()
+        except Exception as error:
+            self.fail_frame(error)
+
+    def _publish(self, carried: Carried) -> None:
+        # One that cannot be published does not keep back those that arrived with it.
+        try:
+            self._received.publish(carried.message)
             self.statistics.output(carried.work_s, self.age_s(carried.message.header))
+        except Exception as error:
+            self.fail_frame(error)
+
+    def _wake_up(self) -> None:
         next_s = self._delivery.next_s
         if next_s is None:
             self._timer.cancel()
             return
-        self._timer.timer_period_ns = max(1, round(1e9 * (next_s - time.monotonic())))
+        wait_s = min(next_s - time.monotonic(), LONGEST_WAIT_S)
+        self._timer.timer_period_ns = max(1, round(1e9 * wait_s))
         self._timer.reset()
 
 

@@ -187,13 +187,14 @@ class RsuNode(SemcomNode):
         self._link = now
         # What was missing may still come, and what came may turn out to be lost one report later.
         sent = max(received + missing, 0)
-        snr_db = self._receiver.snr_db
+        clock_now = self.get_clock().now()
+        snr_db = self._receiver.snr_db(clock_now.nanoseconds)
         values = {
             "rate_hz": f"{received / seconds:.2f}",
             "loss": f"{np.clip((missing + lost) / sent, 0, 1):.3f}" if sent else "",
             "snr_db": "" if snr_db is None else f"{snr_db:.1f}",
         }
-        header = Header(stamp=self.get_clock().now().to_msg())
+        header = Header(stamp=clock_now.to_msg())
         level = DiagnosticStatus.OK if received else DiagnosticStatus.WARN
         sentence = "receiving" if received else "nothing was received in the last second"
         name = f"{self.get_fully_qualified_name()}/link"
