@@ -64,6 +64,10 @@ COMMANDS = Group(
                 "gesco": Command(
                     "semcom_ros.evaluation.evaluate_gesco", "map and image at each payload size"
                 ),
+                "denoising": Command(
+                    "semcom_ros.evaluation.evaluate_denoising",
+                    "fast denoising of noisy one-hot maps",
+                ),
             },
             "score what is in models/ on named data",
         ),
