@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 import numpy as np
 
 from semcom_ros.channel import Channel
-from semcom_ros.channel.modulation import constellation
+from semcom_ros.channel.airtime import bytes_on_air
+from semcom_ros.channel.delivery import Delivery
 from semcom_ros.evaluation import timing
-from semcom_ros.payload import Header, Part, Payload, pack, unpack
+from semcom_ros.evaluation.probe import analog, digital, qpsk
+from semcom_ros.payload import pack, unpack
 
 N_SYMBOLS = 1_000_000
 N_BYTES = 512
@@ -22,11 +25,15 @@ SYMBOLS = {
     "tdl_c": {"channel": "tdl_c"},
 }
 FRAMES = {
-    "none": {},
     "awgn, abstraction": {"channel": "awgn"},
     "tdl_c, abstraction": {"channel": "tdl_c"},
     "awgn, exact": {"channel": "awgn", "coding": "exact"},
     "tdl_c, exact": {"channel": "tdl_c", "coding": "exact"},
+}
+NODES = {
+    "none": {},
+    "awgn, abstraction": {"channel": "awgn"},
+    "tdl_c, abstraction": {"channel": "tdl_c"},
 }
 
 
@@ -36,24 +43,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Time the transmission of a million QPSK symbols, and of a frame of 512 bytes."""
-    qpsk = constellation("qpsk")[np.random.default_rng(0).integers(0, 4, N_SYMBOLS)]
-    analog = _payload(Part("planes", 0, symbols=qpsk))
-    digital = _payload(Part("labels", 0, bits=np.random.default_rng(1).bytes(N_BYTES)))
+    """Time a million QPSK symbols, a frame of 512 bytes, and all that the node does with one.
+
+    Raises SemcomError.
+    """
+    symbols = analog(qpsk(N_SYMBOLS, np.random.default_rng(0)))
+    frame = digital(np.random.default_rng(1).bytes(N_BYTES))
     figures, rates = {}, {}
     for name, settings in SYMBOLS.items():
-        channel = Channel(seed=0, snr_db=10.0, **settings)
-        figure = timing.measure(lambda c=channel: c.transmit(analog), args.repeats)
+        channel = Channel(seed=0, **settings)
+        figure = timing.measure(lambda c=channel: c.transmit(symbols), args.repeats)
         figures[f"{N_SYMBOLS} symbols, {name}"] = figure
         rates[name] = round(N_SYMBOLS / figure["median"] / 1e3, 1)
     for name, settings in FRAMES.items():
-        channel = Channel(seed=0, snr_db=10.0, **settings)
-        call = timing.measure(lambda c=channel: c.transmit(digital), args.repeats)
-        figures[f"{N_BYTES} bytes, {name}"] = call
-    wire = pack(digital)
-    figures["unpack and pack"] = timing.measure(lambda: pack(unpack(wire)), args.repeats)
+        channel = Channel(seed=0, **settings)
+        figure = timing.measure(lambda c=channel: c.transmit(frame), args.repeats)
+        figures[f"{N_BYTES} bytes, {name}"] = figure
+    for name, settings in NODES.items():
+        carry = node(pack(frame), Channel(seed=0, **settings))
+        figures[f"node, {N_BYTES} bytes, {name}"] = timing.measure(carry, args.repeats)
     timing.report(figures, args.json, million_symbols_a_second=rates)
 
 
-def _payload(part: Part) -> Payload:
-    return Payload(Header("gesco", 1, b"", 256, 512, "cityscapes19", 0, 1), (part,))
+def node(data: bytes, channel: Channel) -> Callable[[], list[bytes]]:
+    """What channel_node does with each frame, bytes to bytes: all but receiving and publishing."""
+    delivery = Delivery(channel.current, channel.seed)
+
+    def carry() -> list[bytes]:
+        payload = unpack(data)
+        received = pack(channel.transmit(payload))
+        n_bytes, now_s = bytes_on_air(payload, len(data)), channel.time_s
+        delivery.configure(channel.current, now_s)
+        delivery.offer(now_s, received, n_bytes, channel.frame, now_s)
+        return delivery.due(now_s)
+
+    return carry

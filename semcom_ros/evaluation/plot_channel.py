@@ -12,11 +12,14 @@ import numpy as np
 from semcom_ros.channel import Channel, link_abstraction
 from semcom_ros.channel.block_errors import TABLE_PATH
 from semcom_ros.channel.mcs import MCS_TABLE, split_into_blocks
+from semcom_ros.channel.parameters import NONE
 from semcom_ros.errors import SemcomError
-from semcom_ros.payload import Header, Part, Payload
+from semcom_ros.evaluation.probe import digital
+from semcom_ros.parameter import Parameter
 
 N_BYTES = 475
 """A label map at the default rate, and a length that the table of block errors was measured at."""
+SECONDS = Parameter("seconds", 45.0, "length of the drive", 1.0, 3600.0)
 _LEAST_RATE = 1e-3
 
 
@@ -25,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder of the pictures")
     parser.add_argument("--script", default="config/drive_past_rsu.yaml", help="the drive")
     parser.add_argument("--channel", default="tdl_c", help="model of the radio on the drive")
-    parser.add_argument("--seconds", type=float, default=45.0, help="length of the drive")
+    parser.add_argument("--seconds", type=float, default=SECONDS.default, help=SECONDS.text)
     parser.add_argument("--seed", type=int, default=1, help="of the radio")
 
 
@@ -37,10 +40,18 @@ def run(args: argparse.Namespace) -> None:
         raise SemcomError(
             "Plots need matplotlib, which is not installed: pip install matplotlib."
         ) from error
+    if args.channel == NONE:
+        raise SemcomError(
+            "The ideal channel, none, has no SNR and no fade to draw: name a model, such as tdl_c."
+        )
+    channel = Channel(
+        args.seed, channel=args.channel, script=args.script, mcs="auto", shadowing_db=3.0
+    )
+    seconds = SECONDS.check(args.seconds)
     matplotlib.use("Agg")
     args.out.mkdir(parents=True, exist_ok=True)
     plot_block_errors(args.out / "block_errors.png")
-    plot_drive(args.out / "drive.png", args)
+    plot_drive(args.out / "drive.png", channel, seconds)
 
 
 def plot_block_errors(path: Path) -> None:
@@ -67,23 +78,21 @@ def plot_block_errors(path: Path) -> None:
     plt.close(figure)
 
 
-def plot_drive(path: Path, args: argparse.Namespace) -> None:
-    """SNR asked for and met, scheme chosen by `auto` and parts lost, frame by frame."""
+def plot_drive(path: Path, channel: Channel, seconds: float) -> None:
+    """SNR set and met, length by the scheme that `auto` chose, and frames lost, frame by frame.
+
+    A packet that is lost whatever its SNR meets none: there the lines have gaps.
+    """
     import matplotlib.pyplot as plt
 
-    channel = Channel(
-        args.seed, channel=args.channel, script=args.script, mcs="auto", shadowing_db=3.0
-    )
     rate_hz = channel.settings.rate_hz
-    part = (Part("labels", 0, bits=bytes(N_BYTES)),)
     rows = []
-    for sequence in range(round(args.seconds * rate_hz)):
-        header = Header("gesco", 1, b"", 256, 512, "cityscapes19", sequence, sequence)
-        received = channel.transmit(Payload(header, part))
+    for sequence in range(round(seconds * rate_hz)):
+        received = channel.transmit(digital(bytes(N_BYTES), sequence))
         state = channel.state()
         channel.report_snr(received.snr_db)
         names = ("snr_db", "snr_estimated_db", "symbols")
-        rows.append([*(float(state[name]) for name in names), received.parts[0].erased])
+        rows.append([*(float(state.get(n, "nan")) for n in names), received.parts[0].erased])
     mean, met, symbols, lost = np.array(rows).T
     time_s = np.arange(len(rows)) / rate_hz
 
@@ -92,13 +101,13 @@ def plot_drive(path: Path, args: argparse.Namespace) -> None:
     )
     top.plot(time_s, met, lw=0.8, label="met: with the fade")
     top.plot(time_s, mean, lw=1.5, label="mean: path loss and shadowing")
-    low = min(met.min(), mean.min()) - 2
     lost_at = time_s[lost > 0]
-    top.plot(lost_at, np.full(len(lost_at), low), "r|", label="frame lost")
+    foot = np.full(len(lost_at), 0.03)
+    top.plot(lost_at, foot, "r|", label="frame lost", transform=top.get_xaxis_transform())
     top.set(ylabel="SNR, dB")
     top.legend(fontsize=8)
     bottom.step(time_s, symbols / channel.settings.symbol_rate_mhz / 1e3, where="mid", lw=0.8)
-    bottom.set(xlabel="time, s", ylabel="airtime, ms")
+    bottom.set(xlabel="time, s", ylabel="symbols /\nsymbol rate, ms")
     for axes in (top, bottom):
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)

@@ -14,18 +14,26 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from semcom_ros.parameter import Parameter
+
+REPEATS = Parameter("repeats", 50, "timed calls", 1)
+
 
 def add_arguments(parser: argparse.ArgumentParser, networks: bool = True) -> None:
     """Options that every benchmark has, and those of benchmarks of networks on frames."""
     if networks:
         parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the networks")
         parser.add_argument("--data", default="scenes:1", help="frames to work on")
-    parser.add_argument("--repeats", type=int, default=50, help="timed calls")
+    parser.add_argument("--repeats", type=int, default=REPEATS.default, help=REPEATS.text)
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
 
 
 def measure(call: Callable[[], object], repeats: int, warm_up: int = 5) -> dict[str, float]:
-    """Milliseconds of wall time that `call` takes: {median, p99} of `repeats` after a warm-up."""
+    """Milliseconds of wall time that `call` takes: {median, p99} of `repeats` after a warm-up.
+
+    Raises SemcomError unless `repeats` is 1 or more.
+    """
+    REPEATS.check(repeats)
     for _ in range(warm_up):
         call()
     times = []
