@@ -13,11 +13,6 @@ SINUSOIDS = 32
 """As many as make a process Gaussian: E|h|^4 is 2 - 1/32, deep fades are 1.6 % too rare."""
 
 
-def doppler_hz(speed_kmh: float, carrier_ghz: float) -> float:
-    """Greatest Doppler shift v f / c, in Hz, of a carrier received at `speed_kmh`."""
-    return speed_kmh / 3.6 * carrier_ghz * 1e9 / SPEED_OF_LIGHT
-
-
 def wavelength_m(carrier_ghz: float) -> float:
     """Metres of way in which a path from straight ahead turns its phase once."""
     return SPEED_OF_LIGHT / (carrier_ghz * 1e9)
