@@ -16,6 +16,9 @@ from semcom_ros.reconstruction import Reconstruction
 CODECS = {
     "gesco": "semcom_ros.codecs.gesco",
     "classical": "semcom_ros.codecs.classical",
+    "jpeg2000": "semcom_ros.codecs.classical.jpeg2000",
+    "hevc": "semcom_ros.codecs.classical.hevc",
+    "av1": "semcom_ros.codecs.classical.av1",
 }
 
 

@@ -1,33 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The classical link: an abbreviated JPEG, there in whole or not at all.
+"""The classical links: a picture in a standard's bits, there in whole or not at all.
 
-The picture is shrunk to a few tens of pixels a side and coded as baseline JPEG, 4:2:0, with the
-standard tables. All markers up to the scan follow from size and quality, so only the coded scan
-crosses, behind two bytes: the size as thirty-seconds of the frame's, and the quality.
+Every codec of this family sends one part of bits: a byte that tells the picture's size as
+thirty-seconds of the frame's, then what its `Coder` made of a picture of that size. Whatever
+both ends know is left out: containers, and the headers that follow from the size alone. The decoder
+makes those anew, by coding a blank picture with the same library. So both ends need libraries that
+write the same headers, which a test pins per codec version.
 """
 
 from __future__ import annotations
 
-import cv2
+from typing import Protocol
+
 import numpy as np
 
-NAME = "classical"
-VERSION = 1
 PART = "image"
 STEPS = 32
 """A picture's size is told in this part of the frame's."""
-_MARKER_SCAN, _END_OF_IMAGE = b"\xff\xda", 2
+
+
+class Coder(Protocol):
+    """One standard: pictures uint8 [h, w, 3] BGR to bits and back.
+
+    name, version: those of the codec. scales: sizes that the decoder takes, in `STEPS`.
+    """
+
+    name: str
+    version: int
+    scales: tuple[int, ...]
+
+    def restore(self, bits: bytes, height: int, width: int) -> np.ndarray:
+        """The picture in `bits`, of this size; PayloadError malformed for anything else."""
+
+
+class LadderCoder(Coder, Protocol):
+    """A coder whose operating points lie on one ladder.
+
+    ladder: scale and quality of each point, by growing bytes on street scenes.
+    """
+
+    ladder: tuple[tuple[int, int], ...]
+
+    def code(self, image: np.ndarray, quality: int) -> bytes:
+        """The bits of `image` at the coder's own `quality`."""
+
+    def estimate(self, image: np.ndarray, quality: int) -> int:
+        """About how many bytes `code` gives, found in a fraction of its time."""
 
 
 def small_size(height: int, width: int, scale: int) -> tuple[int, int]:
     """Height and width of the picture that stands for a frame at `scale` / `STEPS`."""
     return max(1, height * scale // STEPS), max(1, width * scale // STEPS)
-
-
-def split_jpeg(image: np.ndarray, quality: int) -> tuple[bytes, bytes]:
-    """JPEG of `image` uint8 [H, W, 3] BGR as its markers up to the scan, and the coded scan."""
-    # Chroma at half size is OpenCV's default, and older versions have no name for it.
-    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-    marker = data.index(_MARKER_SCAN)
-    scan = marker + 2 + int.from_bytes(data[marker + 2 : marker + 4], "big")
-    return data[:scan], data[scan:-_END_OF_IMAGE]

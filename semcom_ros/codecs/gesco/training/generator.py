@@ -222,8 +222,7 @@ def run(args: argparse.Namespace) -> None:
             critic.requires_grad_(False)
             verdict, found = critic(image.bfloat16(), batch.evidence)
             matching = sum(
-                F.l1_loss(f.float(), w.detach().float())
-                for f, w in zip(found, wanted, strict=True)
+                F.l1_loss(f.float(), w.detach().float()) for f, w in zip(found, wanted, strict=True)
             )
             loss = loss + args.adversarial * (matching - verdict.float().mean())
         loss.backward()
