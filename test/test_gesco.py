@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """GESCO end to end without a radio: sizes, order of what comes out, losses, refusals."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -131,3 +133,28 @@ def test_a_class_that_the_weights_never_saw_is_painted_as_its_kin(decoder, frame
     np.testing.assert_array_equal(
         decoder.generator(labels, thumbnail), decoder.generator(frame.labels, thumbnail)
     )
+
+
+def test_after_warming_up_the_first_frame_compiles_nothing(encoder, frame, tmp_path):
+    payload = tmp_path / "payload.bin"
+    payload.write_bytes(pack(encoder.encode(frame, 512, 0)))
+    # In a process of its own: here the other tests have compiled everything.
+    counted = """if True:
+        import sys
+        from numba.core.dispatcher import Dispatcher
+        from semcom_ros.codecs.gesco import grids, map_coder, range_coder
+        from semcom_ros.codecs import create_decoder
+        from semcom_ros.payload import unpack
+        def compiled():
+            return [len(value.signatures) for module in (grids, map_coder, range_coder)
+                    for value in vars(module).values() if isinstance(value, Dispatcher)]
+        decoder = create_decoder("gesco")
+        decoder.warm_up()
+        before = compiled()
+        list(decoder.decode(unpack(open(sys.argv[1], "rb").read())))
+        print(before == compiled(), sum(before) > 0)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", counted, payload], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["True", "True"]

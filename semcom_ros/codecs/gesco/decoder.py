@@ -15,7 +15,7 @@ from semcom_ros.codecs.gesco.grids import decode_map, fit_to
 from semcom_ros.codecs.gesco.shared import APPEARANCE_PART, MAP_PART, NAME, VERSION, Shared
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.labels import LABEL_SPACE, VOID
+from semcom_ros.labels import CLASSES, LABEL_SPACE, VOID
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
@@ -36,7 +36,9 @@ class Decoder:
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
-        street = np.zeros(WORK_SIZE, np.uint8)
+        # Nothing but noise takes a coarse grid, as streets do: an empty map fits on the finest and
+        # would leave out what brings a grid back to size.
+        street = np.random.default_rng(0).integers(0, len(CLASSES), WORK_SIZE, np.uint8)
         code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
         for _ in range(WARM_UPS):
             decode_map(code, WORK_SIZE, self.shared.prior)
