@@ -171,3 +171,12 @@ def test_denoising_is_deterministic_and_leaves_its_input() -> None:
     once = denoise(planes, range(len(planes)), 19)
     assert (once == denoise(planes, range(len(planes)), 19)).all()
     assert (planes == before).all()
+
+
+@pytest.mark.parametrize("fds", ["auto", "paper"])
+def test_planes_that_lie_behind_each_other_in_memory_are_denoised_alike(fds: str) -> None:
+    planes, present = received(0, "gaussian", 5.0), street(0)[1]
+    interleaved = np.moveaxis(np.ascontiguousarray(np.moveaxis(planes, 0, 2)), 2, 0)
+    np.testing.assert_array_equal(
+        denoise(interleaved, present, fds=fds), denoise(planes, present, fds=fds)
+    )

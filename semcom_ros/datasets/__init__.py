@@ -38,6 +38,7 @@ _SIGNS = {
     "JPEGImages": "voc",
     "DIV2K_train_HR": "div2k",
     "DIV2K_valid_HR": "div2k",
+    "images/test2017": "coco",
     "images": "camvid",
 }
 """What a folder holds, and the layout that this tells; the first that fits counts."""

@@ -101,7 +101,8 @@ def count_frames(record: Record) -> Summary:
     left = {
         "between camera and vehicle": captured - arrived,
         "in the vehicle": arrived - overtaken - refused - sent,
-        # The RSU cannot know of those that the channel dropped before its first or after its last.
+        # The RSU misses most of what the channel dropped, but cannot know of what it dropped before
+        # the first and after the last to arrive: the larger count holds the other, or nearly so.
         "between vehicle and RSU": sent
         + duplicated
         - received

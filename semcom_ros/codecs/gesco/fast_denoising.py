@@ -58,7 +58,7 @@ def denoise(
     """
     choose(fds, ("auto", "paper"), "fast denoising")
     _check(planes, present, classes)
-    received = np.clip(planes, -LARGEST, LARGEST, dtype=np.float32, casting="same_kind")
+    received = np.ascontiguousarray(planes, np.float32).clip(-LARGEST, LARGEST)
     cv2.patchNaNs(received.reshape(len(received), -1), 0)
     denoised = np.zeros((classes, *planes.shape[1:]), np.float32)
     if fds == "paper":

@@ -21,10 +21,10 @@ EVIDENCE_STRIDE = 2
 class Generator(nn.Module):
     """SPADE-conditioned image generator.
 
-        forward(evidence [B, classes, H/2, W/2] in 0..1, coarse [B, 3, H/16, W/16] RGB in 0..1) ->
+    forward(evidence [B, classes, H/2, W/2] in 0..1, coarse [B, 3, H/16, W/16] RGB in 0..1) ->
     image [B, 3, H, W], about 0..1. H and W are multiples of 32. half: channels at 1/2 of the
-        resolution; conditions, widths and blocks: channels of the condition and of the image's
-        features, and residual blocks, at 1/4, 1/8, 1/16 and 1/32 of it.
+    resolution; conditions, widths and blocks: channels of the condition and of the image's
+    features, and residual blocks, at 1/4, 1/8, 1/16 and 1/32 of it.
     """
 
     def __init__(
