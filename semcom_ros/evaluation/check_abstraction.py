@@ -36,7 +36,7 @@ class Comparison(NamedTuple):
     """Block error rates at one mean SNR, exact and of the abstraction, over the same fades.
 
     offset_db: SNR at which the abstraction loses as many blocks as the exact chain does, minus the
-    SNR that both were run at: positive where the abstraction is too kind. error_db: its standard
+    SNR that both were run at: positive where the abstraction is too harsh. error_db: its standard
     error, from the draws of the noise.
     """
 
