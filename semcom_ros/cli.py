@@ -49,7 +49,7 @@ COMMANDS = Group(
                     "learn how to share out the thumbnail's bits",
                 ),
                 "gesco": Command(
-                    "semcom_ros.codecs.gesco.training.generator",
+                    "semcom_ros.codecs.gesco.training.diffusion",
                     "train the RSU's generator of images",
                 ),
             },

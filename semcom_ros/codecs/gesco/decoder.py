@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros.codecs.gesco import appearance
-from semcom_ros.codecs.gesco.generation import FILE, ImageGenerator
+from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
 from semcom_ros.codecs.gesco.grids import decode_map, fit_to
 from semcom_ros.codecs.gesco.shared import APPEARANCE_PART, MAP_PART, NAME, VERSION, Shared
 from semcom_ros.errors import SemcomError
@@ -32,7 +32,7 @@ class Decoder:
     def __init__(self, device: str = "cpu", models: Path | None = None):
         models = models or models_dir()
         self.shared = Shared.load(models)
-        self.generator = ImageGenerator(models / FILE, device)
+        self.diffusion = ImageDiffusion(models / FILE, device)
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
@@ -42,7 +42,8 @@ class Decoder:
         code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
         for _ in range(WARM_UPS):
             decode_map(code, WORK_SIZE, self.shared.prior)
-            self.generator(street, appearance.typical(self.shared.statistics))
+            evidence = self.diffusion.evidence.of_labels(street)
+            self.diffusion(evidence, appearance.typical(self.shared.statistics))
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield the reconstruction with labels, then the same with the image.
@@ -71,7 +72,8 @@ class Decoder:
             raise PayloadError("malformed", str(error)) from None
         known = Reconstruction(labels=labels, confidence=confidence, support=labels != VOID)
         yield known
-        yield replace(known, image=self.generator(labels, self._thumbnail(payload)))
+        evidence = self.diffusion.evidence.of_labels(labels)
+        yield replace(known, image=self.diffusion(evidence, self._thumbnail(payload)))
 
     def _thumbnail(self, payload: Payload) -> np.ndarray:
         """The received colours, or a typical street's where they were lost: the map still holds."""

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from semcom_ros.codecs.gesco.generator import EVIDENCE_STRIDE
+from semcom_ros.codecs.gesco.diffusion_network import EVIDENCE_STRIDE
 
 
 class Discriminator(nn.Module):

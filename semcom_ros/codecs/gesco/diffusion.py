@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the diffusion: from class evidence and a thumbnail to an image of the street, in few steps.
+
+Denoising diffusion implicit models (Song, Meng, Ermon, arXiv 2010.02502) with a network that
+predicts the clean image, on the linear schedule of a thousand steps with its last one pure noise
+(Lin et al., arXiv 2305.08891). Where a coarse picture was received, sampling starts from that
+picture, noisy, and not from noise alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from semcom_ros import weights
+from semcom_ros.codecs.gesco.diffusion_network import Conditions, DiffusionNetwork
+from semcom_ros.codecs.gesco.evidence import Evidence
+from semcom_ros.codecs.gesco.schedule import STEPS, scheduler
+from semcom_ros.errors import SemcomError
+from semcom_ros.layers.residual import for_inference
+
+FILE = "gesco_diffusion.safetensors"
+RECIPE = "semcom train gesco --camvid DIR"
+
+
+class ImageDiffusion:
+    """evidence float32 [classes, 128, 256] and a thumbnail float32 [16, 32, 3] -> image.
+
+    seed: of the noise that sampling starts from. The same noise for every frame of a vehicle keeps
+    a drive from flickering; a frame may bring a seed of its own.
+    """
+
+    def __init__(self, path: Path | None = None, device: str = "cpu", seed: int = 0):
+        path = path or weights.models_dir() / FILE
+        tensors, card = weights.load(path, RECIPE)
+        classes = weights.classes_of(card, path)
+        network = DiffusionNetwork(len(classes))
+        weights.fill(network, tensors, path)
+        self._prepare(network, classes, device, seed)
+
+    @classmethod
+    def of(
+        cls, network: DiffusionNetwork, classes: tuple[int, ...], device: str = "cpu", seed: int = 0
+    ) -> ImageDiffusion:
+        """Around a copy of `network`, whose planes stand for trainIds `classes`."""
+        self = cls.__new__(cls)
+        self._prepare(copy.deepcopy(network), classes, device, seed)
+        return self
+
+    def _prepare(
+        self, network: DiffusionNetwork, classes: tuple[int, ...], device: str, seed: int
+    ) -> None:
+        self.device, self.seed = device, seed
+        self.evidence = Evidence(classes)
+        self.network = for_inference(network, torch.bfloat16).to(device)
+        self._noise: dict[tuple[int, ...], torch.Tensor] = {}
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        evidence: np.ndarray,
+        thumbnail: np.ndarray,
+        steps: int = 1,
+        from_picture: bool = True,
+        guidance: float = 0.0,
+        seed: int | None = None,
+    ) -> np.ndarray:
+        """The image uint8 [256, 512, 3] after `steps` steps (1, 2, 4 or 8).
+
+        from_picture: start from the thumbnail with noise, not from noise alone. guidance: weight s
+        of classifier-free guidance, x(y) + s (x(y) - x(null)), both in one pass; 0 goes without.
+        Raises SemcomError.
+        """
+        if steps not in STEPS:
+            raise SemcomError(f"The diffusion takes 1, 2, 4 or 8 steps, not {steps}.")
+        planes = torch.from_numpy(evidence)[None]
+        coarse = torch.from_numpy(thumbnail).permute(2, 0, 1)[None]
+        if guidance:
+            planes = torch.cat((planes, torch.zeros_like(planes)))
+            coarse = coarse.repeat(2, 1, 1, 1)
+        conditions = self.network.condition(self._input(planes), self._input(coarse))
+        sampler = scheduler(from_picture)
+        sampler.set_timesteps(steps)
+        x = self._start(conditions.picture[:1].float(), sampler, from_picture, seed)
+        for t in sampler.timesteps:
+            clean = self._denoise(x, sampler, int(t), conditions, guidance)
+            x = sampler.step(2 * clean - 1, int(t), x).prev_sample
+        image = (x[0] + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+        return np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+
+    def _denoise(
+        self, x: torch.Tensor, sampler: object, t: int, conditions: Conditions, guidance: float
+    ) -> torch.Tensor:
+        signal = sampler.alphas_cumprod[t]
+        log_snr = torch.log(signal / (1 - signal)).to(self.device)
+        if not guidance:
+            return self.network.denoise(self._input(x), log_snr[None], conditions).float()
+        both = self.network.denoise(
+            self._input(x.repeat(2, 1, 1, 1)), log_snr.repeat(2), conditions
+        ).float()
+        return (1 + guidance) * both[:1] - guidance * both[1:]
+
+    def _start(
+        self, picture: torch.Tensor, sampler: object, from_picture: bool, seed: int | None
+    ) -> torch.Tensor:
+        noise = self._noise_of(tuple(picture.shape), self.seed if seed is None else seed)
+        if not from_picture:
+            return noise
+        return sampler.add_noise(2 * picture - 1, noise, sampler.timesteps[:1])
+
+    def _noise_of(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+        if (seed, *shape) not in self._noise:
+            random = torch.Generator().manual_seed(seed)
+            self._noise = {(seed, *shape): torch.randn(shape, generator=random).to(self.device)}
+        return self._noise[(seed, *shape)]
+
+    def _input(self, values: torch.Tensor) -> torch.Tensor:
+        return values.to(self.device, torch.bfloat16, memory_format=torch.channels_last)
