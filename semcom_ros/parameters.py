@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from semcom_ros import channel
 from semcom_ros.codecs import CODECS
+from semcom_ros.codecs.gesco import parameters as gesco
 from semcom_ros.errors import choose
 from semcom_ros.parameter import Parameter
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
@@ -53,6 +54,7 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
             "payload_bytes", 512, "Most bytes a frame may take on the air.",
             MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, when="at once",
         ),
+        *gesco.ENCODER,
         Parameter(
             "input_transport", "raw",
             "Type of the camera topic: raw is Image, compressed is CompressedImage (jpeg, png).",
@@ -80,6 +82,7 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
             "min_area", 40, "Fewest pixels of the received map that make a detection.",
             1, 131072, when="at once",
         ),
+        *gesco.DECODER,
         _DEVICE,
         _THREADS,
         *COMMON,

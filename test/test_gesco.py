@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from semcom_ros.codecs import create_decoder, create_encoder
-from semcom_ros.codecs.gesco.generation import class_evidence
+from semcom_ros.codecs.gesco.evidence import Evidence
 from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.metrics import ConfusionMatrix, psnr
 from semcom_ros.frame import Frame
@@ -119,20 +119,20 @@ def test_a_frame_without_labels_is_refused(encoder):
 
 
 def test_evidence_is_the_share_of_each_class_in_a_block():
-    labels = np.full((1, 2, 4), TRAIN_ID["road"], np.uint8)
-    labels[0, 0, 0] = TRAIN_ID["car"]
-    labels[0, :, 2:] = VOID
-    evidence = class_evidence(labels, np.array([TRAIN_ID["road"], TRAIN_ID["car"]]))
-    np.testing.assert_array_equal(evidence[0, :, 0], [[0.75, 0], [0.25, 0]])
+    labels = np.full((2, 4), TRAIN_ID["road"], np.uint8)
+    labels[0, 0] = TRAIN_ID["car"]
+    labels[:, 2:] = VOID
+    evidence = Evidence((TRAIN_ID["road"], TRAIN_ID["car"]))
+    np.testing.assert_array_equal(evidence.of_labels(labels)[:, 0], [[0.75, 0], [0.25, 0]])
+    planes = (labels == np.arange(19)[:, None, None]).astype(np.float32)
+    np.testing.assert_array_equal(evidence.of_planes(planes, (2, 4)), evidence.of_labels(labels))
 
 
 def test_a_class_that_the_weights_never_saw_is_painted_as_its_kin(decoder, frame):
     labels = frame.labels.copy()
     labels[labels == TRAIN_ID["car"]] = TRAIN_ID["truck"]
-    thumbnail = np.full((16, 32, 3), 0.5, np.float32)
-    np.testing.assert_array_equal(
-        decoder.generator(labels, thumbnail), decoder.generator(frame.labels, thumbnail)
-    )
+    evidence = decoder.diffusion.evidence
+    np.testing.assert_array_equal(evidence.of_labels(labels), evidence.of_labels(frame.labels))
 
 
 def test_after_warming_up_the_first_frame_compiles_nothing(encoder, frame, tmp_path):

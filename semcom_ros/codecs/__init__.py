@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from semcom_ros.errors import SemcomError, choose
@@ -23,7 +23,10 @@ CODECS = {
 
 
 class Encoder(Protocol):
-    """The vehicle's end of a codec. uses_labels: it needs `frame.labels`."""
+    """The vehicle's end of a codec. uses_labels: it needs `frame.labels`.
+
+    A codec with settings of its own takes them by name, and has `configure` to change them.
+    """
 
     uses_labels: bool
 
@@ -52,6 +55,11 @@ class Decoder(Protocol):
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield ever more complete reconstructions, labels first; raises PayloadError."""
+
+
+def settings_of(codec: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `settings` that are the codec's own: their names begin with its name."""
+    return {name: value for name, value in settings.items() if name.startswith(f"{codec}_")}
 
 
 def encoder_class(name: str) -> type[Encoder]:

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from semcom_ros.channel import PARAMETERS
 from semcom_ros.codecs import encoder_class
+from semcom_ros.codecs.gesco import parameters as gesco
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.demo.processes import NodeFailure
 from semcom_ros.demo.record import Record, moments
@@ -29,7 +30,11 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.graph import arguments, vehicle_rsu
 from semcom_ros.parameter import Value
 
-OPTIONS = ("data", "split", "frames", "codec", "payload_bytes", "device", *PARAMETERS, "seed")
+OPTIONS = (
+    "data", "split", "frames", "codec", "payload_bytes",
+    *(p.name for p in (*gesco.ENCODER, *gesco.DECODER)),
+    "device", *PARAMETERS, "seed",
+)  # fmt: skip
 """The parameters of the graph that the demo lets one set."""
 ENDLESS_FRAMES = 100
 """Frames played of the procedural drive, which has no end."""

@@ -17,7 +17,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
-from semcom_ros.codecs import Decoder, create_decoder
+from semcom_ros.codecs import Decoder, create_decoder, settings_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import fit_camera
 from semcom_ros.nodes import qos
@@ -89,8 +89,11 @@ class RsuNode(SemcomNode):
         self._decoder = self._outputs = None
 
     def change(self, settings: SimpleNamespace) -> None:
+        own = settings_of(settings.codec, vars(settings))
         if settings.codec != self.settings.codec:
             self._decoder = self._load(settings)
+        elif own:
+            self._decoder.configure(**own)
         self._receiver.codec = settings.codec
         self._receiver.max_age_s = settings.max_age_s
 
@@ -106,7 +109,11 @@ class RsuNode(SemcomNode):
         return DiagnosticStatus.OK, "decoding", values
 
     def _load(self, settings: SimpleNamespace) -> Decoder:
-        decoder = create_decoder(settings.codec, device=settings.device)
+        decoder = create_decoder(
+            settings.codec,
+            device=settings.device,
+            **settings_of(settings.codec, vars(settings)),
+        )
         decoder.warm_up()
         if not decoder.gives_labels:
             self._outputs.load_segmenter()

@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from semcom_ros.codecs import Encoder, create_encoder
+from semcom_ros.codecs import Encoder, create_encoder, settings_of
 from semcom_ros.frame import Frame, fit
 from semcom_ros.nodes.messages import (
     compressed_array,
@@ -66,8 +66,11 @@ class VehicleNode(SemcomNode):
         self._encoder = self._segmenter = None
 
     def change(self, settings: SimpleNamespace) -> None:
+        own = settings_of(settings.codec, vars(settings))
         if settings.codec != self.settings.codec:
             self._encoder = self._load(settings)
+        elif own:
+            self._encoder.configure(**own)
 
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
         values = {
@@ -82,7 +85,7 @@ class VehicleNode(SemcomNode):
         return DiagnosticStatus.OK, "sending", values
 
     def _load(self, settings: SimpleNamespace) -> Encoder:
-        encoder = create_encoder(settings.codec)
+        encoder = create_encoder(settings.codec, **settings_of(settings.codec, vars(settings)))
         encoder.warm_up()
         if encoder.uses_labels:
             self._load_segmenter(settings.device)

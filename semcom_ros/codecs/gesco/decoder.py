@@ -7,12 +7,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from semcom_ros.codecs.gesco import appearance
+from semcom_ros.codecs.gesco import appearance, planes
 from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
-from semcom_ros.codecs.gesco.grids import decode_map, fit_to
-from semcom_ros.codecs.gesco.shared import APPEARANCE_PART, MAP_PART, NAME, VERSION, Shared
+from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
+from semcom_ros.codecs.gesco.grids import decode_map, fit_to, upsample
+from semcom_ros.codecs.gesco.schedule import check_steps
+from semcom_ros.codecs.gesco.shared import (
+    APPEARANCE_PART,
+    CLASSES_PART,
+    MAP_PART,
+    NAME,
+    PLANES_PART,
+    VERSION,
+    Shared,
+)
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import CLASSES, LABEL_SPACE, VOID
@@ -22,17 +33,39 @@ from semcom_ros.weights import models_dir
 
 WARM_UPS = 3
 """Passes until a network runs at its speed: memory is touched, kernels are chosen."""
+RECEIVED = 128
+"""Confidence from which a pixel of noisy planes counts as received: rather right than wrong."""
 
 
 class Decoder:
-    """Payloads in; labels with their confidence, then the image, out."""
+    """Payloads in; labels with their confidence, then the image, out.
+
+    Settings, which `configure` changes: gesco_steps, 1, 2, 4 or 8; gesco_guidance; gesco_fds,
+    "auto" or "paper"; gesco_noise, "same" or "fresh".
+    """
 
     gives_labels = True
 
-    def __init__(self, device: str = "cpu", models: Path | None = None):
+    def __init__(
+        self,
+        device: str = "cpu",
+        models: Path | None = None,
+        gesco_steps: int = 1,
+        gesco_guidance: float = 0.0,
+        gesco_fds: str = "auto",
+        gesco_noise: str = "same",
+    ):
+        self.configure(gesco_steps, gesco_guidance, gesco_fds, gesco_noise)
         models = models or models_dir()
         self.shared = Shared.load(models)
         self.diffusion = ImageDiffusion(models / FILE, device)
+
+    def configure(
+        self, gesco_steps: int, gesco_guidance: float, gesco_fds: str, gesco_noise: str
+    ) -> None:
+        """Decode the frames to come in this way; raises SemcomError and changes nothing."""
+        self.steps = check_steps(gesco_steps)
+        self.guidance, self.fds, self.noise = gesco_guidance, gesco_fds, gesco_noise
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
@@ -42,14 +75,74 @@ class Decoder:
         code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
         for _ in range(WARM_UPS):
             decode_map(code, WORK_SIZE, self.shared.prior)
-            evidence = self.diffusion.evidence.of_labels(street)
-            self.diffusion(evidence, appearance.typical(self.shared.statistics))
+            self._regenerate(self.diffusion.evidence.of_labels(street), None, 0)
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield the reconstruction with labels, then the same with the image.
 
         Raises PayloadError: codec, version, model, lost (no map), malformed.
         """
+        self._check(payload)
+        colours = next((p.bits for p in payload.parts if p.name == APPEARANCE_PART), None)
+        sequence = payload.header.sequence
+        try:
+            if any(part.name == PLANES_PART for part in payload.parts):
+                yield from self.from_planes(_planes_of(payload), colours, sequence)
+                return
+            labels, confidence = decode_map(payload.bits(MAP_PART), WORK_SIZE, self.shared.prior)
+        except PayloadError:
+            raise
+        except SemcomError as error:
+            raise PayloadError("malformed", str(error)) from None
+        known = Reconstruction(labels=labels, confidence=confidence, support=labels != VOID)
+        yield known
+        evidence = self.diffusion.evidence.of_labels(labels)
+        yield replace(known, image=self._regenerate(evidence, colours, sequence))
+
+    def from_planes(
+        self, received: planes.Received, colours: bytes | None, sequence: int = 0
+    ) -> Iterator[Reconstruction]:
+        """As `decode`, from planes that were received with noise, and colours, if any came."""
+        chances = self.denoised(received)
+        cells = chances.argmax(0).astype(np.uint8)
+        cells[cells == planes.VOID_PLANE] = VOID
+        best = chances.max(0) / np.maximum(chances.sum(0), 1e-6)
+        best *= reliability(received.planes, received.noise_variance)
+        labels, certainty = upsample(cells, WORK_SIZE)
+        likely = cv2.resize(best, WORK_SIZE[::-1], interpolation=cv2.INTER_LINEAR)
+        # What is as likely as anything else was not received.
+        least = 1 / len(received.present)
+        likely = np.clip((likely - least) / max(1 - least, 1e-6), 0, 1)
+        confidence = np.minimum(certainty, (255 * likely).astype(np.uint8))
+        support = (confidence >= RECEIVED) & (labels != VOID)
+        known = Reconstruction(labels=labels, confidence=confidence, support=support)
+        yield known
+        evidence = self.diffusion.evidence.of_planes(chances[: len(CLASSES)], WORK_SIZE)
+        yield replace(known, image=self._regenerate(evidence, colours, sequence))
+
+    def denoised(self, received: planes.Received) -> np.ndarray:
+        """Planes float32 [20, h, w] after fast denoising, void last."""
+        # The published one has no use for what the link knows of the noise.
+        variance = received.noise_variance if self.fds == "auto" else None
+        n = planes.VOID_PLANE + 1
+        return denoise(received.planes, received.present, n, self.fds, variance)
+
+    def _regenerate(self, evidence: np.ndarray, colours: bytes | None, sequence: int) -> np.ndarray:
+        # Where the colours did not come, those of a typical street stand in: the map still holds.
+        if colours is None:
+            thumbnail = appearance.typical(self.shared.statistics)
+        else:
+            thumbnail = appearance.decode(colours, self.shared.statistics)
+        return self.diffusion(
+            evidence,
+            thumbnail,
+            self.steps,
+            from_picture=colours is not None,
+            guidance=self.guidance,
+            seed=None if self.noise == "same" else sequence,
+        )
+
+    def _check(self, payload: Payload) -> None:
         header = payload.header
         header.expect(NAME, VERSION, self.shared.model)
         if header.label_space != LABEL_SPACE:
@@ -64,20 +157,10 @@ class Decoder:
                 f"The payload's frame has {header.width}x{header.height} pixels; "
                 f"GESCO works at {WORK_SIZE[1]}x{WORK_SIZE[0]}.",
             )
-        try:
-            labels, confidence = decode_map(payload.bits(MAP_PART), WORK_SIZE, self.shared.prior)
-        except PayloadError:
-            raise
-        except SemcomError as error:
-            raise PayloadError("malformed", str(error)) from None
-        known = Reconstruction(labels=labels, confidence=confidence, support=labels != VOID)
-        yield known
-        evidence = self.diffusion.evidence.of_labels(labels)
-        yield replace(known, image=self.diffusion(evidence, self._thumbnail(payload)))
 
-    def _thumbnail(self, payload: Payload) -> np.ndarray:
-        """The received colours, or a typical street's where they were lost: the map still holds."""
-        part = payload.part(APPEARANCE_PART)
-        if part.bits is None:
-            return appearance.typical(self.shared.statistics)
-        return appearance.decode(part.bits, self.shared.statistics)
+
+def _planes_of(payload: Payload) -> planes.Received:
+    part = payload.part(PLANES_PART)
+    if part.erased:
+        raise PayloadError("lost", f"Part '{PLANES_PART}' was lost on the air.")
+    return planes.decode(payload.bits(CLASSES_PART), part)

@@ -18,8 +18,7 @@ import torch
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion_network import Conditions, DiffusionNetwork
 from semcom_ros.codecs.gesco.evidence import Evidence
-from semcom_ros.codecs.gesco.schedule import STEPS, scheduler
-from semcom_ros.errors import SemcomError
+from semcom_ros.codecs.gesco.schedule import check_steps, scheduler
 from semcom_ros.layers.residual import for_inference
 
 FILE = "gesco_diffusion.safetensors"
@@ -74,8 +73,6 @@ class ImageDiffusion:
         of classifier-free guidance, x(y) + s (x(y) - x(null)), both in one pass; 0 goes without.
         Raises SemcomError.
         """
-        if steps not in STEPS:
-            raise SemcomError(f"The diffusion takes 1, 2, 4 or 8 steps, not {steps}.")
         planes = torch.from_numpy(evidence)[None]
         coarse = torch.from_numpy(thumbnail).permute(2, 0, 1)[None]
         if guidance:
@@ -83,7 +80,7 @@ class ImageDiffusion:
             coarse = coarse.repeat(2, 1, 1, 1)
         conditions = self.network.condition(self._input(planes), self._input(coarse))
         sampler = scheduler(from_picture)
-        sampler.set_timesteps(steps)
+        sampler.set_timesteps(check_steps(steps))
         x = self._start(conditions.picture[:1].float(), sampler, from_picture, seed)
         for t in sampler.timesteps:
             clean = self._denoise(x, sampler, int(t), conditions, guidance)

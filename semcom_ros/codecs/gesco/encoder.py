@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GESCO at the vehicle: the label map on the finest grid that fits, and a thumbnail's colours."""
+"""GESCO at the vehicle: the label map, coded or as planes, and a thumbnail's colours."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from semcom_ros.codecs.gesco import appearance
+from semcom_ros.codecs.gesco import appearance, planes
 from semcom_ros.codecs.gesco.grids import fit_to
-from semcom_ros.codecs.gesco.shared import APPEARANCE_PART, MAP_PART, NAME, VERSION, Shared
+from semcom_ros.codecs.gesco.shared import (
+    APPEARANCE_PART,
+    CLASSES_PART,
+    MAP_PART,
+    NAME,
+    PLANES_PART,
+    VERSION,
+    Shared,
+)
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.labels import LABEL_SPACE
@@ -23,12 +31,29 @@ APPEARANCE_MOST = 64
 
 
 class Encoder:
-    """Frames with labels in, payloads of at most the bytes asked for out."""
+    """Frames with labels in, payloads out.
+
+    Settings, which `configure` changes: gesco_map, "coded" or "planes"; gesco_appearance, without
+    which the map goes alone. planes_rows: 256, 128 or 64, of the grid that planes are sent on;
+    those of 256 rows with many classes pass the wire format's bounds.
+    """
 
     uses_labels = True
 
-    def __init__(self, models: Path | None = None):
+    def __init__(
+        self,
+        models: Path | None = None,
+        gesco_map: str = "coded",
+        gesco_appearance: bool = True,
+        planes_rows: int = 128,
+    ):
         self.shared = Shared.load(models or models_dir())
+        self.planes_rows = planes_rows
+        self.configure(gesco_map, gesco_appearance)
+
+    def configure(self, gesco_map: str, gesco_appearance: bool) -> None:
+        """Encode the frames to come in this way."""
+        self.map, self.appearance = gesco_map, gesco_appearance
 
     def warm_up(self) -> None:
         """Compile the map coder."""
@@ -36,9 +61,10 @@ class Encoder:
         self.encode(street, MAX_PAYLOAD_BYTES, 0)
 
     def encode(self, frame: Frame, payload_bytes: int, sequence: int) -> Payload:
-        """The payload of `frame` (labels at the size of work), packed <= `payload_bytes` bytes.
+        """The payload of `frame` (labels at the size of work).
 
-        Raises SemcomError when not even the coarsest grid fits or the frame has no labels.
+        With a coded map it packs to at most `payload_bytes`; planes take the symbols that they
+        take. Raises SemcomError when not even the coarsest grid fits or the frame has no labels.
         """
         if frame.labels is None:
             raise SemcomError("GESCO sends a label map and this frame has none: segment it first.")
@@ -46,16 +72,31 @@ class Encoder:
         header = Header(
             NAME, VERSION, self.shared.model, height, width, LABEL_SPACE, sequence, frame.stamp
         )
+        if self.map == "planes":
+            return Payload(header, self._planes(frame))
+        return self._coded(frame, header, payload_bytes)
 
-        def payload(labels: bytes, colours: bytes) -> Payload:
-            return Payload(header, (Part(MAP_PART, 0, labels), Part(APPEARANCE_PART, 1, colours)))
+    def _planes(self, frame: Frame) -> tuple[Part, ...]:
+        classes, symbols = planes.encode(frame.labels, self.planes_rows)
+        parts = (Part(CLASSES_PART, 0, classes), Part(PLANES_PART, 1, symbols=symbols))
+        if not self.appearance:
+            return parts
+        return (*parts, self._colours(frame, APPEARANCE_MOST))
 
-        reserved = min(payload_bytes // APPEARANCE_SHARE, APPEARANCE_MOST)
-        overhead = len(pack(payload(bytes(payload_bytes), bytes(reserved)))) - (
-            payload_bytes + reserved
-        )
-        budget = payload_bytes - overhead - reserved
-        labels = fit_to(frame.labels, budget, self.shared.prior)
+    def _coded(self, frame: Frame, header: Header, payload_bytes: int) -> Payload:
+        def payload(labels: bytes, colours: Part | None) -> Payload:
+            return Payload(header, (Part(MAP_PART, 0, labels), *([colours] if colours else [])))
+
+        reserved = 0
+        if self.appearance:
+            reserved = min(payload_bytes // APPEARANCE_SHARE, APPEARANCE_MOST)
+        blank = Part(APPEARANCE_PART, 1, bytes(reserved)) if self.appearance else None
+        overhead = len(pack(payload(bytes(payload_bytes), blank))) - (payload_bytes + reserved)
+        labels = fit_to(frame.labels, payload_bytes - overhead - reserved, self.shared.prior)
         left = payload_bytes - overhead - len(labels)
-        colours = appearance.encode(frame.image, min(left, APPEARANCE_MOST), self.shared.statistics)
+        colours = self._colours(frame, min(left, APPEARANCE_MOST)) if self.appearance else None
         return payload(labels, colours)
+
+    def _colours(self, frame: Frame, n_bytes: int) -> Part:
+        code = appearance.encode(frame.image, n_bytes, self.shared.statistics)
+        return Part(APPEARANCE_PART, 2 if self.map == "planes" else 1, code)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from scipy.special import erfc
 
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.labels import CLASSES
@@ -31,6 +32,8 @@ LEAST_SHARE = 1e-3
 """Share of its neighbourhood that every class keeps."""
 LEAST_EVIDENCE = -50
 """Log-likelihood that no class falls below: its chance stays far from slow denormal numbers."""
+AREA = 38
+"""Pixels that in effect speak for one: their mean errs as often as "auto" does on CamVid val."""
 LARGEST = 1e4
 """Received values are clipped to this, so that no square of one overflows."""
 
@@ -69,9 +72,25 @@ def denoise(
     else:
         if not np.min(noise_variance) >= 0:
             raise SemcomError("A noise variance is negative or NaN: give 0 or more, or none.")
-        evidence = received / np.maximum(noise_variance, LEAST_VARIANCE).astype(np.float32)
+        evidence = (received - 0.5) / np.maximum(noise_variance, LEAST_VARIANCE, dtype=np.float32)
     denoised[list(present)] = _chances(evidence)
     return denoised
+
+
+def reliability(received: np.ndarray, noise_variance: np.ndarray | None = None) -> np.ndarray:
+    """Share of pixels that "auto" finds right, float32 [H, W] in 0..1, never too kind to it.
+
+    Its chances alone do not say: in noise that drowns the map they settle on patches of one class.
+    Errors of the mean of `AREA` values against one other class count for each other class.
+    received and noise_variance: float32 [n, H, W], as in `denoise`.
+    """
+    if noise_variance is None:
+        precision = np.full(received.shape[1:], 1 / max(estimate_variances(received)[1], 1e-6))
+    else:
+        precision = (1 / np.maximum(noise_variance, LEAST_VARIANCE)).mean(0)
+        precision = cv2.blur(precision, (7, 7), borderType=cv2.BORDER_REPLICATE)
+    error = erfc(np.sqrt(AREA * precision) / 2) / 2
+    return np.clip(1 - (len(received) - 1) * error, 0, 1).astype(np.float32)
 
 
 def pool(planes: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from semcom_ros.codecs.gesco.map_prior import Prior, load_prior
 
 NAME = "gesco"
 VERSION = 1
-MAP_PART, APPEARANCE_PART = "labels", "appearance"
+MAP_PART, CLASSES_PART, PLANES_PART, APPEARANCE_PART = "labels", "classes", "planes", "appearance"
 APPEARANCE_FILE = "gesco_appearance.safetensors"
 APPEARANCE_RECIPE = "semcom train appearance --camvid DIR"
 
