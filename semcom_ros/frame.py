@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from semcom_ros.errors import SemcomError
+from semcom_ros.objects import Object
 
 WORK_SIZE = (256, 512)
 """Height and width in pixels that codecs and networks work at: the papers' own."""
@@ -48,6 +50,19 @@ class Window:
     width: int
 
 
+class Pose(NamedTuple):
+    """Where a camera is, in metres (x right, y up, z ahead of the start), and how it is turned.
+
+    yaw to the right about the vertical and then pitch up, in radians.
+    """
+
+    x: float
+    y: float
+    z: float
+    yaw: float
+    pitch: float
+
+
 @dataclass(frozen=True)
 class Frame:
     """One camera frame.
@@ -55,7 +70,9 @@ class Frame:
     image: uint8 [H, W, 3] RGB. labels: uint8 [H, W] trainId, 255 void, or None where unknown.
     stamp: nanoseconds of capture since the epoch; an integer, since seconds in a float64 would
     not give back the ROS stamp. camera: intrinsics, or None. depth: float32 [H, W] metres along
-    the optical axis, NaN unknown, or None.
+    the optical axis, NaN unknown, or None. instances: uint16 [H, W], the id of the object whose
+    pixel this is, 0 none, or None. objects: those objects, or None where unknown. pose: the
+    camera's in the world, or None.
     """
 
     image: np.ndarray
@@ -63,6 +80,9 @@ class Frame:
     stamp: int = 0
     camera: Camera | None = None
     depth: np.ndarray | None = None
+    instances: np.ndarray | None = None
+    objects: tuple[Object, ...] | None = None
+    pose: Pose | None = None
 
 
 def fit_window(height: int, width: int, size: tuple[int, int] = WORK_SIZE) -> Window:
@@ -104,7 +124,8 @@ def fit_camera(camera: Camera, size: tuple[int, int] = WORK_SIZE) -> Camera:
 def fit(frame: Frame, size: tuple[int, int] = WORK_SIZE) -> Frame:
     """Crop the centred window with the shape of `size` (H, W) and scale it.
 
-    Labels and depth are the nearest pixel's: a mean across an edge would belong to neither side.
+    Labels, depth and instances are the nearest pixel's: a mean across an edge would belong to
+    neither side. Objects outside the window are left out.
     """
     height, width = frame.image.shape[:2]
     w = fit_window(height, width, size)
@@ -126,4 +147,11 @@ def fit(frame: Frame, size: tuple[int, int] = WORK_SIZE) -> Frame:
         labels=nearest(frame.labels),
         camera=fit_camera(frame.camera, size) if frame.camera else None,
         depth=nearest(frame.depth),
+        instances=nearest(frame.instances),
+        objects=None if frame.objects is None else _cropped(frame.objects, w, size),
     )
+
+
+def _cropped(objects: tuple[Object, ...], w: Window, size: tuple[int, int]) -> tuple[Object, ...]:
+    cropped = (o.cropped(w.left, w.top, w.width, w.height, size) for o in objects)
+    return tuple(o for o in cropped if o is not None)

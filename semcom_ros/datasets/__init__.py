@@ -26,7 +26,6 @@ _OPENERS: dict[str, Callable[[str, str], Source]] = {
     "coco": Coco,
     "div2k": Div2k,
     "folder": lambda where, split: Folder(where),
-    "scenes": lambda where, split: Scenes(where),
     "video": lambda where, split: Video(where),
     "voc": Voc,
 }
@@ -44,25 +43,28 @@ _SIGNS = {
 """What a folder holds, and the layout that this tells; the first that fits counts."""
 
 
-def open_source(spec: str, split: str = "val") -> Source:
+def open_source(spec: str, split: str = "val", truth: bool = False) -> Source:
     """Open the frames that `spec` names: `scenes:SEED`, `camvid:DIR`, `cityscapes:DIR`,
     `cityscapes_sequence:DIR`, `coco:DIR`, `voc:DIR`, `div2k:DIR`, `folder:DIR`, `video:FILE`.
 
     A bare path opens what lies there: a data set known by its folders, any other folder of images,
-    or a video file. `split` matters only where the data has splits.
+    or a video file. `split` matters only where the data has splits. truth: of the procedural drive,
+    depth and objects too, which the rest bring where they have them.
     Raises SemcomError when there is nothing to open.
     """
     kind, colon, where = spec.partition(":")
     if not colon or Path(spec).exists():
         kind, where = _kind_of(spec), spec
-    kind = choose(kind, _OPENERS, "kind of source")
+    kind = choose(kind, (*_OPENERS, "scenes"), "kind of source")
     if not where:
         raise SemcomError(f"The source '{spec}' names nothing after the colon: give '{kind}:...'.")
+    if kind == "scenes":
+        return Scenes(where, truth)
     return _OPENERS[kind](where, split)
 
 
 def _kind_of(spec: str) -> str:
-    if spec in _OPENERS:
+    if spec in (*_OPENERS, "scenes"):
         raise SemcomError(f"The source '{spec}' is a kind, not a place: give '{spec}:...'.")
     path = existing(spec)
     if path.is_file():

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from semcom_ros.scenes.geometry import NEAR, View, clip_near
+from semcom_ros.scenes.surfaces import Surfaces
 from semcom_ros.scenes.textures import Pyramid, level
 
 SCALE = 2
@@ -55,10 +56,14 @@ class Solid:
 
 
 class Canvas:
-    """`pixels`: uint8 [2H, 2W, 4], RGB and trainId, painted from far to near."""
+    """`pixels`: uint8 [2H, 2W, 4], RGB and trainId, painted from far to near.
 
-    def __init__(self, view: View, light: Light, pixels: np.ndarray) -> None:
+    surfaces: what each pixel shows beyond its class, or None where nobody asks.
+    """
+
+    def __init__(self, view: View, light: Light, pixels: np.ndarray, truth: bool = False) -> None:
         self.view, self.light, self.pixels = view, light, pixels
+        self.surfaces = Surfaces(*pixels.shape[:2], SCALE, _SHIFT) if truth else None
         self._haze = np.array(light.haze)
 
     def faded(self, colours: np.ndarray, distance: float) -> np.ndarray:
@@ -74,8 +79,11 @@ class Canvas:
         """Canvas positions as the fixed-point integers that OpenCV fills polygons with."""
         return (self.pixels_of(camera_points) * (1 << _SHIFT)).astype(np.int32)
 
-    def solid(self, solid: Solid, camera_points: np.ndarray) -> None:
-        """Fill the polygons of `solid`, whose points lie at `camera_points` [N, 3], in order."""
+    def solid(self, solid: Solid, camera_points: np.ndarray, owner: int = 0) -> None:
+        """Fill the polygons of `solid`, whose points lie at `camera_points` [N, 3], in order.
+
+        owner: the id of the object that they are, all of it; 0 for what is none.
+        """
         depth = camera_points[:, 2]
         near, far = float(depth.min()), float(depth.max())
         if far <= NEAR:
@@ -90,6 +98,8 @@ class Canvas:
         for piece, colour, label in zip(pieces, colours, solid.labels, strict=True):
             if len(piece) > 2:
                 cv2.fillPoly(self.pixels, [piece], (*colour, label), cv2.LINE_8, _SHIFT)
+        if self.surfaces is not None:
+            self.surfaces.polygons(pieces, camera_points, solid.spans, owner)
 
     def window(self, corners: np.ndarray) -> tuple[slice, slice] | None:
         """Rows and columns of the canvas that `corners` [N, 2] span; None if outside."""
@@ -131,6 +141,8 @@ class Canvas:
         fixed = (target * (1 << _SHIFT)).astype(np.int32)
         cv2.fillConvexPoly(mask, fixed, 255, cv2.LINE_8, _SHIFT)
         cv2.copyTo(warped, mask, roi)
+        if self.surfaces is not None:
+            self.surfaces.quad(at, fixed, camera_points)
 
     def _hazy(self, image: np.ndarray, distance: float, last: int) -> np.ndarray:
         """`image` uint8 [h, w, 4] seen through the air; its fourth channel fades into `last`."""
@@ -142,9 +154,16 @@ class Canvas:
         return cv2.addWeighted(image, clear, haze, 1 - clear, 0)
 
     def sprite(
-        self, box: tuple[float, float, float, float], sprite: Pyramid, distance: float, label: int
+        self,
+        box: tuple[float, float, float, float],
+        sprite: Pyramid,
+        camera_points: np.ndarray,
+        label: int,
     ) -> None:
-        """Paste `sprite`, of levels uint8 [h, w, 4] (RGB, opacity), into `box` (x0, y0, x1, y1)."""
+        """Paste `sprite`, of levels uint8 [h, w, 4] (RGB, opacity), into `box` (x0, y0, x1, y1).
+
+        `camera_points` [3, 3] are the sprite's foot and two other points of the plane it stands in.
+        """
         x0, y0, x1, y1 = box
         at = self.window(np.array([[x0, y0], [x1, y1]]))
         if at is None:
@@ -155,6 +174,8 @@ class Canvas:
         matrix = np.array([[sx, 0, x0 - at[1].start], [0, sy, y0 - at[0].start]])
         placed = cv2.warpAffine(sprite, matrix, roi.shape[1::-1], flags=cv2.INTER_LINEAR)
         mask = (placed[..., 3] > 127).view(np.uint8)
-        placed = self._hazy(placed, distance, 0)
+        placed = self._hazy(placed, float(camera_points[0, 2]), 0)
         placed[..., 3] = label
         cv2.copyTo(placed, mask, roi)
+        if self.surfaces is not None:
+            self.surfaces.sprite(at, mask, camera_points)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,10 @@ PAINTS = (
     (196, 196, 190),
 )
 GLASS = (44, 50, 56)
+_HUB, _TYRE = 0.31, 0.37
+"""Height of a wheel's centre and its radius, in metres."""
+_WHEEL_OUT, _LAMP_OUT = 1.01, 0.01
+"""Wheels stand out of the sides by this factor, lamps and bumpers of the ends by metres."""
 
 # Side views from the rear bumper's foot over the roof to the front: (forward, up) in metres.
 HATCH = (
@@ -102,18 +107,46 @@ def car(canvas: Canvas, street: Street, it: Car) -> None:
         canvas.light.contrast * (0.15 if side * it.heading == canvas.light.sun else -0.2), 2
     )
     mesh = _car(it.style, side, tail, it.braking, lit, bool(middle[2] < 45))
-    canvas.solid(mesh, camera(mesh.points))
+    canvas.solid(mesh, camera(mesh.points), it.id)
+
+
+class Body(NamedTuple):
+    """A shape of `SHAPES`, half the width in metres, and the colours of paint and glass."""
+
+    shape: str
+    half: float
+    paint: np.ndarray
+    glass: np.ndarray
+
+
+@lru_cache(maxsize=1024)
+def _body(style: int) -> Body:
+    rng = np.random.default_rng((style, 50))
+    shape = ("hatch", "saloon", "van")[int(rng.choice(3, p=(0.58, 0.3, 0.12)))]
+    paint = np.array(PAINTS[int(rng.integers(len(PAINTS)))]) * rng.uniform(0.85, 1.15)
+    half = (0.95 if shape == "van" else 0.84) * rng.uniform(0.97, 1.05)
+    return Body(shape, half, paint, np.array(GLASS) * rng.uniform(0.7, 1.5))
+
+
+@lru_cache(maxsize=1024)
+def extent(style: int) -> np.ndarray:
+    """Lowest and highest (right, up, forward) [2, 3] of a car, with its wheels and lamps."""
+    shape, half, _, _ = _body(style)
+    forward, up = np.array(SHAPES[shape][0]).T
+    side = half * _WHEEL_OUT
+    return np.array(
+        [
+            (-side, _HUB - _TYRE, forward.min() - _LAMP_OUT),
+            (side, up.max(), forward.max() + _LAMP_OUT),
+        ]
+    )
 
 
 @lru_cache(maxsize=1024)
 def _car(style: int, side: int, tail: bool, braking: bool, lit: float, fine: bool) -> Solid:
     """The car's polygons (right, up, forward) as seen from `side`, from behind if `tail`."""
-    rng = np.random.default_rng((style, 50))
-    shape = ("hatch", "saloon", "van")[int(rng.choice(3, p=(0.58, 0.3, 0.12)))]
+    shape, half, paint, glass = _body(style)
     profile, glazed, windows = SHAPES[shape]
-    paint = np.array(PAINTS[int(rng.integers(len(PAINTS)))]) * rng.uniform(0.85, 1.15)
-    half = (0.95 if shape == "van" else 0.84) * rng.uniform(0.97, 1.05)
-    glass = np.array(GLASS) * rng.uniform(0.7, 1.5)
     flank = paint * (0.82 + lit)
 
     def narrow(up: float) -> float:
@@ -147,7 +180,7 @@ def _car(style: int, side: int, tail: bool, braking: bool, lit: float, fine: boo
         )
     parts += [on_side(pane, 1.004, glass) for pane in windows]
     for z in (profile[0][0] + 0.75, profile[-1][0] - 0.72):
-        parts += _wheel(side * half * 1.01, z, 4 if fine else 3)
+        parts += _wheel(side * half * _WHEEL_OUT, z, 4 if fine else 3)
     parts += _end(half, profile, tail, braking, fine)
     return Solid.of(parts)
 
@@ -168,14 +201,14 @@ def _underside(half: float, profile: tuple) -> Iterator[Polygon]:
 
 def _wheel(x: float, z: float, rings: int) -> Iterator[Polygon]:
     a = np.arange(12) * math.pi / 6
-    for radius, tone in ((0.37, 12), (0.31, 26), (0.19, 128), (0.07, 60))[:rings]:
-        ring = np.stack([np.full(12, x), 0.31 + radius * np.sin(a), z + radius * np.cos(a)], 1)
+    for radius, tone in ((_TYRE, 12), (0.31, 26), (0.19, 128), (0.07, 60))[:rings]:
+        ring = np.stack([np.full(12, x), _HUB + radius * np.sin(a), z + radius * np.cos(a)], 1)
         yield ring, (tone, tone, tone + 2), CAR
 
 
 def _end(half: float, profile: tuple, tail: bool, braking: bool, fine: bool) -> Iterator[Polygon]:
     """Lamps, bumper, number plate and grille on the end that the camera sees."""
-    z = (profile[1][0] - 0.01) if tail else (profile[-2][0] + 0.01)
+    z = (profile[1][0] - _LAMP_OUT) if tail else (profile[-2][0] + _LAMP_OUT)
     lamp = ((236, 40, 34) if braking else (150, 24, 24)) if tail else (226, 228, 222)
     low, high = (0.62, 0.92) if tail else (0.58, 0.74)
     for side in (-1, 1):

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from semcom_ros.frame import WORK_SIZE, Camera, Frame
+from semcom_ros.frame import WORK_SIZE, Camera, Frame, Pose
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.scenes import cars, people, structures
+from semcom_ros.scenes import boxes, cars, people, structures
 from semcom_ros.scenes.canvas import SCALE, Canvas, Light, Solid
 from semcom_ros.scenes.geometry import View
 from semcom_ros.scenes.ground import SKY, ground, shade_under, sky
@@ -69,8 +70,11 @@ class Drive:
             self._pitch + bump,
         )
 
-    def render(self, index: int) -> Frame:
+    def render(self, index: int, truth: bool = False) -> Frame:
         """Frame `index`: image uint8 [256, 512, 3] RGB, labels uint8 [256, 512], stamp in ns.
+
+        truth: whether to add depth, instances and objects, which agree with the labels at every
+        pixel; image and labels are the same without.
 
         Any index from 0 can be rendered alone; neighbours are 1 / `RATE_HZ` seconds apart.
         """
@@ -88,15 +92,28 @@ class Drive:
             view,
             light,
             cv2.resize(picture, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST),
+            truth,
         )
         self._skyline(canvas)
-        for thing in _visible(things, town, view):
+        shown = _visible(things, town, view)
+        for thing in shown:
             if isinstance(thing, Tree):
                 structures.planted(canvas, town.street, thing, self._bare)
             else:
                 _PAINTERS[type(thing)](canvas, town.street, thing)
         labels = np.ascontiguousarray(canvas.pixels[::SCALE, ::SCALE, 3])
-        return Frame(self._expose(canvas.pixels, index), labels, index * (10**9 // RATE_HZ), CAMERA)
+        frame = Frame(
+            self._expose(canvas.pixels, index),
+            labels,
+            index * (10**9 // RATE_HZ),
+            CAMERA,
+            pose=Pose(*view.position, view.yaw, view.pitch),
+        )
+        if canvas.surfaces is None:
+            return frame
+        depth, instances = canvas.surfaces.maps(view)
+        objects = boxes.objects(canvas.surfaces, instances, shown, town.street, view)
+        return replace(frame, depth=depth, instances=instances, objects=objects)
 
     def _skyline(self, canvas: Canvas) -> None:
         """Roofs and tree tops where the street ends, so that it does not end in the sky."""

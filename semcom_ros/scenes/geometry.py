@@ -17,6 +17,8 @@ from semcom_ros.frame import Camera
 
 NEAR = 0.6
 """Nothing nearer than this (metres along the optical axis) is drawn."""
+_GRAZING = 0.004
+"""A ray that falls less than this many metres a metre ahead sees sky instead of ground."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,24 @@ class View:
         k = self.camera
         return points[:, :2] / points[:, 2:] * (k.fx, -k.fy) + (k.cx, k.cy)
 
+    @cached_property
+    def _fall(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each row's ray at depth 1 (float64 [H]): metres up the image, metres it falls."""
+        k = self.camera
+        up = (k.cy - np.arange(k.height)) / k.fy
+        return up, -(math.cos(self.pitch) * up + math.sin(self.pitch))
+
+    def ground_depth(self) -> np.ndarray:
+        """Depth float64 [H] in metres of the ground Y = 0 in each row, NaN above it."""
+        down = self._fall[1]
+        return np.divide(self.position[1], down, np.full(down.shape, np.nan), where=down > _GRAZING)
+
     def ground(self) -> tuple[int, np.ndarray, np.ndarray]:
         """First row that looks down; world X and Z [rows, W] where it and those below hit Y = 0."""
         k = self.camera
-        up = (k.cy - np.arange(k.height)) / k.fy
-        c, n = math.cos(self.pitch), math.sin(self.pitch)
-        down, ahead = -(c * up + n), c - n * up
-        top = int(np.argmax(down > 0.004))
+        up, down = self._fall
+        ahead = math.cos(self.pitch) - math.sin(self.pitch) * up
+        top = int(np.argmax(down > _GRAZING))
         reach = self.position[1] / down[top:, None]
         right = (np.arange(k.width) - k.cx)[None] / k.fx * reach
         ahead = ahead[top:, None] * reach

@@ -81,7 +81,7 @@ def ground(town: Town, view: View, light: Light) -> tuple[int, np.ndarray, np.nd
     palette[ROAD] = np.array([1.0, 0.99, 0.98]) * rng.uniform(88, 138)
     palette[SIDEWALK] = stone
     palette[GRASS] = rng.uniform((62, 84, 40), (92, 104, 58))
-    colour = palette[labels]
+    colour = palette.take(labels, 0)
 
     # Metres of street that a pixel's height covers: texture fades where that is more than a texel.
     footprint = ahead * ahead * np.float32(1 / (view.camera.fy * view.position[1]))
@@ -89,8 +89,9 @@ def ground(town: Town, view: View, light: Light) -> tuple[int, np.ndarray, np.nd
     fine = noise[(s * 31).astype(np.int32) & wrap, (x * 37).astype(np.int32) & wrap]
     coarse = noise[(s * 3.1).astype(np.int32) & wrap, (x * 11).astype(np.int32) & wrap]
     shade = 1 + 0.055 * fine / (1 + 12 * footprint) + 0.05 * coarse / (1 + 1.5 * footprint)
-    slabs = (labels == SIDEWALK) & (footprint < 0.12) & (far > street.road + 0.2)
-    shade[slabs & (((s % 0.9) < 0.05) | ((far % 0.6) < 0.04))] *= 0.86
+    slabs = np.nonzero((labels == SIDEWALK) & (footprint < 0.12) & (far > street.road + 0.2))
+    joints = ((s[slabs] % 0.9) < 0.05) | ((far[slabs] % 0.6) < 0.04)
+    shade[slabs] *= np.where(joints, np.float32(0.86), np.float32(1))
 
     def line(distance: np.ndarray, half: float) -> np.ndarray:
         """How much of each pixel, 0..1, a line covers that runs along the street."""
@@ -117,8 +118,8 @@ def ground(town: Town, view: View, light: Light) -> tuple[int, np.ndarray, np.nd
     shade *= 1 - 0.28 * line(far - street.road + 0.07, 0.07)
     shade *= _shadow_of_houses(x, s, paved, town, light)
     clear = np.exp(ahead * np.float32(-1 / light.sight))
-    colour *= (shade * clear)[..., None]
-    colour += (1 - clear)[..., None] * np.array(light.haze, np.float32)
+    colour *= cv2.merge((shade * clear,) * 3)
+    colour += cv2.merge([(1 - clear) * np.float32(haze) for haze in light.haze])
     return top, colour, labels
 
 
@@ -161,4 +162,4 @@ def shade_under(
         if visible:
             cv2.fillConvexPoly(mask, quad, dark, cv2.LINE_AA, 4)
     mask = cv2.GaussianBlur(mask, (5, 5), 1.4)
-    colour *= (1 - mask.astype(np.float32) / 300)[..., None]
+    colour *= cv2.merge((1 - mask.astype(np.float32) / 300,) * 3)

@@ -96,7 +96,7 @@ class Figure:
         points = np.concatenate([limbs, discs.reshape(-1, 3)])
         spans = _spans(count, len(self._discs))
         colours = np.array(self._colours[0] + self._colours[1])
-        canvas.solid(Solid(points, spans, colours, (label,) * len(spans)), points)
+        canvas.solid(Solid(points, spans, colours, (label,) * len(spans)), points, it.id)
 
 
 @lru_cache(maxsize=16)
@@ -133,6 +133,12 @@ def person(canvas: Canvas, street: Street, it: Person) -> None:
     figure.paint(canvas, street, it, PERSON)
 
 
+def walking(style: int) -> np.ndarray:
+    """Lowest and highest (right, up, forward) [2, 3] of a pedestrian over a whole stride."""
+    # A box that breathed with the walk would be nobody's size.
+    return np.array([(-0.31, -0.03, -0.4), (0.31, 1.7 * _look(style).size + 0.1, 0.52)])
+
+
 def rider(canvas: Canvas, street: Street, it: Rider) -> None:
     figure, (k, coat, legs, skin, hair) = Figure(), _look(it.style)
     _bicycle(figure, tuple(0.8 * c for c in PAINTS[it.style % len(PAINTS)]))
@@ -149,6 +155,11 @@ def rider(canvas: Canvas, street: Street, it: Rider) -> None:
     figure.disc((0, 1.6 * k, 0.12), 0.11, skin, 1.2)
     figure.disc((0, 1.66 * k, 0.1), 0.12, (198, 202, 60) if it.style % 2 else hair, 0.8)
     figure.paint(canvas, street, it, RIDER)
+
+
+def riding(style: int) -> np.ndarray:
+    """Lowest and highest (right, up, forward) [2, 3] of a rider with the bicycle."""
+    return np.array([(-0.33, -0.03, -0.89), (0.33, 1.66 * _look(style).size + 0.1, 0.89)])
 
 
 def _bicycle(figure: Figure, paint: Colour) -> None:

@@ -140,9 +140,8 @@ def planted(canvas: Canvas, street: Street, it: Tree, bare: bool) -> None:
     if foot[2] > 2.0:
         (x, bottom), (_, y) = canvas.pixels_of(np.array([foot, top]))
         half = (bottom - y) * 0.375
-        canvas.sprite(
-            (x - half, y, x + half, bottom), tree(it.style % 8, bare), foot[2], VEGETATION
-        )
+        box, plane = (x - half, y, x + half, bottom), np.array([foot, top, foot + (1, 0, 0)])
+        canvas.sprite(box, tree(it.style % 8, bare), plane, VEGETATION)
 
 
 _GREY = {"lamp": (98, 102, 100), "sign": (122, 124, 124), "bollard": (44, 44, 46)}
@@ -170,8 +169,15 @@ def post(canvas: Canvas, street: Street, it: Post) -> None:
     spans = tuple((4 * i, 4 * i + 4) for i in range(len(colours)))
     canvas.solid(Solid(points, spans, np.array(colours), (POLE,) * len(spans)), points)
     if it.kind == "sign":
-        plate = _sign(it.style % 40)
-        canvas.solid(plate, plate.points + top)
+        face = _sign(it.style % 40)
+        canvas.solid(face, face.points + top, it.id)
+
+
+@lru_cache(maxsize=1024)
+def plate(style: int) -> np.ndarray:
+    """Lowest and highest (right, up, forward) [2, 3] of a sign around the top of its pole."""
+    points, thick = _sign(style % 40).points, (0, 0, 0.015)
+    return np.array([points.min(0) - thick, points.max(0) + thick])
 
 
 @lru_cache(maxsize=40)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -62,6 +62,7 @@ class Post:
     height: float
     kind: str
     style: int
+    id: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Car:
     heading: int
     style: int
     braking: bool = False
+    id: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Person:
     heading: int
     stride: float
     style: int
+    id: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,24 @@ class Rider:
     x: float
     stride: float
     style: int
+    id: int = 0
 
 
 Thing = Building | Fence | Tree | Post | Car | Person | Rider
+
+_STREAMS = (10, 11, 12, 13, 14, 20, 21)
+"""Kinds of what moves: four of walkers, riders, oncoming cars, the cars ahead."""
+
+
+def _standing_ids(segment: int) -> Iterator[int]:
+    """Ids of what stands in a segment: 32 of the upper half, the same again 24 km on."""
+    first = (1 << 15) + segment % 1024 * 32
+    return iter(range(first, first + 32))
+
+
+def _moving_id(kind: int, cell: int) -> int:
+    """The id of what moves in `cell` of a stream: in the lower half, above 0."""
+    return 1 + _STREAMS.index(kind) * 4096 + cell % 4096
 
 
 class Town:
@@ -158,7 +176,12 @@ class Town:
         return -place, -abs(thing.x)
 
     def _build(self, index: int) -> tuple[Thing, ...]:
-        return tuple(t for side in (-1, 1) for t in self._side(index, side))
+        things = [t for side in (-1, 1) for t in self._side(index, side)]
+        ids = _standing_ids(index)
+        named = (isinstance(t, Car) or getattr(t, "kind", "") == "sign" for t in things)
+        return tuple(
+            replace(t, id=next(ids)) if n else t for t, n in zip(things, named, strict=True)
+        )
 
     def _side(self, index: int, side: int) -> Iterator[Thing]:
         rng = self._rng(5 if side < 0 else 6, index)
@@ -223,40 +246,42 @@ class Town:
         spacing: float,
         chance: float,
         reach: float = SIGHT - 15,
-    ) -> Iterator[tuple[float, np.random.Generator]]:
-        """Places of things that all move at `speed`, at most one in each `spacing` metres."""
+    ) -> Iterator[tuple[float, np.random.Generator, int]]:
+        """Places and ids of things that move at `speed`, at most one in each `spacing` metres."""
         shift = speed * time
         first, last = ((s + d - shift) / spacing for d in (1.0, reach))
         for cell in range(math.floor(first), math.floor(last) + 1):
             rng = self._rng(kind, cell)
             if rng.random() < chance:
-                yield (cell + rng.uniform(0.15, 0.85)) * spacing + shift, rng
+                place = (cell + rng.uniform(0.15, 0.85)) * spacing + shift
+                yield place, rng, _moving_id(kind, cell)
 
     def _walkers(self, s: float, time: float) -> Iterator[Thing]:
         for kind, (side, heading) in enumerate(((-1, 1), (-1, -1), (1, 1), (1, -1))):
-            for place, rng in self._stream(
+            for place, rng, number in self._stream(
                 10 + kind, s, time, 1.35 * heading, 8.0, self.busy[0] * 0.6, 75.0
             ):
                 x = side * rng.uniform(self.street.road + 0.8, self.street.front - 0.4)
                 stride = place * heading * 4.2 + rng.uniform(0, 6)
-                yield Person(place, x, heading, stride, int(rng.integers(1 << 30)))
-        for place, rng in self._stream(14, s, time, 4.6, 34.0, self.busy[1] * 0.7):
+                yield Person(place, x, heading, stride, int(rng.integers(1 << 30)), number)
+        for place, rng, number in self._stream(14, s, time, 4.6, 34.0, self.busy[1] * 0.7):
             x = -self.street.lane + rng.uniform(0.1, 0.5)
-            yield Rider(place, x, place * 1.1, int(rng.integers(1 << 30)))
+            yield Rider(place, x, place * 1.1, int(rng.integers(1 << 30)), number)
 
     def _traffic(self, s: float, time: float) -> Iterator[Thing]:
-        for place, rng in self._stream(20, s, time, -8.5, 19.0, self.busy[2] * 0.75):
+        for place, rng, number in self._stream(20, s, time, -8.5, 19.0, self.busy[2] * 0.75):
             yield Car(
                 place,
                 self.street.lane / 2 + rng.uniform(-0.1, 0.25),
                 -1,
                 int(rng.integers(1 << 30)),
+                id=number,
             )
         # The car ahead comes into sight, is followed for a while and pulls away, once a minute.
         turn, phase = divmod(time / 60.0 + self.seed % 7 / 7, 1.0)
         rng = self._rng(21, int(turn))
         gap = rng.uniform(8.0, 22.0) + 90.0 * (2 * phase - 1) ** 2
         if rng.random() < 0.8 and gap < SIGHT - 20:
-            yield Car(
-                s + gap, -self.street.lane / 2, 1, int(rng.integers(1 << 30)), 0.35 < phase < 0.5
-            )
+            style, braking = int(rng.integers(1 << 30)), 0.35 < phase < 0.5
+            number = _moving_id(21, int(turn))
+            yield Car(s + gap, -self.street.lane / 2, 1, style, braking, number)

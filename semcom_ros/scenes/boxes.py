@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The objects that a frame shows, with boxes in the picture and in space as they are painted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from semcom_ros.objects import Box3D, Object
+from semcom_ros.scenes import cars, people, structures
+from semcom_ros.scenes.geometry import Street, View
+from semcom_ros.scenes.surfaces import Surfaces
+from semcom_ros.scenes.town import Car, Person, Post, Rider, Thing
+
+NAMES = {Car: "car", Person: "person", Rider: "rider", Post: "traffic sign"}
+"""Class of each kind of object. A rider's is that of the bicycle too, as in the labels."""
+_EXTENTS = {Car: cars.extent, Person: people.walking, Rider: people.riding, Post: structures.plate}
+
+
+def objects(
+    surfaces: Surfaces,
+    instances: np.ndarray,
+    things: Sequence[Thing],
+    street: Street,
+    view: View,
+) -> tuple[Object, ...]:
+    """Those of `things`, in their order, that `instances` [H, W] show."""
+    seen = {t.id: surfaces.seen(t.id, instances) for t in things if type(t) in NAMES and t.id}
+    shown = [t for t in things if seen.get(getattr(t, "id", 0))]
+    boxes = boxes_3d(shown, street, view)
+    return tuple(
+        Object(NAMES[type(t)], t.id, seen[t.id][0], box, seen[t.id][1])
+        for t, box in zip(shown, boxes, strict=True)
+    )
+
+
+def boxes_3d(
+    things: Sequence[Car | Person | Rider | Post], street: Street, view: View
+) -> list[Box3D]:
+    """The boxes of `things` in the optical frame of `view`."""
+    if not things:
+        return []
+    extents = np.array([_EXTENTS[type(t)](t.style) for t in things])
+    heading = [getattr(t, "heading", 1) for t in things]
+    middle = extents.mean(1)
+    middle[:, 2] *= heading
+    # A sign's plate is painted as one that faces the camera, around the top of its pole.
+    plate = np.array([isinstance(t, Post) for t in things])
+    foot = np.where(plate[:, None], [(0, getattr(t, "height", 0), 0) for t in things], middle)
+    s, x = np.array([(t.s, t.x) for t in things]).T
+    centre = view.to_camera(street.placed(s, x, foot)) + np.where(plate[:, None], middle, 0)
+    yaws = np.where(plate, math.pi, np.arctan(street.slope(s)) - view.yaw)
+    yaws += np.where(np.array(heading) < 0, math.pi, 0)
+    pitches = np.where(plate, 0.0, view.pitch)
+    return [
+        Box3D((right, -up, ahead), (length, wide, high), math.remainder(yaw, math.tau), pitch)
+        for (right, up, ahead), (wide, high, length), yaw, pitch in zip(
+            centre.tolist(),
+            (extents[:, 1] - extents[:, 0]).tolist(),
+            yaws.tolist(),
+            pitches.tolist(),
+            strict=True,
+        )
+    ]
