@@ -1,26 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`semcom eval denoising`: what fast denoising leaves of one-hot maps sent through noise."""
+"""`semcom eval denoising`: what denoising leaves of one-hot maps sent through noise, and its cost.
+
+Fast denoising as published and ours, beside a small learned denoiser.
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import cv2
 import numpy as np
+import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from scipy.ndimage import distance_transform_edt
 
 from semcom_ros.channel.map_noise import MAP_NOISES
-from semcom_ros.codecs.gesco.fast_denoising import denoise
+from semcom_ros.codecs.gesco.fast_denoising import PASSES, WINDOW, denoise
+from semcom_ros.codecs.gesco.learned_denoiser import LearnedDenoiser
 from semcom_ros.evaluation.labelled import labelled_frames
+from semcom_ros.evaluation.matrix_rate import operations
 from semcom_ros.evaluation.metrics import ConfusionMatrix
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.labels import CLASSES, VOID
 
 LEVELS = (100, 30, 20, 15, 10, 5, 1)
 """PSNR in dB at which GESCO was published."""
-MODES = ("none", "paper", "auto")
+PAPER_OPERATIONS = 4 + 1 + 4
+"""On each value: sums along rows and columns, the mean, maxima along rows and columns."""
+AUTO_OPERATIONS = 6 + 4 + 6 + PASSES * (2 * sum(WINDOW) - 2 + 6)
+"""On each value: moments of the noise, log-likelihood, its exponential and chance, and passes of a
+separable filter, its share cubed and a chance again."""
+
+Denoiser = Callable[[np.ndarray, Sequence[int]], np.ndarray]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,44 +49,89 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a row for each noise and level: IoU undenoised and by mode, and milliseconds."""
-    maps = [frame.labels for frame in labelled_frames(args.data, args.split, args.frames)]
-    title = f"mean IoU of maps, {args.data} {args.split}, {len(maps)} frames"
-    table = Table("noise", "PSNR dB", *MODES, "paper ms", "auto ms", title=title)
-    threads = cv2.getNumThreads()
+    learned = LearnedDenoiser()
+    modes = {
+        "none": undenoised,
+        "paper": partial(denoise, fds="paper"),
+        "auto": partial(denoise, fds="auto"),
+        "learned": learned,
+    }
+    truth = [f.labels for f in labelled_frames(args.data, args.split, args.frames)]
+    sent = [fill_void(labels) for labels in truth]
+    title = f"mean IoU of maps, {args.data} {args.split}, {len(sent)} frames"
+    took = [f"{mode} ms" for mode in modes if mode != "none"]
+    table = Table("noise", "PSNR dB", *modes, *took, title=title)
+    threads = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     try:
         for noise in MAP_NOISES:
             for level in LEVELS:
-                frames = track(maps, f"{noise} {level} dB", transient=True)
+                frames = track(list(enumerate(sent)), f"{noise} {level} dB", transient=True)
                 found = np.array(
-                    [list(_scored(m, noise, level, args.seed, i)) for i, m in enumerate(frames)]
+                    [
+                        list(_scored(modes, m, truth[i], noise, level, (args.seed, i)))
+                        for i, m in frames
+                    ]
                 )
                 scores, times = found[..., 0].mean(0), np.median(found[..., 1], axis=0)
                 row = [f"{score:.3f}" for score in scores] + [f"{1e3 * t:.1f}" for t in times[1:]]
                 table.add_row(noise, str(level), *row)
             table.add_section()
     finally:
-        cv2.setNumThreads(threads)
-    Console().print(table)
+        cv2.setNumThreads(threads[0])
+        torch.set_num_threads(threads[1])
+    console = Console()
+    console.print(table)
+    console.print(_costs(learned), soft_wrap=True)
+
+
+def undenoised(planes: np.ndarray, present: Sequence[int]) -> np.ndarray:
+    """The received planes by trainId, absent classes below all others."""
+    by_class = np.full((len(CLASSES), *planes.shape[1:]), -np.inf, np.float32)
+    by_class[list(present)] = planes
+    return by_class
+
+
+def fill_void(labels: np.ndarray) -> np.ndarray:
+    """Labels uint8 [H, W] with the nearest class where they are void: what is sent has no void."""
+    nearest = distance_transform_edt(labels == VOID, return_distances=False, return_indices=True)
+    return labels[tuple(nearest)]
+
+
+def _costs(learned: LearnedDenoiser) -> str:
+    """Parameters and operations a frame of every class that the network knows."""
+    planes = np.zeros((len(learned.classes), *WORK_SIZE), np.float32)
+    of_learned = operations(lambda: learned(planes, learned.classes))
+    return (
+        f"A frame of {planes.shape[2]}x{planes.shape[1]} with {len(planes)} classes: "
+        f"paper {PAPER_OPERATIONS * planes.size / 1e6:.0f} M operations, "
+        f"auto {AUTO_OPERATIONS * planes.size / 1e6:.0f} M, without parameters; "
+        f"learned {of_learned / 1e6:.0f} M, with {learned.parameters} parameters. "
+        "Counted are additions, multiplications and comparisons, an exponential as one; of the "
+        "network those of its convolutions alone. All on one thread."
+    )
 
 
 def _scored(
-    labels: np.ndarray, noise: str, level: float, seed: int, index: int
+    modes: dict[str, Denoiser],
+    sent: np.ndarray,
+    truth: np.ndarray,
+    noise: str,
+    level: float,
+    seed: tuple[int, int],
 ) -> Iterator[tuple[float, float]]:
-    """For each of MODES: IoU of one frame's map, mean of its classes, and seconds to denoise it.
+    """For each of `modes`: IoU of one frame's map, mean of its classes, and seconds to denoise it.
 
-    Void is sent as a class of its own, for its pixels must be something, but is not scored.
+    Void in the truth is not scored.
     """
-    present = np.unique(labels)
-    one_hot = (labels == present[:, None, None]).astype(np.float32)
-    received = MAP_NOISES[noise](one_hot, level, np.random.default_rng([seed, index]))
-    places = range(len(present))
-    for mode in MODES:
+    present = np.unique(sent)
+    one_hot = (sent == present[:, None, None]).astype(np.float32)
+    received = MAP_NOISES[noise](one_hot, level, np.random.default_rng(seed))
+    for mode in modes.values():
         started = time.perf_counter()
-        planes = received
-        if mode != "none":
-            planes = denoise(received, places, len(present), mode)
+        planes = mode(received, present)
         seconds = time.perf_counter() - started
         confusion = ConfusionMatrix()
-        confusion.add(labels, present[planes.argmax(0)])
+        confusion.add(truth, planes.argmax(0).astype(np.uint8))
         yield confusion.miou(), seconds

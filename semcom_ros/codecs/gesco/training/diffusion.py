@@ -76,6 +76,58 @@ class Noising:
         return _channels_last(noisy), torch.log(signal / (1 - signal))
 
 
+class Learning:
+    """Network and critic, and how a batch changes both."""
+
+    def __init__(
+        self, network: DiffusionNetwork, critic: Discriminator, feature_loss: FeatureLoss
+    ) -> None:
+        self.network, self.critic, self.feature_loss = network, critic, feature_loss
+        self.noising = Noising()
+        self.trainer = MixedPrecision(network, torch.bfloat16, decay=0.998, weight_decay=0.01)
+        self.rival = MixedPrecision(critic, torch.bfloat16, decay=0.0, weight_decay=0.0)
+        network.train()
+
+    @property
+    def average(self) -> DiffusionNetwork:
+        """The network with averaged weights."""
+        return self.trainer.average
+
+    def update(self, batch: Received, rate: float, adversarial: float) -> dict[str, float]:
+        """Learn from one batch; the critic learns and is heard where `adversarial` is not 0."""
+        noisy, log_snr = self.noising(batch)
+        conditions = self.network.condition(batch.evidence, batch.coarse)
+        image = self.network.denoise(noisy, log_snr, conditions).float()
+        l1 = ((image - batch.image).abs() * batch.emphasis).mean()
+        features = self.feature_loss(image, batch.image)
+        loss = 4 * l1 + features
+        seen = {"l1": l1.item(), "features": features.item()}
+        if adversarial:
+            # The critic learns first, so that it looks at the true image once a step.
+            wanted, seen["hinge"] = self._teach_critic(batch, image.detach(), 0.4 * rate)
+            verdict, found = self.critic(image.bfloat16(), batch.evidence)
+            matching = sum(
+                F.l1_loss(f.float(), w.float()) for f, w in zip(found, wanted, strict=True)
+            )
+            loss = loss + adversarial * (matching - verdict.float().mean())
+        loss.backward()
+        self.trainer.step(rate)
+        return seen
+
+    def _teach_critic(
+        self, batch: Received, image: torch.Tensor, rate: float
+    ) -> tuple[list[torch.Tensor], float]:
+        """Its features of the true images, and its loss."""
+        self.critic.requires_grad_(True)
+        fake, _ = self.critic(image.bfloat16(), batch.evidence)
+        real, wanted = self.critic(batch.image.bfloat16(), batch.evidence)
+        hinge = F.relu(1 + fake.float()).mean() + F.relu(1 - real.float()).mean()
+        hinge.backward()
+        self.rival.step(rate)
+        self.critic.requires_grad_(False)
+        return [level.detach() for level in wanted], hinge.item()
+
+
 def run(args: argparse.Namespace) -> None:
     """Train, keep the best by the judge, write weights and card."""
     torch.manual_seed(args.seed)
@@ -89,47 +141,20 @@ def run(args: argparse.Namespace) -> None:
         _sets(args, segmenter), args.batch, WORK_SIZE, ZOOM, args.seed, jitter=False
     )
     batches = Link(shared, classes, args.maps, args.seed).batches(frames)
-    feature_loss = FeatureLoss(args.models / segmentation.FILE, args.seed)
-    noising = Noising()
-
-    network = DiffusionNetwork(len(classes))
-    trainer = MixedPrecision(network, torch.bfloat16, decay=0.998, weight_decay=0.01)
-    critic = Discriminator(len(classes))
-    rival = MixedPrecision(critic, torch.bfloat16, decay=0.0, weight_decay=0.0)
-    network.train()
+    learning = Learning(
+        DiffusionNetwork(len(classes)),
+        Discriminator(len(classes)),
+        FeatureLoss(args.models / segmentation.FILE, args.seed),
+    )
     adversarial_from = int(args.adversarial_from * args.steps)
 
     def update(step: int) -> dict[str, float]:
-        batch = next(batches)
         rate = cosine(step, args.steps, args.rate)
-        noisy, log_snr = noising(batch)
-        conditions = network.condition(batch.evidence, batch.coarse)
-        image = network.denoise(noisy, log_snr, conditions).float()
-        l1 = ((image - batch.image).abs() * batch.emphasis).mean()
-        features = feature_loss(image, batch.image)
-        loss = 4 * l1 + features
-        seen = {"l1": l1.item(), "features": features.item()}
-        if step >= adversarial_from:
-            # The critic learns first, so that it looks at the true image once a step.
-            critic.requires_grad_(True)
-            fake, _ = critic(image.detach().bfloat16(), batch.evidence)
-            real, wanted = critic(batch.image.bfloat16(), batch.evidence)
-            hinge = F.relu(1 + fake.float()).mean() + F.relu(1 - real.float()).mean()
-            hinge.backward()
-            rival.step(0.4 * rate)
-            seen["hinge"] = hinge.item()
-            critic.requires_grad_(False)
-            verdict, found = critic(image.bfloat16(), batch.evidence)
-            matching = sum(
-                F.l1_loss(f.float(), w.detach().float()) for f, w in zip(found, wanted, strict=True)
-            )
-            loss = loss + args.adversarial * (matching - verdict.float().mean())
-        loss.backward()
-        trainer.step(rate)
-        return seen
+        adversarial = args.adversarial if step >= adversarial_from else 0.0
+        return learning.update(next(batches), rate, adversarial)
 
     def score() -> dict[str, float]:
-        return judge(ImageDiffusion.of(trainer.average, classes))
+        return judge(ImageDiffusion.of(learning.average, classes))
 
     def keep(scores: dict[str, float]) -> None:
         card = {
@@ -144,7 +169,7 @@ def run(args: argparse.Namespace) -> None:
                 **{name: round(value, 4) for name, value in scores.items()},
             },
         }
-        weights.save(args.out, weights.tensors_of(trainer.average), card)
+        weights.save(args.out, weights.tensors_of(learning.average), card)
 
     every = max(1, args.steps // 15)
     # Before it is sharpened the network may please the judge more and a person less.
