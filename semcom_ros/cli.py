@@ -26,10 +26,14 @@ class Command(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Commands of one kind, called as `semcom GROUP NAME`."""
+    """Commands of one kind, called as `semcom GROUP NAME`.
+
+    bare: what `semcom GROUP --option ...` does, without a name, if that is a command too.
+    """
 
     commands: Mapping[str, Command | Group]
     help: str
+    bare: Command | None = None
 
 
 COMMANDS = Group(
@@ -50,7 +54,19 @@ COMMANDS = Group(
                 ),
                 "gesco": Command(
                     "semcom_ros.codecs.gesco.training.diffusion",
-                    "train the RSU's generator of images",
+                    "train the RSU's few-step diffusion",
+                ),
+                "gesco-paper": Command(
+                    "semcom_ros.codecs.gesco.paper.training",
+                    "train the diffusion of GESCO's paper, on CUDA machines",
+                ),
+                "denoiser": Command(
+                    "semcom_ros.codecs.gesco.training.denoiser",
+                    "train the map denoiser that fast denoising is held against",
+                ),
+                "perception": Command(
+                    "semcom_ros.perception.heads_training",
+                    "train detection and depth on the segmenter's features",
                 ),
             },
             "make the weights in models/",
@@ -68,8 +84,15 @@ COMMANDS = Group(
                     "semcom_ros.evaluation.evaluate_denoising",
                     "fast denoising of noisy one-hot maps",
                 ),
+                "perception": Command(
+                    "semcom_ros.evaluation.evaluate_perception", "detection and depth"
+                ),
             },
-            "score what is in models/ on named data",
+            "score what is in models/ on named data; without a name, any codec over any channel",
+            Command(
+                "semcom_ros.evaluation.study.run",
+                "tables and plots of codecs over channels on data",
+            ),
         ),
         "bench": Group(
             {
@@ -118,13 +141,16 @@ COMMANDS = Group(
 def find(group: Group, words: Sequence[str]) -> tuple[list[str], Command | Group]:
     """The command that `words` begin with, and the names that lead there.
 
-    Ends at a group where the words stop or turn to options. Raises SemcomError for a name that
-    the group does not know.
+    Ends at a group where the words stop, or turn to options and the group has no bare command.
+    Raises SemcomError for a name that the group does not know.
     """
     path: list[str] = []
     found: Command | Group = group
     for word in words:
-        if isinstance(found, Command) or word.startswith("-"):
+        if isinstance(found, Command):
+            break
+        if word.startswith("-"):
+            found = found.bare or found
             break
         found = found.commands[choose(word, found.commands, " ".join([*path, "command"]))]
         path.append(word)
@@ -163,6 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser = argparse.ArgumentParser(
             prog=prog,
             description=_sentence(found.help),
+            epilog=_others(path),
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         module.add_arguments(parser)
@@ -172,6 +199,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _others(path: Sequence[str]) -> str | None:
+    """What else there is where `path` names a group that is a command as well."""
+    _, entry = find(COMMANDS, path)
+    if isinstance(entry, Command):
+        return None
+    return f"Also: semcom {' '.join(path)} followed by {', '.join(entry.commands)}."
 
 
 def _sentence(text: str) -> str:

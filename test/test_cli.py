@@ -16,6 +16,8 @@ from semcom_ros.payload import Header, Part, Payload, pack
 
 
 def commands(group: Group) -> Iterator[Command]:
+    if group.bare:
+        yield group.bare
     for entry in group.commands.values():
         yield from [entry] if isinstance(entry, Command) else commands(entry)
 
@@ -40,6 +42,18 @@ def test_every_command_that_is_listed_has_its_module(command: Command) -> None:
 def test_a_mistyped_command_is_answered_with_the_nearest(capsys: pytest.CaptureFixture) -> None:
     assert main(["dmeo"]) == 2
     assert "did you mean 'demo'?" in capsys.readouterr().err
+
+
+def test_a_group_that_is_a_command_too_takes_options_and_names_its_commands(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["eval", "--help"])
+    told = capsys.readouterr().out
+    assert "--snr-db" in told and "denoising" in told
+    with pytest.raises(SystemExit):
+        main(["eval", "denoising", "--help"])
+    assert "--snr-db" not in capsys.readouterr().out
 
 
 def test_a_missing_command_shows_the_choices(capsys: pytest.CaptureFixture) -> None:

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a study's scores come from: command, commit, models, versions, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from semcom_ros import __version__
+from semcom_ros.evaluation.study.cache import PACKAGE, code_hash, file_hash
+
+PACKAGES = ("numpy", "torch", "torchmetrics", "opencv-python-headless")
+
+
+def provenance(
+    command: Sequence[str], seed: int, frames: Mapping[str, int], models: Iterable[Path]
+) -> dict[str, Any]:
+    """As it stands in `scores.json`. frames: how many of each data set; models: weights in use."""
+    return {
+        "command": list(command),
+        "commit": _commit(),
+        "code": code_hash(),
+        "seed": seed,
+        "frames": dict(frames),
+        "models": {path.name: file_hash(path) for path in sorted(set(models)) if path.is_file()},
+        "versions": {
+            "semcom_ros": __version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in PACKAGES},
+        },
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str:
+    """Of the checkout that the package runs from, "" outside one."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=PACKAGE, capture_output=True, text=True
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip()
