@@ -105,6 +105,10 @@ COMMANDS = Group(
                 "gesco": Command(
                     "semcom_ros.evaluation.bench_gesco", "milliseconds of each step of the codec"
                 ),
+                "perception": Command(
+                    "semcom_ros.evaluation.bench_perception",
+                    "milliseconds of map, boxes and depth",
+                ),
                 "channel": Command(
                     "semcom_ros.evaluation.bench_channel", "symbols and frames over the radio"
                 ),

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objects in an image: what a detector finds, and the shipped detector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from semcom_ros.perception.heads import Outputs
+
+THRESHOLD = 0.3
+"""Least score of a detection."""
+OVERLAP = 0.6
+"""Of two boxes of one class that overlap more (intersection over union), the better one stays."""
+MOST = 100
+"""Detections that an image gives at most."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One object: class name, score 0 to 1, its box in pixels of the image, edges not centres."""
+
+    name: str
+    score: float
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Detector:
+    """The shipped detector: image uint8 [256, 512, 3] RGB -> detections by falling score.
+
+    Raises SemcomError when the weights in `path` are missing, altered or stand on another
+    segmenter. threshold: least score, 0 to 1.
+    """
+
+    def __init__(self, path: Path | None = None, device: str = "cpu", threshold: float = THRESHOLD):
+        from semcom_ros.perception.heads import HeadsPass
+
+        self.threshold = threshold
+        self._heads = HeadsPass(path, device)
+
+    @property
+    def names(self) -> list[str]:
+        """The classes that it knows."""
+        return self._heads.names
+
+    def __call__(self, image: np.ndarray) -> list[Detection]:
+        import torch
+
+        with torch.inference_mode():
+            _, outputs = self._heads(image)
+            return read_boxes(outputs, self.names, self.threshold)
+
+
+def read_boxes(outputs: Outputs, names: list[str], threshold: float = THRESHOLD) -> list[Detection]:
+    """The detections in `heads.Outputs` of one image, by falling score."""
+    from semcom_ros.perception.heads import STRIDE
+
+    heat = outputs.heat[0].float().sigmoid().permute(1, 2, 0).cpu().numpy()
+    sides = outputs.sides[0].float().exp().mul(STRIDE).permute(1, 2, 0).cpu().numpy()
+    row, col, kind, score = peaks(np.ascontiguousarray(heat), threshold)
+    left, top, right, bottom = sides[row, col].T
+    x, y = (col + 0.5) * STRIDE, (row + 0.5) * STRIDE
+    height, width = np.array(heat.shape[:2]) * STRIDE
+    x0, x1 = (np.clip(v, 0, width) for v in (x - left, x + right))
+    y0, y1 = (np.clip(v, 0, height) for v in (y - top, y + bottom))
+    boxes = np.stack([x0, y0, x1 - x0, y1 - y0], 1).astype(np.float64)
+    kept = cv2.dnn.NMSBoxesBatched(boxes, score, kind, threshold, OVERLAP)
+    found = [Detection(names[kind[i]], float(score[i]), *map(float, boxes[i])) for i in kept]
+    return sorted(found, key=lambda d: -d.score)
+
+
+def peaks(
+    heat: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The best `MOST` local maxima of at least `threshold` in `heat` [rows, cols, classes].
+
+    Returns row, column, class and score of each, best first.
+    """
+    best = cv2.dilate(heat, np.ones((3, 3), np.uint8)).reshape(heat.shape)
+    row, col, kind = np.nonzero((heat == best) & (heat >= threshold))
+    score = heat[row, col, kind]
+    order = np.argsort(-score, kind="stable")[:MOST]
+    return row[order], col[order], kind[order], score[order]

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What detector and depth learn from: frames with boxes and depth, augmented, in batches."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+
+from semcom_ros.frame import Frame
+from semcom_ros.labels import TRAIN_ID, VOID
+from semcom_ros.perception.box_targets import BoxTargets, draw
+from semcom_ros.perception.ground_truth import Boxes, boxes_of
+from semcom_ros.scenes import Drive
+
+DETECTED = ("traffic sign", "person", "rider", "car")
+"""The classes of the things that both CamVid's labels and the procedural drive know."""
+ZOOM = 1.35
+"""Windows of a frame are enlarged up to so much."""
+BLUR = (0.4, 1.8)
+"""Standard deviation of the blur in pixels."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One frame to learn from.
+
+    image: uint8 [H, W, 3] RGB. depth: float16 [H, W] metres, NaN unknown, or None. sky: uint8
+    [H, W], 1 sky, 0 not, `VOID` unknown. boxes: its objects.
+    """
+
+    image: np.ndarray
+    depth: np.ndarray | None
+    sky: np.ndarray
+    boxes: Boxes
+
+
+def sample_of(frame: Frame) -> Sample:
+    """The sample of a fitted frame with labels."""
+    sky = (frame.labels == TRAIN_ID["sky"]).astype(np.uint8)
+    sky[frame.labels == VOID] = VOID
+    depth = None if frame.depth is None else frame.depth.astype(np.float16)
+    return Sample(frame.image, depth, sky, boxes_of(frame, DETECTED))
+
+
+def render_drives(frames: int, seeds: range, step: int = 7) -> list[Sample]:
+    """`frames` frames of the procedural drive, spread over towns `seeds`, `step` frames apart."""
+    drives = [Drive(seed) for seed in seeds]
+    places = (divmod(i, len(drives)) for i in range(frames))
+    return [sample_of(drives[d].render(k * step, truth=True)) for k, d in places]
+
+
+class Batch(NamedTuple):
+    """Samples side by side: images uint8 [B, H, W, 3], depth float32 [B, H, W] metres (NaN: no
+    loss), sky uint8 [B, H, W] as in `Sample`, and the targets of the boxes, each [B, ...].
+    """
+
+    images: np.ndarray
+    depth: torch.Tensor
+    sky: torch.Tensor
+    boxes: BoxTargets
+
+
+def augment(sample: Sample, rng: np.random.Generator) -> Sample:
+    """A random window of `sample` at its own size, flipped half the time; light and focus vary.
+
+    Enlarging by s is what a camera of s times the focal length sees. The network answers for one
+    focal length, so the depth is divided by s.
+    """
+    height, width = sample.sky.shape
+    scale = rng.uniform(1.0, ZOOM) if rng.random() < 0.6 else 1.0
+    dx, dy = rng.uniform(0, 1, 2) * (scale - 1) * (width, height)
+    flip = rng.random() < 0.5
+    # A pixel's centre lies at its integer coordinate, so the frame begins at -0.5.
+    half = (scale - 1) / 2
+    across = [-scale, 0, width * scale - dx - half - 1] if flip else [scale, 0, half - dx]
+    matrix = np.array([across, [0, scale, half - dy]])
+
+    def warp(pixels: np.ndarray, how: int) -> np.ndarray:
+        return cv2.warpAffine(
+            pixels, matrix, (width, height), flags=how, borderMode=cv2.BORDER_REPLICATE
+        )
+
+    depth = sample.depth
+    if depth is not None:
+        depth = warp(depth.astype(np.float32), cv2.INTER_NEAREST) / scale
+    return replace(
+        sample,
+        image=_expose(warp(sample.image, cv2.INTER_LINEAR), rng),
+        depth=depth,
+        sky=warp(sample.sky, cv2.INTER_NEAREST),
+        boxes=sample.boxes.moved(scale, dx, dy, flip, (height, width)),
+    )
+
+
+def _expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`image` in other light, and now and then out of focus."""
+    gain = rng.uniform(0.7, 1.3) * rng.uniform(0.9, 1.1, 3)
+    table = np.clip(np.arange(256)[:, None] * gain + rng.uniform(-25, 25), 0, 255)
+    image = cv2.LUT(image, table.astype(np.uint8).reshape(1, 256, 3))
+    if rng.random() < 0.35:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(*BLUR))
+    return image
+
+
+class Batches:
+    """Endless batches drawn from several sets by share, made in a thread ahead of their use.
+
+    The same for one seed.
+    """
+
+    def __init__(self, sets: list[tuple[list[Sample], float]], batch: int, seed: int):
+        self.sets, self.batch, self.seed = sets, batch, seed
+
+    def _make(self, index: int) -> Batch:
+        rng = np.random.default_rng((self.seed, index))
+        shares = np.array([share for _, share in self.sets])
+        samples = []
+        for _ in range(self.batch):
+            drawn = self.sets[rng.choice(len(shares), p=shares / shares.sum())][0]
+            samples.append(augment(drawn[rng.integers(len(drawn))], rng))
+        unknown = np.full(samples[0].sky.shape, np.nan, np.float32)
+        depth = [unknown if s.depth is None else s.depth for s in samples]
+        targets = [draw(s.boxes, len(DETECTED), s.sky.shape) for s in samples]
+        return Batch(
+            np.stack([s.image for s in samples]),
+            torch.from_numpy(np.stack(depth)),
+            torch.from_numpy(np.stack([s.sky for s in samples])),
+            BoxTargets(*(torch.from_numpy(np.stack(t)) for t in zip(*targets, strict=True))),
+        )
+
+    def __iter__(self) -> Iterator[Batch]:
+        with ThreadPoolExecutor(1) as pool:
+            ahead = deque(pool.submit(self._make, i) for i in range(4))
+            for i in itertools.count(4):
+                ahead.append(pool.submit(self._make, i))
+                yield ahead.popleft().result()

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users rely on in the detector: its boxes, what it is taught and how it is scored."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from semcom_ros import weights
+from semcom_ros.errors import SemcomError
+from semcom_ros.evaluation.perception_scores import DetectionScores
+from semcom_ros.frame import Frame
+from semcom_ros.labels import TRAIN_ID
+from semcom_ros.perception.box_targets import draw
+from semcom_ros.perception.depth import DepthEstimator
+from semcom_ros.perception.detection import Detection, Detector, peaks, read_boxes
+from semcom_ros.perception.ground_truth import Boxes, boxes_of, frames_with_truth
+from semcom_ros.perception.heads import FILE, Heads, Outputs, encoder_hash
+from semcom_ros.perception.heads_data import Sample, augment
+from semcom_ros.perception.heads_losses import box_loss, heat_loss
+from semcom_ros.perception.perceive import Perception
+from semcom_ros.perception.segmentation import Segmenter
+
+NAMES = ["traffic sign", "person", "rider", "car"]
+
+
+def boxes(*edges, classes=None, ignored=None):
+    n = len(edges)
+    return Boxes(
+        np.array(edges, np.float32).reshape(-1, 4),
+        np.array(classes or [3] * n, np.int64),
+        np.array(ignored or [False] * n, bool),
+    )
+
+
+def outputs_of(targets, rows=64, cols=128):
+    """What heads would say that had learnt `targets` by heart."""
+    heat = torch.logit(torch.from_numpy(targets.heat)[None], eps=1e-4)
+    x, y = np.arange(cols) + 0.5, (np.arange(rows) + 0.5)[:, None]
+    left, top, right, bottom = targets.box
+    sides = np.stack([x - left, y - top, right - x, bottom - y]).clip(1e-3)
+    none = torch.zeros(1, 1, 2 * rows, 2 * cols)
+    return Outputs(heat, torch.from_numpy(sides)[None].float().log(), none, none)
+
+
+def edges_of(detection):
+    d = detection
+    return [d.left, d.top, d.left + d.width, d.top + d.height]
+
+
+def test_boxes_come_back_from_what_the_detector_is_taught():
+    truth = boxes([10, 20, 90, 60], [200, 100, 212, 140], [400, 5, 409, 14], classes=[3, 1, 0])
+    found = read_boxes(outputs_of(draw(truth, 4, (256, 512))), NAMES)
+    assert {d.name for d in found} == {"car", "person", "traffic sign"} and len(found) == 3
+    for detection in found:
+        i = list(truth.classes).index(NAMES.index(detection.name))
+        np.testing.assert_allclose(edges_of(detection), truth.edges[i], atol=0.01)
+
+
+def test_losses_vanish_where_all_is_said_right():
+    targets = draw(boxes([10, 20, 90, 60], [200, 100, 230, 140]), 4, (256, 512))
+    said = outputs_of(targets)
+    batch = type(targets)(*(torch.from_numpy(t)[None] for t in targets))
+    assert box_loss(said.sides, batch) < 1e-3 < box_loss(said.sides + 1, batch)
+    assert heat_loss(said.heat, batch) < 0.1 < heat_loss(-said.heat, batch)
+
+
+def test_an_ignored_object_is_neither_taught_nor_forbidden():
+    targets = draw(boxes([40, 40, 60, 60], ignored=[True]), 4, (256, 512))
+    assert not targets.heat.any() and not targets.weight.any()
+    assert not targets.counted[3, 10:15, 10:15].any() and targets.counted[:3].all()
+
+
+def test_of_two_detections_of_one_thing_the_better_stays_and_other_classes_are_left_alone():
+    targets = draw(boxes([40, 40, 120, 100]), 4, (256, 512))
+    said = outputs_of(targets)
+    said.heat[0, 3, 18, 23] = 2.0
+    said.heat[0, 2, 18, 23] = 2.0
+    assert [d.name for d in read_boxes(said, NAMES)] == ["car", "rider"]
+
+
+def test_only_local_maxima_are_centres_best_first():
+    heat = np.zeros((8, 8, 2), np.float32)
+    heat[2, 2, 0], heat[2, 3, 0], heat[6, 6, 1] = 0.6, 0.5, 0.9
+    row, col, kind, score = peaks(heat, 0.3)
+    assert list(zip(row, col, kind, strict=True)) == [(6, 6, 1), (2, 2, 0)]
+    assert score.tolist() == pytest.approx([0.9, 0.6])
+
+
+def test_boxes_stay_on_their_objects_under_augmentation():
+    rng = np.random.default_rng(0)
+    image = np.zeros((256, 512, 3), np.uint8)
+    image[100:180, 150:260] = 255
+    sky = np.zeros((256, 512), np.uint8)
+    depth = np.full((256, 512), 20, np.float16)
+    sample = Sample(image, depth, sky, boxes([150, 100, 260, 180]))
+    for _ in range(20):
+        moved = augment(sample, rng)
+        ys, xs = np.nonzero(moved.image.mean(2) > np.ptp(moved.image) / 2 + moved.image.min())
+        seen = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+        np.testing.assert_allclose(moved.boxes.edges[0], seen, atol=1.6)
+        scale = 20 / moved.depth[0, 0]
+        assert 1 <= scale <= 1.36
+
+
+def test_regions_of_labels_are_the_boxes_of_frames_without_objects():
+    labels = np.zeros((256, 512), np.uint8)
+    labels[100:120, 50:80] = TRAIN_ID["car"]
+    labels[10:13, 300:306] = TRAIN_ID["traffic sign"]
+    found = boxes_of(Frame(np.zeros((256, 512, 3), np.uint8), labels), NAMES)
+    assert found.edges.tolist() == [[50, 100, 80, 120], [300, 10, 306, 13]]
+    assert found.classes.tolist() == [3, 0] and found.ignored.tolist() == [False, True]
+
+
+def test_scores_tell_found_from_missed_and_leave_ignored_objects_out():
+    scores = DetectionScores(NAMES)
+    truth = boxes([10, 10, 50, 40], [100, 10, 150, 40], [300, 9, 320, 40], ignored=[0, 0, 1])
+    right = Detection("car", 0.9, 10, 10, 40, 30)
+    on_ignored = Detection("car", 0.95, 300, 9, 20, 31)
+    scores.add(truth, [right, on_ignored])
+    car = scores.compute()["car"]
+    assert car.objects == 2 and car.recall == 0.5
+    assert car.ap50 == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A file of small heads that were never trained, for what does not hang on their answers."""
+    torch.manual_seed(0)
+    widths, branches = (8, 8, 8, 8), (4, 4, 4)
+    path = tmp_path_factory.mktemp("tiny") / FILE
+    card = {
+        "label_space": "cityscapes19",
+        "classes": NAMES,
+        "widths": widths,
+        "branches": branches,
+        "focal": 430.0,
+        "encoder": encoder_hash(),
+    }
+    weights.save(path, weights.tensors_of(Heads(4, widths, branches)), card)
+    return path
+
+
+def test_one_pass_for_all_says_what_each_says_alone(tiny):
+    image = np.random.default_rng(0).integers(0, 256, (256, 512, 3), dtype=np.uint8)
+    seen = Perception(tiny, threshold=0.005)(image)
+    np.testing.assert_array_equal(seen.segmentation, Segmenter()(image))
+    assert seen.detections == Detector(tiny, threshold=0.005)(image)
+    np.testing.assert_array_equal(seen.depth, DepthEstimator(tiny)(image))
+
+
+def test_heads_of_another_segmenter_are_refused(tiny, tmp_path):
+    path = tmp_path / FILE
+    shutil.copy(tiny, path)
+    card = json.loads(tiny.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(card | {"encoder": "0" * 64}))
+    with pytest.raises(SemcomError, match="stand on another segmenter"):
+        Detector(path)
+
+
+def test_a_missing_file_is_a_sentence_that_names_the_recipe(tmp_path):
+    with pytest.raises(SemcomError, match=r"are missing.*semcom train perception"):
+        Detector(tmp_path / FILE)
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [((250, 512, 3), "multiples of 32"), ((256, 512), "give uint8"), ((0, 0, 3), "multiples")],
+)
+def test_an_image_of_another_form_is_a_sentence(tiny, shape, text):
+    with pytest.raises(SemcomError, match=text):
+        Detector(tiny)(np.zeros(shape, np.uint8))
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return Detector()
+
+
+def test_it_finds_the_big_cars_of_a_town_that_it_never_saw(detector):
+    frames = frames_with_truth("scenes:1", "", range(0, 100, 20))
+    wanted = found = 0
+    for frame in frames:
+        truth = boxes_of(frame, NAMES)
+        big = (truth.classes == 3) & ~truth.ignored & (truth.edges[:, 2] - truth.edges[:, 0] > 24)
+        seen = [edges_of(d) for d in detector(frame.image) if d.name == "car"]
+        wanted += big.sum()
+        found += sum(any(overlap(box, s) > 0.5 for s in seen) for box in truth.edges[big])
+    assert wanted >= 5 and found >= 0.7 * wanted
+
+
+def test_it_finds_nothing_where_nothing_is(detector):
+    assert detector(np.full((256, 512, 3), 128, np.uint8)) == []
+
+
+def test_detections_fall_by_score_and_lie_in_the_image(detector):
+    (frame,) = frames_with_truth("scenes:2", "", [40])
+    found = detector(frame.image)
+    scores = [d.score for d in found]
+    assert found and scores == sorted(scores, reverse=True) and scores[-1] >= detector.threshold
+    assert all(d.left >= 0 and d.left + d.width <= 512 and d.height > 0 for d in found)
+
+
+def overlap(a, b):
+    """Intersection over union of two boxes given by their edges."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    both = max(width, 0) * max(height, 0)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
