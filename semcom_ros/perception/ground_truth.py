@@ -12,7 +12,6 @@ from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
 from semcom_ros.perception.components import find_components
-from semcom_ros.scenes import Drive
 
 MIN_SIDES = (4, 8)
 """Least shorter and longer side in pixels of an object that a detector shall find."""
@@ -55,13 +54,8 @@ def frames_with_truth(data: str, split: str, indices: Iterable[int]) -> list[Fra
 
     Raises SemcomError if one of them has no labels.
     """
-    kind, _, seed = data.partition(":")
-    source = open_source(data, split)
-    picked = [i for i in indices if i < len(source)]
-    if kind == "scenes":
-        drive = Drive(int(seed))
-        return [fit(drive.render(i, truth=True)) for i in picked]
-    frames = [fit(source[i]) for i in picked]
+    source = open_source(data, split, truth=True)
+    frames = [fit(source[i]) for i in indices if i < len(source)]
     if any(frame.labels is None for frame in frames):
         raise SemcomError(
             f"{data} has frames without labels: give scenes:SEED, camvid:DIR or another "

@@ -4,17 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from semcom_ros.perception.depth import read_depth
 from semcom_ros.perception.detection import THRESHOLD, Detection, read_boxes
-
-if TYPE_CHECKING:
-    import torch
-
-    from semcom_ros.perception.segmentation import Segmenter
 
 
 class Seen(NamedTuple):
@@ -54,17 +49,7 @@ class Perception:
         with torch.inference_mode():
             pyramid, outputs = heads(image)
             return Seen(
-                _labels(heads.segmenter, pyramid, image.shape[:2]),
+                heads.segmenter.read(pyramid, image.shape[:2]),
                 read_boxes(outputs, heads.names, self.threshold),
                 read_depth(outputs, (focal or heads.focal) / heads.focal),
             )
-
-
-def _labels(segmenter: Segmenter, pyramid: list[torch.Tensor], size: tuple[int, int]) -> np.ndarray:
-    """What `segmenter` says of the image with this pyramid."""
-    import torch.nn.functional as F
-
-    logits = segmenter.network.decode(pyramid).float()
-    logits = F.conv2d(logits, segmenter.smoothing, padding=2, groups=len(segmenter.classes))
-    full = F.interpolate(logits, size=size, mode="bilinear")
-    return segmenter.classes[full[0].argmax(0).byte().cpu().numpy()]

@@ -71,7 +71,12 @@ class Segmenter:
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        logits = self.network(to_input(image[None], torch.bfloat16, self.device)).float()
+        pyramid = self.network.features(to_input(image[None], torch.bfloat16, self.device))
+        return self.read(pyramid, image.shape[:2])
+
+    def read(self, pyramid: list[torch.Tensor], size: tuple[int, int]) -> np.ndarray:
+        """Labels uint8 of `size` (H, W) from what the encoder made of one image of that size."""
+        logits = self.network.decode(pyramid).float()
         logits = F.conv2d(logits, self.smoothing, padding=2, groups=len(self.classes))
-        full = F.interpolate(logits, size=image.shape[:2], mode="bilinear")
+        full = F.interpolate(logits, size=size, mode="bilinear")
         return self.classes[full[0].argmax(0).to(torch.uint8).cpu().numpy()]

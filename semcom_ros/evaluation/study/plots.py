@@ -139,7 +139,8 @@ def _figure(
             ax.axhline(ceiling.number, color="0.55", linewidth=1, label=CEILING.title)
         if log:
             ax.set_xscale("log", base=2)
-            ax.set_xticks(sizes_of(scores.table), [str(s) for s in sizes_of(scores.table)])
+            told = _apart(sizes_of(scores.table))
+            ax.set_xticks(told, [str(size) for size in told])
         ax.set(xlabel=axis, title=title)
         ax.title.set_fontsize(10)
         ax.grid(alpha=0.3)
@@ -193,3 +194,12 @@ def _pyplot() -> Any:
     import matplotlib.pyplot as plt
 
     return plt
+
+
+def _apart(sizes: list[int]) -> list[int]:
+    """Those of `sizes`, which rise, whose labels leave one another room on a logarithmic axis."""
+    told: list[int] = []
+    for size in sizes:
+        if not told or size > 1.4 * told[-1]:
+            told.append(size)
+    return told
