@@ -44,7 +44,7 @@ def generate_launch_description() -> LaunchDescription:
         declare("rviz", "false", "Show the RSU's outputs in RViz.", ["true", "false"]),
     ]
     for name, parameter in graph.arguments().items():
-        default, choices = str(parameter.default), list(parameter.choices) or None
+        default, choices = str(parameter.default), list(map(str, parameter.choices)) or None
         if isinstance(parameter.default, bool):
             default, choices = default.lower(), ["true", "false"]
         text = parameter.text

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `semcom` command: find the module that does the job, hand it its arguments.
 
-A module behind a command offers `add_arguments(parser)` and `run(args) -> int | None`. It is
-imported only when its command is called, so that `semcom --help` answers at once.
+A module behind a command offers `add_arguments(parser)` and `run(args) -> int | None`, and sets a
+default for `command` if it wants the words of the call. It is imported only when its command is
+called, so that `semcom --help` answers at once.
 """
 
 from __future__ import annotations
@@ -76,9 +77,6 @@ COMMANDS = Group(
                 "segmenter": Command(
                     "semcom_ros.evaluation.evaluate_segmenter",
                     "intersection over union on labelled data",
-                ),
-                "gesco": Command(
-                    "semcom_ros.evaluation.evaluate_gesco", "map and image at each payload size"
                 ),
                 "denoising": Command(
                     "semcom_ros.evaluation.evaluate_denoising",
@@ -197,7 +195,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         module.add_arguments(parser)
-        return module.run(parser.parse_args(rest)) or 0
+        args = parser.parse_args(rest)
+        if "command" in args:
+            args.command = ["semcom", *words]
+        return module.run(args) or 0
     except SemcomError as error:
         print(f"semcom: {error}", file=sys.stderr)
         return 2

@@ -25,14 +25,14 @@ class Parameter:
     text: str
     minimum: int | float | None = None
     maximum: int | float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[Value, ...] = ()
     when: When = "at configure"
 
     @property
     def range(self) -> str:
         """The allowed values in words, empty where every value of the type is allowed."""
         if self.choices:
-            return ", ".join(self.choices)
+            return ", ".join(map(str, self.choices))
         if self.minimum is None:
             return ""
         if self.maximum is None:
@@ -46,8 +46,10 @@ class Parameter:
             value = float(value)
         if type(value) is not kind:
             raise SemcomError(f"{self.name} is {value!r}; it must be of type {kind.__name__}.")
-        if self.choices:
+        if kind is str and self.choices:
             choose(value, self.choices, self.name)
+        elif self.choices and value not in self.choices:
+            raise SemcomError(f"{self.name} is {value}; it must be one of {self.range}.")
         low = self.minimum is not None and not value >= self.minimum
         high = self.maximum is not None and not value <= self.maximum
         if low or high:

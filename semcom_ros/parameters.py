@@ -51,7 +51,8 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
     "vehicle_node": (
         _CODEC,
         Parameter(
-            "payload_bytes", 512, "Most bytes a frame may take on the air.",
+            "payload_bytes", 512,
+            "Most bytes a frame may take on the air; planes of uncoded symbols do not keep to it.",
             MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, when="at once",
         ),
         *gesco.ENCODER,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from semcom_ros.channel import Channel
+from semcom_ros.channel.map_noise import gaussian
 from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.gesco import planes
 from semcom_ros.errors import SemcomError
@@ -138,10 +139,80 @@ def test_lost_planes_are_refused_as_lost(encoder, decoder, frame):
         assert refusal.value.reason == "lost"
 
 
-def test_planes_that_are_no_numbers_never_reach_the_decoder(encoder, frame):
+def test_planes_that_are_no_numbers_are_no_payload(encoder, frame):
     payload = encoder.encode(frame, 512, 0)
     with pytest.raises(SemcomError, match="finite"):
         with_symbols(payload, lambda s: np.full_like(s, np.nan))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e25])
+def test_one_wild_value_costs_one_pixel_its_map_and_no_frame(decoder, value):
+    one_hot = np.zeros((2, 128, 256), np.float32)
+    one_hot[0, :, :128] = one_hot[1, :, 128:] = 1
+    one_hot[1, 64, 64] = value
+    received = planes.Received(one_hot, [0, 10], np.full_like(one_hot, 0.1))
+    *_, last = decoder.from_planes(received, None, 0, decoder.settings)
+    assert last.image is not None and last.support.mean() > 0.99
+    assert (last.labels[:, 300:] == 10).all()
+
+
+def test_a_map_of_one_class_is_received_like_any_other(decoder):
+    received = planes.Received(np.ones((1, 128, 256), np.float32), [0], None)
+    first = next(decoder.from_planes(received, None, 0, decoder.settings))
+    assert (first.labels == 0).all() and first.support.all() and first.confidence.min() > 250
+
+
+@pytest.mark.parametrize("fds", ["auto", "paper"])
+@pytest.mark.parametrize(("psnr_db", "least", "most"), [(10, 0.9, 1), (5, 0.7, 1), (-20, 0, 0.02)])
+def test_what_counts_as_received_is_right(frame, fds, psnr_db, least, most):
+    decoder = create_decoder("gesco", gesco_fds=fds)
+    sent = planes.decode(*coded(frame))
+    noise = np.random.default_rng(1)
+    noisy = gaussian(sent.planes, psnr_db, noise)
+    first = next(decoder.from_planes(sent._replace(planes=noisy), None, 0, decoder.settings))
+    assert least <= first.support.mean() <= most
+    if first.support.any():
+        right = (first.labels == frame.labels)[first.support].mean()
+        assert right > 0.9
+
+
+def coded(frame):
+    classes, symbols = planes.encode(frame.labels, 128)
+    return classes, Part("planes", 1, symbols=symbols)
+
+
+def test_a_change_of_settings_waits_for_the_next_frame_and_a_wrong_one_changes_nothing(frame):
+    encoder, decoder = create_encoder("gesco"), create_decoder("gesco")
+    payload = encoder.encode(frame, 512, 0)
+    *_, plain = decoder.decode(payload)
+    settings = {"gesco_guidance": 0.0, "gesco_fds": "auto", "gesco_noise": "same"}
+    steps = decoder.decode(payload)
+    next(steps)
+    decoder.configure(gesco_steps=4, **settings)
+    np.testing.assert_array_equal(next(steps).image, plain.image)
+    *_, after = decoder.decode(payload)
+    assert (after.image != plain.image).any()
+    for wrong in (
+        {"gesco_steps": 3},
+        {"gesco_noise": "smae"},
+        {"gesco_guidance": float("nan")},
+        {"gesco_fds": "none"},
+    ):
+        with pytest.raises(SemcomError):
+            decoder.configure(**{"gesco_steps": 1, **settings, **wrong})
+    assert decoder.settings.gesco_steps == 4
+    with pytest.raises(SemcomError, match="did you mean 'planes'"):
+        encoder.configure(gesco_map="plains", gesco_appearance=False)
+    assert encoder.settings.gesco_map == "coded" and encoder.settings.gesco_appearance
+
+
+def test_fresh_noise_differs_from_frame_to_frame_and_the_same_noise_does_not(frame):
+    payload = create_encoder("gesco").encode(frame, 512, 0)
+    later = Payload(replace(payload.header, sequence=7), payload.parts)
+    for noise, alike in (("same", True), ("fresh", False)):
+        decoder = create_decoder("gesco", gesco_noise=noise)
+        first, second = (list(decoder.decode(p))[-1].image for p in (payload, later))
+        assert (first == second).all() == alike
 
 
 def test_without_appearance_the_map_goes_alone(frame, decoder):

@@ -6,7 +6,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semcom_ros.channel.map_noise import MAP_NOISES, gaussian, poisson, poisson_gaussian
+from semcom_ros.channel.map_noise import (
+    MAP_NOISES,
+    gaussian,
+    gaussian_released,
+    poisson,
+    poisson_gaussian,
+)
 from semcom_ros.errors import SemcomError
 
 
@@ -43,11 +49,19 @@ def test_the_mixture_has_half_its_variance_from_each_noise() -> None:
     assert noise[planes == 1].var() == pytest.approx(0.10, rel=0.05)
 
 
-@pytest.mark.parametrize("name", MAP_NOISES)
+@pytest.mark.parametrize("name", ["gaussian", "poisson", "poisson_gaussian"])
 def test_noise_on_an_empty_map_is_none(name: str) -> None:
     planes = np.zeros((3, 4, 5), np.float32)
     noisy = MAP_NOISES[name](planes, 10.0, np.random.default_rng(1))
     assert noisy.dtype == np.float32 and not noisy.any()
+
+
+def test_the_released_codes_noise_is_louder_than_its_label_says() -> None:
+    noise = gaussian_released(one_hot(), 10.0, np.random.default_rng(1)) - one_hot()
+    assert noise.std() == pytest.approx(0.36, rel=0.01)
+    assert decibels(1 / noise.var()) < 10
+    with pytest.raises(SemcomError, match="has no noise 12"):
+        gaussian_released(one_hot(), 12.0, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("value", [-1.0, np.nan])

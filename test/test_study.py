@@ -15,13 +15,13 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.study import run, runner, systems
 from semcom_ros.evaluation.study.backbones import Backbones
 from semcom_ros.evaluation.study.cache import Cache
-from semcom_ros.evaluation.study.codec_system import GREY
 from semcom_ros.evaluation.study.links import Link, parse_links
 from semcom_ros.evaluation.study.pixel_systems import FullImage
 from semcom_ros.evaluation.study.readers import Readers
 from semcom_ros.evaluation.study.study_file import Defaults, parse_study
-from semcom_ros.evaluation.study.systems import Outcome, create_system
+from semcom_ros.evaluation.study.systems import GREY, Outcome, create_system, rate_of
 from semcom_ros.frame import Frame
+from semcom_ros.payload import Header, Part, Payload, pack
 from semcom_ros.reconstruction import Reconstruction
 
 OPTIONS = "--codec speckled --channel awgn --snr-db 0,10 --metrics bytes,lost,flicker"
@@ -128,6 +128,16 @@ def test_a_cell_is_measured_anew_when_what_it_hangs_on_changes(tmp_path: Path) -
         assert study_runner(tmp_path, **{"metrics": "bytes", **change}).left(), change
 
 
+def test_a_cell_is_measured_anew_when_a_file_of_its_link_changes(tmp_path: Path) -> None:
+    script = tmp_path / "drive.csv"
+    script.write_text("time_s,snr_db\n0,20\n1,10\n")
+    table = {"metrics": "bytes", "links": {"channel": "awgn", "script": str(script)}}
+    study_runner(tmp_path, **table).run(lambda *_: None)
+    assert not study_runner(tmp_path, **table).left()
+    script.write_text("time_s,snr_db\n0,20\n1,-10\n")
+    assert study_runner(tmp_path, **table).left()
+
+
 def test_data_that_lies_nowhere_and_links_that_do_not_fit_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(SemcomError, match="add --data camvid:DIR"):
         study_runner(tmp_path, data="camvid")
@@ -140,8 +150,9 @@ def test_data_that_lies_nowhere_and_links_that_do_not_fit_are_sentences(tmp_path
 def drive(system: systems.System, link: object, seed: int = 1) -> list[Outcome]:
     grey = Frame(np.full((256, 512, 3), 100, np.uint8))
     frames = [Frame(grey.image + 5 * i) for i in range(6)]
+    labels = np.zeros((256, 512), np.uint8) if system.uses_labels else None
     system.begin(*parse_links(link), seed)
-    return [system.run(frame, None, i) for i, frame in enumerate(frames)]
+    return [system.run(frame, labels, i) for i, frame in enumerate(frames)]
 
 
 def test_a_lost_frame_leaves_the_last_good_one_standing() -> None:
@@ -153,6 +164,36 @@ def test_a_lost_frame_leaves_the_last_good_one_standing() -> None:
         image = outcome.reconstruction.image
         assert np.array_equal(image, shown) == outcome.lost
         shown = image
+
+
+@pytest.mark.parametrize("name", ["full_image", "gesco_planes"])
+def test_symbols_that_are_lost_leave_the_last_good_image_standing(name: str) -> None:
+    options = {} if name == "full_image" else {"rows": 64}
+    system = create_system(name, options)
+    outcomes = drive(system, {"channel": "awgn", "loss": 0.5})
+    assert {outcome.lost for outcome in outcomes} == {False, True}
+    shown = np.full((256, 512, 3), GREY, np.uint8)
+    for outcome in outcomes:
+        image = outcome.reconstruction.image
+        if outcome.lost:
+            assert np.array_equal(image, shown)
+        elif name == "gesco_planes":
+            assert outcome.channel_uses > 0 and outcome.reconstruction.labels is not None
+        shown = image
+    if name == "gesco_planes":
+        assert {o.channel_uses for o in outcomes if o.lost} == {None}
+
+
+def test_uncoded_symbols_count_as_two_bits_and_coded_payloads_by_their_bytes() -> None:
+    frame = Frame(np.zeros((256, 512, 3), np.uint8))
+    header = Header("gesco", 1, b"", 256, 512, "", 0, 0)
+    coded = Part("map", 0, bits=bytes(100))
+    symbols = Part("planes", 1, symbols=np.ones(4096, np.complex64))
+    rate = rate_of(Payload(header, (coded, symbols)), frame)
+    assert rate == (None, (2 * 4096 + 800) / (256 * 512), 4096)
+    payload = Payload(header, (coded,))
+    n = len(pack(payload))
+    assert rate_of(payload, frame) == (n, 8 * n / (256 * 512), 8 * n)
 
 
 def test_a_frame_that_does_not_fit_is_refused_and_lost() -> None:

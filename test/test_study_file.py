@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.evaluation.study import run
+from semcom_ros.evaluation.study import report, run
 from semcom_ros.evaluation.study.links import Link, parse_links
 from semcom_ros.evaluation.study.spread import read_numbers, spread
 from semcom_ros.evaluation.study.study_file import Defaults, parse_study, read_study
@@ -108,6 +108,39 @@ def test_a_mistake_in_a_study_is_told_in_a_sentence(content: object, sentence: s
     with pytest.raises(SemcomError) as error:
         parse_study(content, Defaults())
     assert sentence in str(error.value)
+
+
+def test_links_without_a_level_are_told_apart() -> None:
+    links = parse_links({"channel": "none", "loss": [0.1, 0.5]})
+    assert [link.level for link in links] == ["none, loss 0.1", "none, loss 0.5"]
+    assert Link().level == "ideal"
+
+
+def test_two_places_of_one_kind_of_data_are_refused() -> None:
+    with pytest.raises(SemcomError, match="Two --data are called camvid"):
+        run.places_of(["camvid:a", "camvid:b"])
+    assert list(run.places_of(["scenes:1", "scenes:2"])) == ["scenes:1", "scenes:2"]
+
+
+def test_a_command_is_told_without_the_place_of_its_data() -> None:
+    places = run.places_of(["camvid:here"])
+    words = ["--data", "camvid:here", "--data=camvid:here", "--frames"]
+    told = [run._placeless(word, places) for word in words]
+    assert told == ["--data", "camvid:DIR", "--data=camvid:DIR", "--frames"]
+
+
+def test_an_snr_without_a_channel_is_refused() -> None:
+    with pytest.raises(SemcomError, match="give --channel"):
+        parsed("--snr-db 10")
+
+
+def test_a_method_without_a_size_shows_no_figure_in_its_column() -> None:
+    systems = [{"codec": "jpeg2000", "payload_bytes": [256, 512]},
+               {"codec": "av1", "payload_bytes": 512}, "full_image"]  # fmt: skip
+    (made,) = parse_study(table(systems=systems), Defaults()).tables
+    assert report._of_size(made, "av1", 256) is None
+    assert report._of_size(made, "av1", 512).title == "av1, 512 bytes"
+    assert report._of_size(made, "full_image", 256).title == "full_image"
 
 
 def test_options_of_one_table_do_not_go_with_a_study_file(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from semcom_ros.evaluation.study import measures
 from semcom_ros.evaluation.study.backbones import ALEXNET, Backbones, frechet, relative_frechet
 from semcom_ros.evaluation.study.cells import Cell, measure
 from semcom_ros.evaluation.study.links import Link
-from semcom_ros.evaluation.study.measures import Boxed
 from semcom_ros.evaluation.study.metrics import METRICS
 from semcom_ros.evaluation.study.pools import iou, mean
 from semcom_ros.evaluation.study.study_file import Entry
@@ -23,6 +22,7 @@ from semcom_ros.evaluation.study.systems import Outcome
 from semcom_ros.evaluation.study.view import View
 from semcom_ros.frame import Frame
 from semcom_ros.labels import TRAIN_ID
+from semcom_ros.objects import Object
 from semcom_ros.perception.detection import Detection
 from semcom_ros.reconstruction import Reconstruction
 
@@ -112,6 +112,16 @@ def test_miou_pools_the_pixels_of_all_frames_before_it_divides() -> None:
     assert iou([TRAIN_ID["rider"]])(counts, 1).value is None
 
 
+def test_an_interval_of_ious_is_over_the_same_classes_in_every_draw() -> None:
+    # Each class is in one frame alone and found in the other one too, so that a draw of one frame
+    # twice has a false class, which counts with an IoU of 0.
+    truths, estimates = (np.zeros((1, 4)), np.full((1, 4), CAR)), np.array([[0, 0, CAR, CAR]])
+    counts = [measures._counts(t.astype(np.uint8), estimates.astype(np.uint8)) for t in truths]
+    score = iou(range(19))(counts, 1)
+    assert score.value == pytest.approx(1 / 3)
+    assert score.ci95 == pytest.approx((1 / 4, 1 / 3))
+
+
 def test_the_interval_of_a_mean_is_about_two_standard_errors_wide() -> None:
     values = np.random.default_rng(1).normal(10, 2, 400)
     low, high = mean(list(values), 3).ci95
@@ -140,26 +150,31 @@ def test_errors_of_segmenter_link_and_regeneration_are_told_apart() -> None:
 
 
 def test_map_is_cocos_area_under_the_curve_of_precision() -> None:
-    cars = [Boxed("car", 1.0, (10, 10, 50, 40)), Boxed("car", 1.0, (200, 50, 60, 40))]
-    found = [
-        Boxed("car", 0.9, (10, 10, 50, 40)),
-        Boxed("car", 0.8, (400, 100, 30, 30)),
-        Boxed("car", 0.7, (200, 50, 60, 40)),
-    ]
-    # Precision is 1 up to a recall of one half and 2/3 from there, read at 101 recalls.
+    boxes = [(10, 10, 50, 40), (400, 100, 30, 30), (200, 50, 60, 40), (400, 200, 3, 3)]
+    found = [Detection("car", 0.9 - 0.1 * i, *map(float, b)) for i, b in enumerate(boxes)]
+    one, two, tiny = (Object("car", i, boxes[i], None) for i in (0, 2, 3))
+    # Precision is 1 up to a recall of one half and 2/3 from there, read at 101 recalls. The tiny
+    # car may be found or missed.
     expected = (51 + 50 * 2 / 3) / 101
-    assert measures.coco("map_50")([(found, cars)]) == pytest.approx(expected, abs=1e-4)
-    assert measures.coco("map")([(found, cars)]) == pytest.approx(expected, abs=1e-4)
-    assert measures.coco("map")([([], [])]) is None
+    seen = measures.boxes(looking_at((one, two, tiny), found))
+    assert measures.precision("ap50")([seen]) == pytest.approx(expected, abs=1e-4)
+    assert measures.precision("ap")([seen]) == pytest.approx(expected, abs=1e-4)
+    assert measures.precision("ap")([measures.boxes(looking_at((), []))]) is None
 
 
-def test_where_no_objects_are_known_the_sure_finds_in_the_original_stand_for_them() -> None:
+def looking_at(objects: tuple[Object, ...] | None, found: list[Detection], labels=None) -> View:
     readers = FakeReaders()
-    here = Detection("car", 0.6, 1.0, 2.0, 30.0, 40.0)
-    readers.found = {int(IMAGE[0, 0, 0]): [here, replace(here, score=0.1)], 0: [here]}
-    seen = replace(pair(np.zeros_like(IMAGE)), readers=readers)
-    found, objects = measures.boxes(seen)
-    assert found == objects == [Boxed("car", 0.6, (1.0, 2.0, 30.0, 40.0))]
+    readers.found = {0: found}
+    shown = Reconstruction(image=np.zeros_like(IMAGE))
+    return replace(view(Frame(IMAGE, labels, objects=objects), shown), readers=readers)
+
+
+def test_where_no_objects_are_known_the_regions_of_the_labels_stand_for_them() -> None:
+    labels = np.zeros((256, 512), np.uint8)
+    labels[20:60, 100:150] = CAR
+    seen = measures.boxes(looking_at(None, [], labels))
+    assert seen.truth.edges.tolist() == [[100, 20, 150, 60]]
+    assert measures.boxes(looking_at(None, [])) is None
 
 
 def test_depth_is_scored_against_the_truth_where_it_is_known_and_near() -> None:
@@ -169,6 +184,22 @@ def test_depth_is_scored_against_the_truth_where_it_is_known_and_near() -> None:
     seen = view(Frame(IMAGE, depth=truth), Reconstruction(image=image))
     assert measures.depth_rmse(seen) == pytest.approx(5)
     assert measures.depth_absrel(seen) == pytest.approx(0.25)
+
+
+def test_sky_where_there_is_none_counts_as_the_farthest_depth() -> None:
+    readers = FakeReaders()
+    readers.depth = lambda image, focal: np.full((256, 512), np.nan, np.float32)
+    truth = np.full((256, 512), 20.0, np.float32)
+    seen = view(Frame(IMAGE, depth=truth), Reconstruction(image=NOISY))
+    assert measures.depth_rmse(replace(seen, readers=readers)) == pytest.approx(60)
+
+
+def test_without_true_depth_there_is_only_the_difference_from_the_original() -> None:
+    original, image = np.full_like(IMAGE, 20), np.full_like(IMAGE, 25)
+    seen = view(Frame(original), Reconstruction(image=image))
+    assert measures.depth_rmse(seen) is None and measures.depth_absrel(seen) is None
+    assert measures.depth_rmse_vs_original(seen) == pytest.approx(5)
+    assert measures.depth_absrel_vs_original(seen) == pytest.approx(0.25)
 
 
 def test_flicker_is_what_changes_though_the_street_does_not() -> None:

@@ -43,10 +43,37 @@ def poisson_gaussian(planes: np.ndarray, psnr_db: float, rng: np.random.Generato
     return _count(planes, half, rng) + _white(planes.shape, half, rng)
 
 
+RELEASED_DEVIATIONS = {
+    100: 0.0,
+    30: 0.05,
+    25: 0.08,
+    20: 0.13,
+    15: 0.22,
+    10: 0.36,
+    5: 0.6,
+    1: 0.9,
+}
+"""The table of the authors' released code: label -> standard deviation of the noise on a plane.
+
+Published figures used it. A label is no PSNR: deviation 0.36, named 10, is 8.9 dB."""
+
+
+def gaussian_released(planes: np.ndarray, label: float, rng: np.random.Generator) -> np.ndarray:
+    """As `gaussian`, with the standard deviation that the released code has for `label`.
+
+    Raises SemcomError for a label that its table lacks.
+    """
+    if label not in RELEASED_DEVIATIONS:
+        labels = ", ".join(map(str, RELEASED_DEVIATIONS))
+        raise SemcomError(f"The released code has no noise {label:g}: it has {labels}.")
+    return planes + _white(planes.shape, RELEASED_DEVIATIONS[label] ** 2, rng)
+
+
 MAP_NOISES: dict[str, Callable[[np.ndarray, float, np.random.Generator], np.ndarray]] = {
     "gaussian": gaussian,
     "poisson": poisson,
     "poisson_gaussian": poisson_gaussian,
+    "gaussian_released": gaussian_released,
 }
 """Each takes planes, float32 [classes, height, width], a PSNR in dB and a generator."""
 

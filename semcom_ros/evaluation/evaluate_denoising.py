@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import cv2
@@ -48,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print a row for each noise and level: IoU undenoised and by mode, and milliseconds."""
+    """Print a row for each noise and level: IoU undenoised and by mode, and milliseconds.
+
+    Pixels of all frames are pooled; void in the truth is not scored.
+    """
     learned = LearnedDenoiser()
     modes = {
         "none": undenoised,
@@ -68,14 +71,17 @@ def run(args: argparse.Namespace) -> None:
         for noise in MAP_NOISES:
             for level in LEVELS:
                 frames = track(list(enumerate(sent)), f"{noise} {level} dB", transient=True)
-                found = np.array(
-                    [
-                        list(_scored(modes, m, truth[i], noise, level, (args.seed, i)))
-                        for i, m in frames
-                    ]
-                )
-                scores, times = found[..., 0].mean(0), np.median(found[..., 1], axis=0)
-                row = [f"{score:.3f}" for score in scores] + [f"{1e3 * t:.1f}" for t in times[1:]]
+                pooled = {mode: ConfusionMatrix() for mode in modes}
+                times: dict[str, list[float]] = {mode: [] for mode in modes}
+                for i, m in frames:
+                    received, present = _received(m, noise, level, (args.seed, i))
+                    for mode, denoiser in modes.items():
+                        started = time.perf_counter()
+                        planes = denoiser(received, present)
+                        times[mode].append(time.perf_counter() - started)
+                        pooled[mode].add(truth[i], planes.argmax(0).astype(np.uint8))
+                row = [f"{confusion.miou():.3f}" for confusion in pooled.values()]
+                row += [f"{1e3 * np.median(t):.1f}" for m, t in times.items() if m != "none"]
                 table.add_row(noise, str(level), *row)
             table.add_section()
     finally:
@@ -113,25 +119,10 @@ def _costs(learned: LearnedDenoiser) -> str:
     )
 
 
-def _scored(
-    modes: dict[str, Denoiser],
-    sent: np.ndarray,
-    truth: np.ndarray,
-    noise: str,
-    level: float,
-    seed: tuple[int, int],
-) -> Iterator[tuple[float, float]]:
-    """For each of `modes`: IoU of one frame's map, mean of its classes, and seconds to denoise it.
-
-    Void in the truth is not scored.
-    """
+def _received(
+    sent: np.ndarray, noise: str, level: float, seed: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The planes of one map, float32 [n, H, W], as they arrive, and the class of each."""
     present = np.unique(sent)
     one_hot = (sent == present[:, None, None]).astype(np.float32)
-    received = MAP_NOISES[noise](one_hot, level, np.random.default_rng(seed))
-    for mode in modes.values():
-        started = time.perf_counter()
-        planes = mode(received, present)
-        seconds = time.perf_counter() - started
-        confusion = ConfusionMatrix()
-        confusion.add(truth, planes.argmax(0).astype(np.uint8))
-        yield confusion.miou(), seconds
+    return MAP_NOISES[noise](one_hot, level, np.random.default_rng(seed)), present

@@ -18,7 +18,7 @@ from semcom_ros.perception.perceive import Perception
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom eval perception`."""
-    parser.add_argument("--data", default="scenes:1", help="labelled frames, as camvid:DIR")
+    parser.add_argument("--data", default="scenes:3", help="labelled frames, as camvid:DIR")
     parser.add_argument("--split", default="val")
     parser.add_argument("--frames", type=int, default=100, help="at most so many frames")
     parser.add_argument("--every", type=int, default=1, help="take every so manieth frame")

@@ -108,7 +108,9 @@ class ChannelNode(SemcomNode):
         """Listen to the vehicle only while somebody listens to the radio."""
         wanted = self.active and self._received.get_subscription_count() > 0
         if wanted and not self.subscribed:
-            self.subscribe(CompressedImage, "camera/image_raw/semcom", self._on_payload)
+            self.subscribe(
+                CompressedImage, "camera/image_raw/semcom", self._on_payload, qos.reliable()
+            )
             self.subscribe(DiagnosticArray, "rsu/link", self._on_link, qos.reliable(1))
         elif not wanted:
             self.unsubscribe()

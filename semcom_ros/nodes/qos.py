@@ -8,14 +8,17 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 
 def reliable(depth: int = 5) -> QoSProfile:
-    """What publishers offer, and what a subscriber asks for that must not miss a message."""
+    """What publishers offer, and what a subscriber asks for that must not miss a message.
+
+    Payloads among them: only the emulated radio is to lose any, and a map in planes is too large
+    for best effort to carry."""
     return QoSProfile(
         reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST, depth=depth
     )
 
 
 def newest(depth: int = 1) -> QoSProfile:
-    """What subscribers of images and payloads ask for: a late one is of no use."""
+    """What subscribers of images ask for: a late one is of no use."""
     return QoSProfile(
         reliability=ReliabilityPolicy.BEST_EFFORT, history=HistoryPolicy.KEEP_LAST, depth=depth
     )

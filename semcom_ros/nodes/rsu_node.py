@@ -71,7 +71,7 @@ class RsuNode(SemcomNode):
         self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
         # What a delay let out all at once is judged packet by packet, so that none goes uncounted.
         self.subscribe(
-            CompressedImage, "camera/image_raw/semcom/received", self._on_payload, qos.newest(5)
+            CompressedImage, "camera/image_raw/semcom/received", self._on_payload, qos.reliable()
         )
         self._link = self._count_link()
         self._link_timer = self.create_timer(1.0, self._report_link)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from semcom_ros.codecs.gesco import appearance, planes
 from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
 from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
 from semcom_ros.codecs.gesco.grids import decode_map, fit_to, upsample
-from semcom_ros.codecs.gesco.schedule import check_steps
+from semcom_ros.codecs.gesco.parameters import DECODER, checked
 from semcom_ros.codecs.gesco.shared import (
     APPEARANCE_PART,
     CLASSES_PART,
@@ -27,6 +28,7 @@ from semcom_ros.codecs.gesco.shared import (
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import CLASSES, LABEL_SPACE, VOID
+from semcom_ros.parameter import Value
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
@@ -40,8 +42,8 @@ RECEIVED = 128
 class Decoder:
     """Payloads in; labels with their confidence, then the image, out.
 
-    Settings, which `configure` changes: gesco_steps, 1, 2, 4 or 8; gesco_guidance; gesco_fds,
-    "auto" or "paper"; gesco_noise, "same" or "fresh".
+    Settings, which `configure` changes, are those of `parameters.DECODER`. Raises SemcomError for a
+    value that is not allowed.
     """
 
     gives_labels = True
@@ -55,17 +57,20 @@ class Decoder:
         gesco_fds: str = "auto",
         gesco_noise: str = "same",
     ):
-        self.configure(gesco_steps, gesco_guidance, gesco_fds, gesco_noise)
+        self.configure(
+            gesco_steps=gesco_steps,
+            gesco_guidance=gesco_guidance,
+            gesco_fds=gesco_fds,
+            gesco_noise=gesco_noise,
+        )
         models = models or models_dir()
         self.shared = Shared.load(models)
         self.diffusion = ImageDiffusion(models / FILE, device)
 
-    def configure(
-        self, gesco_steps: int, gesco_guidance: float, gesco_fds: str, gesco_noise: str
-    ) -> None:
-        """Decode the frames to come in this way; raises SemcomError and changes nothing."""
-        self.steps = check_steps(gesco_steps)
-        self.guidance, self.fds, self.noise = gesco_guidance, gesco_fds, gesco_noise
+    def configure(self, **settings: Value) -> None:
+        """Decode the frames to come in this way; on SemcomError all stays as it was."""
+        # Exchanged at once: another thread may be at a frame, which keeps those it began with.
+        self.settings = checked(DECODER, settings)
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
@@ -75,59 +80,76 @@ class Decoder:
         code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
         for _ in range(WARM_UPS):
             decode_map(code, WORK_SIZE, self.shared.prior)
-            self._regenerate(self.diffusion.evidence.of_labels(street), None, 0)
+            self._regenerate(self.diffusion.evidence.of_labels(street), None, 0, self.settings)
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield the reconstruction with labels, then the same with the image.
 
         Raises PayloadError: codec, version, model, lost (no map), malformed.
         """
+        settings = self.settings
         self._check(payload)
         colours = next((p.bits for p in payload.parts if p.name == APPEARANCE_PART), None)
         sequence = payload.header.sequence
         try:
-            if any(part.name == PLANES_PART for part in payload.parts):
-                yield from self.from_planes(_planes_of(payload), colours, sequence)
-                return
-            labels, confidence = decode_map(payload.bits(MAP_PART), WORK_SIZE, self.shared.prior)
+            in_planes = any(part.name == PLANES_PART for part in payload.parts)
+            if in_planes:
+                received = _planes_of(payload)
+            else:
+                coded = payload.bits(MAP_PART)
+                labels, confidence = decode_map(coded, WORK_SIZE, self.shared.prior)
         except PayloadError:
             raise
         except SemcomError as error:
             raise PayloadError("malformed", str(error)) from None
+        if in_planes:
+            yield from self.from_planes(received, colours, sequence, settings)
+            return
         known = Reconstruction(labels=labels, confidence=confidence, support=labels != VOID)
         yield known
         evidence = self.diffusion.evidence.of_labels(labels)
-        yield replace(known, image=self._regenerate(evidence, colours, sequence))
+        yield replace(known, image=self._regenerate(evidence, colours, sequence, settings))
 
     def from_planes(
-        self, received: planes.Received, colours: bytes | None, sequence: int = 0
+        self,
+        received: planes.Received,
+        colours: bytes | None,
+        sequence: int,
+        settings: SimpleNamespace,
     ) -> Iterator[Reconstruction]:
         """As `decode`, from planes that were received with noise, and colours, if any came."""
-        chances = self.denoised(received)
+        fds = settings.gesco_fds
+        chances = self.denoised(received, fds)
         cells = chances.argmax(0).astype(np.uint8)
         cells[cells == planes.VOID_PLANE] = VOID
-        best = chances.max(0) / np.maximum(chances.sum(0), 1e-6)
-        best *= reliability(received.planes, received.noise_variance)
+        likely = reliability(received.planes, fds, received.noise_variance)
+        n = len(received.present)
+        if fds == "auto" and n > 1:
+            # What is as likely as anything else was not received.
+            likely *= np.clip((chances.max(0) - 1 / n) / (1 - 1 / n), 0, 1)
         labels, certainty = upsample(cells, WORK_SIZE)
-        likely = cv2.resize(best, WORK_SIZE[::-1], interpolation=cv2.INTER_LINEAR)
-        # What is as likely as anything else was not received.
-        least = 1 / len(received.present)
-        likely = np.clip((likely - least) / max(1 - least, 1e-6), 0, 1)
+        likely = cv2.resize(likely, WORK_SIZE[::-1], interpolation=cv2.INTER_LINEAR)
         confidence = np.minimum(certainty, (255 * likely).astype(np.uint8))
         support = (confidence >= RECEIVED) & (labels != VOID)
         known = Reconstruction(labels=labels, confidence=confidence, support=support)
         yield known
         evidence = self.diffusion.evidence.of_planes(chances[: len(CLASSES)], WORK_SIZE)
-        yield replace(known, image=self._regenerate(evidence, colours, sequence))
+        yield replace(known, image=self._regenerate(evidence, colours, sequence, settings))
 
-    def denoised(self, received: planes.Received) -> np.ndarray:
+    def denoised(self, received: planes.Received, fds: str) -> np.ndarray:
         """Planes float32 [20, h, w] after fast denoising, void last."""
         # The published one has no use for what the link knows of the noise.
-        variance = received.noise_variance if self.fds == "auto" else None
+        variance = received.noise_variance if fds == "auto" else None
         n = planes.VOID_PLANE + 1
-        return denoise(received.planes, received.present, n, self.fds, variance)
+        return denoise(received.planes, received.present, n, fds, variance)
 
-    def _regenerate(self, evidence: np.ndarray, colours: bytes | None, sequence: int) -> np.ndarray:
+    def _regenerate(
+        self,
+        evidence: np.ndarray,
+        colours: bytes | None,
+        sequence: int,
+        settings: SimpleNamespace,
+    ) -> np.ndarray:
         # Where the colours did not come, those of a typical street stand in: the map still holds.
         if colours is None:
             thumbnail = appearance.typical(self.shared.statistics)
@@ -136,10 +158,10 @@ class Decoder:
         return self.diffusion(
             evidence,
             thumbnail,
-            self.steps,
+            settings.gesco_steps,
             from_picture=colours is not None,
-            guidance=self.guidance,
-            seed=None if self.noise == "same" else sequence,
+            guidance=settings.gesco_guidance,
+            seed=None if settings.gesco_noise == "same" else sequence,
         )
 
     def _check(self, payload: Payload) -> None:

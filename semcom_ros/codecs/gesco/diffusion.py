@@ -14,11 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import DDIMScheduler
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion_network import Conditions, DiffusionNetwork
 from semcom_ros.codecs.gesco.evidence import Evidence
-from semcom_ros.codecs.gesco.schedule import check_steps, scheduler
+from semcom_ros.codecs.gesco.parameters import STEPS
+from semcom_ros.codecs.gesco.schedule import scheduler
+from semcom_ros.errors import SemcomError
 from semcom_ros.layers.residual import for_inference
 
 FILE = "gesco_diffusion.safetensors"
@@ -55,7 +58,7 @@ class ImageDiffusion:
         self.device, self.seed = device, seed
         self.evidence = Evidence(classes)
         self.network = for_inference(network, torch.bfloat16).to(device)
-        self._noise: dict[tuple[int, ...], torch.Tensor] = {}
+        self._kept_noise: tuple[tuple[int, tuple[int, ...]], torch.Tensor] | None = None
 
     @torch.inference_mode()
     def __call__(
@@ -73,6 +76,8 @@ class ImageDiffusion:
         of classifier-free guidance, x(y) + s (x(y) - x(null)), both in one pass; 0 goes without.
         Raises SemcomError.
         """
+        if steps not in STEPS:
+            raise SemcomError(f"The diffusion takes 1, 2, 4 or 8 steps, not {steps}.")
         planes = torch.from_numpy(evidence)[None]
         coarse = torch.from_numpy(thumbnail).permute(2, 0, 1)[None]
         if guidance:
@@ -80,16 +85,22 @@ class ImageDiffusion:
             coarse = coarse.repeat(2, 1, 1, 1)
         conditions = self.network.condition(self._input(planes), self._input(coarse))
         sampler = scheduler(from_picture)
-        sampler.set_timesteps(check_steps(steps))
+        sampler.set_timesteps(steps)
         x = self._start(conditions.picture[:1].float(), sampler, from_picture, seed)
         for t in sampler.timesteps:
             clean = self._denoise(x, sampler, int(t), conditions, guidance)
-            x = sampler.step(2 * clean - 1, int(t), x).prev_sample
+            # What is left of the noise belongs to an image in range: guidance leads out of it.
+            x = sampler.step(2 * clean.clamp(0, 1) - 1, int(t), x).prev_sample
         image = (x[0] + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
         return np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
 
     def _denoise(
-        self, x: torch.Tensor, sampler: object, t: int, conditions: Conditions, guidance: float
+        self,
+        x: torch.Tensor,
+        sampler: DDIMScheduler,
+        t: int,
+        conditions: Conditions,
+        guidance: float,
     ) -> torch.Tensor:
         signal = sampler.alphas_cumprod[t]
         log_snr = torch.log(signal / (1 - signal)).to(self.device)
@@ -101,7 +112,7 @@ class ImageDiffusion:
         return (1 + guidance) * both[:1] - guidance * both[1:]
 
     def _start(
-        self, picture: torch.Tensor, sampler: object, from_picture: bool, seed: int | None
+        self, picture: torch.Tensor, sampler: DDIMScheduler, from_picture: bool, seed: int | None
     ) -> torch.Tensor:
         noise = self._noise_of(tuple(picture.shape), self.seed if seed is None else seed)
         if not from_picture:
@@ -109,10 +120,13 @@ class ImageDiffusion:
         return sampler.add_noise(2 * picture - 1, noise, sampler.timesteps[:1])
 
     def _noise_of(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
-        if (seed, *shape) not in self._noise:
+        # Bound once: another thread may put the noise of its own seed in place.
+        kept = self._kept_noise
+        if kept is None or kept[0] != (seed, shape):
             random = torch.Generator().manual_seed(seed)
-            self._noise = {(seed, *shape): torch.randn(shape, generator=random).to(self.device)}
-        return self._noise[(seed, *shape)]
+            kept = ((seed, shape), torch.randn(shape, generator=random).to(self.device))
+            self._kept_noise = kept
+        return kept[1]
 
     def _input(self, values: torch.Tensor) -> torch.Tensor:
         return values.to(self.device, torch.bfloat16, memory_format=torch.channels_last)

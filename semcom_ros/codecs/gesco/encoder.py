@@ -9,6 +9,7 @@ import numpy as np
 
 from semcom_ros.codecs.gesco import appearance, planes
 from semcom_ros.codecs.gesco.grids import fit_to
+from semcom_ros.codecs.gesco.parameters import ENCODER, checked
 from semcom_ros.codecs.gesco.shared import (
     APPEARANCE_PART,
     CLASSES_PART,
@@ -21,6 +22,7 @@ from semcom_ros.codecs.gesco.shared import (
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.labels import LABEL_SPACE
+from semcom_ros.parameter import Value
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Header, Part, Payload, pack
 from semcom_ros.weights import models_dir
 
@@ -33,9 +35,9 @@ APPEARANCE_MOST = 64
 class Encoder:
     """Frames with labels in, payloads out.
 
-    Settings, which `configure` changes: gesco_map, "coded" or "planes"; gesco_appearance, without
-    which the map goes alone. planes_rows: 256, 128 or 64, of the grid that planes are sent on;
-    those of 256 rows with many classes pass the wire format's bounds.
+    Settings, which `configure` changes, are those of `parameters.ENCODER`. planes_rows: 256, 128 or
+    64, of the grid that planes are sent on; those of 256 rows with many classes pass the wire
+    format's bounds. Raises SemcomError for a value that is not allowed.
     """
 
     uses_labels = True
@@ -47,13 +49,17 @@ class Encoder:
         gesco_appearance: bool = True,
         planes_rows: int = 128,
     ):
-        self.shared = Shared.load(models or models_dir())
+        if planes_rows not in planes.ROWS:
+            rows = ", ".join(map(str, planes.ROWS))
+            raise SemcomError(f"Planes are sent on {rows} rows, not on {planes_rows}.")
         self.planes_rows = planes_rows
-        self.configure(gesco_map, gesco_appearance)
+        self.configure(gesco_map=gesco_map, gesco_appearance=gesco_appearance)
+        self.shared = Shared.load(models or models_dir())
 
-    def configure(self, gesco_map: str, gesco_appearance: bool) -> None:
-        """Encode the frames to come in this way."""
-        self.map, self.appearance = gesco_map, gesco_appearance
+    def configure(self, **settings: Value) -> None:
+        """Encode the frames to come in this way; on SemcomError all stays as it was."""
+        # Exchanged at once: another thread may be at a frame.
+        self.settings = checked(ENCODER, settings)
 
     def warm_up(self) -> None:
         """Compile the map coder."""
@@ -72,31 +78,36 @@ class Encoder:
         header = Header(
             NAME, VERSION, self.shared.model, height, width, LABEL_SPACE, sequence, frame.stamp
         )
-        if self.map == "planes":
-            return Payload(header, self._planes(frame))
-        return self._coded(frame, header, payload_bytes)
+        settings = self.settings
+        if settings.gesco_map == "planes":
+            return Payload(header, self._planes(frame, settings.gesco_appearance))
+        return self._coded(frame, header, payload_bytes, settings.gesco_appearance)
 
-    def _planes(self, frame: Frame) -> tuple[Part, ...]:
+    def _planes(self, frame: Frame, with_appearance: bool) -> tuple[Part, ...]:
         classes, symbols = planes.encode(frame.labels, self.planes_rows)
         parts = (Part(CLASSES_PART, 0, classes), Part(PLANES_PART, 1, symbols=symbols))
-        if not self.appearance:
+        if not with_appearance:
             return parts
-        return (*parts, self._colours(frame, APPEARANCE_MOST))
+        return (*parts, self._colours(frame, APPEARANCE_MOST, 2))
 
-    def _coded(self, frame: Frame, header: Header, payload_bytes: int) -> Payload:
+    def _coded(
+        self, frame: Frame, header: Header, payload_bytes: int, with_appearance: bool
+    ) -> Payload:
         def payload(labels: bytes, colours: Part | None) -> Payload:
             return Payload(header, (Part(MAP_PART, 0, labels), *([colours] if colours else [])))
 
         reserved = 0
-        if self.appearance:
+        if with_appearance:
             reserved = min(payload_bytes // APPEARANCE_SHARE, APPEARANCE_MOST)
-        blank = Part(APPEARANCE_PART, 1, bytes(reserved)) if self.appearance else None
+        blank = Part(APPEARANCE_PART, 1, bytes(reserved)) if with_appearance else None
         overhead = len(pack(payload(bytes(payload_bytes), blank))) - (payload_bytes + reserved)
         labels = fit_to(frame.labels, payload_bytes - overhead - reserved, self.shared.prior)
         left = payload_bytes - overhead - len(labels)
-        colours = self._colours(frame, min(left, APPEARANCE_MOST)) if self.appearance else None
+        colours = None
+        if with_appearance:
+            colours = self._colours(frame, min(left, APPEARANCE_MOST), 1)
         return payload(labels, colours)
 
-    def _colours(self, frame: Frame, n_bytes: int) -> Part:
+    def _colours(self, frame: Frame, n_bytes: int, importance: int) -> Part:
         code = appearance.encode(frame.image, n_bytes, self.shared.statistics)
-        return Part(APPEARANCE_PART, 2 if self.map == "planes" else 1, code)
+        return Part(APPEARANCE_PART, importance, code)

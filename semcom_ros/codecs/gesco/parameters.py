@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from semcom_ros.parameter import Parameter
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+
+from semcom_ros.parameter import Parameter, Value
+
+STEPS = (1, 2, 4, 8)
+"""Passes of the diffusion to choose from."""
 
 ENCODER = (
     Parameter(
@@ -20,7 +26,8 @@ ENCODER = (
 )  # fmt: skip
 DECODER = (
     Parameter(
-        "gesco_steps", 1, "Passes of gesco's diffusion: 1, 2, 4 or 8.", 1, 8, when="at once"
+        "gesco_steps", 1, "Passes of gesco's diffusion; one is nearest to the truth.",
+        choices=STEPS, when="at once",
     ),
     Parameter(
         "gesco_guidance", 0.0, "Weight of gesco's classifier-free guidance; 0 halves the work.",
@@ -37,3 +44,8 @@ DECODER = (
         choices=("same", "fresh"), when="at once",
     ),
 )  # fmt: skip
+
+
+def checked(parameters: Sequence[Parameter], values: Mapping[str, Value]) -> SimpleNamespace:
+    """The `values` of all `parameters`; raises SemcomError for one that is wrong."""
+    return SimpleNamespace(**{p.name: p.check(values[p.name]) for p in parameters})

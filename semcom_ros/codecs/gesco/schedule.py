@@ -7,21 +7,10 @@ import torch
 from diffusers import DDIMScheduler
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 
-from semcom_ros.errors import SemcomError
-
 TRAIN_STEPS = 1000
 PICTURE_STEPS = 400
 """Steps of the schedule that stay where sampling starts from a received picture: there its noise
 hides what the picture lacks, and its colours show through."""
-STEPS = (1, 2, 4, 8)
-"""Passes of the network to choose from: more bring texture, one is nearest to the truth."""
-
-
-def check_steps(steps: int) -> int:
-    """`steps`, or SemcomError where the diffusion does not take that number."""
-    if steps not in STEPS:
-        raise SemcomError(f"gesco_steps is {steps}; the diffusion takes 1, 2, 4 or 8.")
-    return steps
 
 
 def betas() -> torch.Tensor:

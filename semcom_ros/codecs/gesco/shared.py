@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.appearance import Statistics
+from semcom_ros.codecs.gesco.appearance import COEFFICIENTS, Statistics
 from semcom_ros.codecs.gesco.map_prior import Prior, load_prior
+from semcom_ros.errors import SemcomError
 
 NAME = "gesco"
 VERSION = 1
@@ -33,6 +34,17 @@ class Shared:
         """Both from the folder `models`; raises SemcomError when a file is missing or altered."""
         prior, prior_hash = load_prior(models)
         tensors, card = weights.load(models / APPEARANCE_FILE, APPEARANCE_RECIPE)
-        statistics = Statistics(tensors["mean"].astype(np.float32), tensors["log_spread"])
+        mean, spread = tensors.get("mean"), tensors.get("log_spread")
+        if (
+            mean is None
+            or spread is None
+            or not mean.shape == spread.shape == (COEFFICIENTS,)
+            or not np.issubdtype(spread.dtype, np.integer)
+        ):
+            raise SemcomError(
+                f"{models / APPEARANCE_FILE} holds no statistics of {COEFFICIENTS} coefficients: "
+                f"restore models/ from the repository or make it with `{APPEARANCE_RECIPE}`."
+            )
+        statistics = Statistics(mean.astype(np.float32), spread)
         names = prior_hash + bytes.fromhex(card["sha256"])
         return cls(prior, statistics, hashlib.sha256(names).digest()[:8])

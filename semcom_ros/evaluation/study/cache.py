@@ -14,8 +14,10 @@ from typing import Any
 from semcom_ros.evaluation.study.pools import Score
 
 PACKAGE = Path(__file__).resolve().parents[2]
-CODE = ("channel", "codecs", "datasets", "evaluation/metrics.py", "evaluation/study", "frame.py",
-        "labels.py", "layers", "payload.py", "perception", "rates.py", "scenes")  # fmt: skip
+CODE = ("channel", "codecs", "datasets", "evaluation/metrics.py",
+        "evaluation/perception_scores.py", "evaluation/study", "frame.py", "labels.py", "layers",
+        "objects.py", "payload.py", "perception", "rates.py", "reconstruction.py", "scenes",
+        "weights.py")  # fmt: skip
 """What of the package a score hangs on."""
 _LEFT_OUT = {"training", "report.py", "plots.py", "records.py", "provenance.py", "run.py"}
 
@@ -62,19 +64,27 @@ def key_of(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 
-@cache
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, "" where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    about = path.stat()
+    return _hash(path, about.st_mtime_ns, about.st_size)
+
+
+@cache
+def _hash(path: Path, *version: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @cache
 def code_hash() -> str:
-    """SHA-256 of the package's code that scores hang on: not how they are trained or shown."""
+    """SHA-256 of the code and tables that scores hang on: not of how they are trained or shown."""
     content = hashlib.sha256()
     for top in (PACKAGE / name for name in CODE):
-        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
-            if not _LEFT_OUT & set(path.parts):
-                content.update(path.relative_to(PACKAGE).as_posix().encode())
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            name = path.relative_to(PACKAGE)
+            if path.suffix in (".py", ".json") and not _LEFT_OUT & set(name.parts):
+                content.update(name.as_posix().encode())
                 content.update(path.read_bytes())
     return content.hexdigest()

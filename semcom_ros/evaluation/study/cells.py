@@ -67,6 +67,7 @@ def identity_of(cell: Cell, data: Data, system: System, seed: int, models: Seque
         "options": [list(option) for option in entry.options],
         "labels": entry.labels if system.uses_labels else "",
         "link": [cell.link.kind, *(list(setting) for setting in cell.link.settings)],
+        "files": [[path.name, file_hash(path)] for path in cell.link.files],
         "seed": seed,
         "models": [[path.name, file_hash(path)] for path in (*models, *system.models)],
         "code": code_hash(),

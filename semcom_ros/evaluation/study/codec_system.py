@@ -14,16 +14,12 @@ from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs import Decoder, Encoder, create_decoder, create_encoder, encoder_class
 from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.study.links import Link
-from semcom_ros.evaluation.study.systems import Outcome, timed
+from semcom_ros.evaluation.study.systems import Outcome, rate_of, standing, symbols_sent, timed
 from semcom_ros.frame import Frame
-from semcom_ros.labels import VOID
-from semcom_ros.payload import Payload, PayloadError, pack
-from semcom_ros.rates import rates
+from semcom_ros.payload import Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
-GREY = 128
-"""What the RSU shows before its first frame: a grey image and a map of nothing but void."""
 REMEMBERED = 256
 """Reconstructions kept: links that lose nothing deliver the same payloads again and again."""
 
@@ -33,7 +29,8 @@ class CodecSystem:
 
     options: of the encoder where it knows them, else of the decoder. It is for codecs whose frames
     stand alone, as all of the registry do. A frame that the vehicle cannot encode within the bytes
-    is not sent, and is lost. channel_uses over an ideal link follow `rates.rates`: QPSK at 1/2.
+    is not sent, and is lost. Rates are those of `rate_of`, channel uses over a
+    radio the radio's own.
     """
 
     links = frozenset({NONE, "channel"})
@@ -55,15 +52,18 @@ class CodecSystem:
         sent = labels if self.uses_labels else None
         if isinstance(payload, SemcomError):
             return Outcome(self._standing(frame), sent, lost=True, refusal=str(payload))
-        n_bytes = len(pack(payload))
-        rate = rates(n_bytes, *frame.image.shape[:2], 1.0)
+        rate = rate_of(payload, frame)
         received = self._channel.transmit(payload)
-        uses = self._channel.state().get("symbols")
+        ideal = self._link.kind == NONE
         outcome = Outcome(
-            self._standing(frame), sent, n_bytes, rate.bits_per_pixel,
-            rate.channel_uses if self._link.kind == NONE else int(uses) if uses else None,
-            encode_ms, lost=True,
-        )  # fmt: skip
+            self._standing(frame),
+            sent,
+            rate.bytes,
+            rate.bits_per_pixel,
+            rate.channel_uses if ideal else symbols_sent(self._channel),
+            encode_ms,
+            lost=True,
+        )
         try:
             self._last, decode_ms = self._decode(payload, received, index)
         except PayloadError:
@@ -76,11 +76,7 @@ class CodecSystem:
 
     def _standing(self, frame: Frame) -> Reconstruction:
         """What the RSU goes on showing when nothing new comes."""
-        if self._last:
-            return self._last
-        labels = np.full(frame.image.shape[:2], VOID, np.uint8)
-        known = labels if self._decoder.gives_labels else None
-        return Reconstruction(np.full_like(frame.image, GREY), known)
+        return standing(frame, self._last, self._decoder.gives_labels)
 
     def _encode(
         self, frame: Frame, labels: np.ndarray | None, index: int

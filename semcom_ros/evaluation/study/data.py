@@ -37,7 +37,7 @@ class Data:
         for frame in self.frames:
             for pixels in (frame.image, frame.labels, frame.depth):
                 content.update(b"none" if pixels is None else np.ascontiguousarray(pixels))
-            content.update(repr(frame.objects).encode())
+            content.update(repr((frame.objects, frame.camera)).encode())
         self.hash = content.hexdigest()
 
     def __len__(self) -> int:

@@ -16,10 +16,9 @@ from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
 from semcom_ros.codecs.gesco.encoder import Encoder
 from semcom_ros.codecs.gesco.learned_denoiser import LearnedDenoiser
 from semcom_ros.codecs.gesco.shared import APPEARANCE_PART, CLASSES_PART, PLANES_PART
-from semcom_ros.errors import SemcomError, choose
-from semcom_ros.evaluation.study.codec_system import GREY
+from semcom_ros.errors import choose
 from semcom_ros.evaluation.study.links import Link
-from semcom_ros.evaluation.study.systems import Outcome, timed
+from semcom_ros.evaluation.study.systems import Outcome, rate_of, standing, symbols_sent, timed
 from semcom_ros.frame import Frame
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
@@ -29,6 +28,9 @@ DENOISING = ("auto", "paper", "learned", "none")
 
 class GescoPlanes:
     """The map as one-hot planes of `rows` rows, over noise on their values or as QPSK symbols.
+
+    By default the planes are of the frame's own size, as the paper has them; the codec sends half
+    of it each way.
 
     appearance: 64 bytes of colours beside it, which noise on values leaves alone. fds: fast
     denoising, ours or as published, the learned denoiser's, or none: then the network is given
@@ -52,8 +54,6 @@ class GescoPlanes:
         rows: int = planes.ROWS[0],
     ) -> None:
         choose(fds, DENOISING, "fast denoising")
-        if rows not in planes.ROWS:
-            raise SemcomError(f"Planes have {', '.join(map(str, planes.ROWS))} rows, not {rows}.")
         path = Path(weights) if weights else models_dir() / FILE
         self.setting = None
         self.models = (path, *sorted(models_dir().glob("gesco_*.safetensors")))
@@ -68,17 +68,13 @@ class GescoPlanes:
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
         fed = replace(frame, labels=labels)
         payload, encode_ms = timed(lambda: self._encoder.encode(fed, 0, index))
-        uses = len(payload.part(PLANES_PART).symbols)
-        coded = sum(8 * len(part.bits) for part in payload.parts if part.bits is not None)
-        pixels = frame.image.shape[0] * frame.image.shape[1]
+        rate = rate_of(payload, frame)
         arrived = self._channel.transmit(payload) if self._channel else payload
-        if self._channel:
-            uses = int(self._channel.state()["symbols"])
         outcome = Outcome(
-            self._last or _nothing(frame),
+            standing(frame, self._last, gives_labels=True),
             labels,
-            bits_per_pixel=(2 * len(payload.part(PLANES_PART).symbols) + coded) / pixels,
-            channel_uses=uses,
+            bits_per_pixel=rate.bits_per_pixel,
+            channel_uses=symbols_sent(self._channel) if self._channel else rate.channel_uses,
             encode_ms=encode_ms,
             lost=True,
         )
@@ -118,9 +114,9 @@ class _Decoder(Decoder):
         self.diffusion = _diffusion(path)
         self.instead = fds if fds in ("learned", "none") else None
 
-    def denoised(self, received: planes.Received) -> np.ndarray:
+    def denoised(self, received: planes.Received, fds: str) -> np.ndarray:
         if self.instead is None:
-            return super().denoised(received)
+            return super().denoised(received, fds)
         found = np.zeros((planes.VOID_PLANE + 1, *received.planes.shape[1:]), np.float32)
         if self.instead == "none":
             found[received.present] = received.planes
@@ -130,7 +126,7 @@ class _Decoder(Decoder):
 
     def show(self, received: planes.Received, colours: bytes | None, index: int) -> Reconstruction:
         """The last reconstruction."""
-        return list(self.from_planes(received, colours, index))[-1]
+        return list(self.from_planes(received, colours, index, self.settings))[-1]
 
 
 @cache
@@ -141,7 +137,3 @@ def _diffusion(path: Path) -> ImageDiffusion:
 @cache
 def _learned() -> LearnedDenoiser:
     return LearnedDenoiser()
-
-
-def _nothing(frame: Frame) -> Reconstruction:
-    return Reconstruction(np.full_like(frame.image, GREY))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -50,9 +51,11 @@ class Link:
 
     @property
     def level(self) -> str:
-        """The link's level in words, such as `SNR 20 dB`."""
-        if self.level_db is None:
+        """The link's level in words, such as `SNR 20 dB`; its model where it has no level."""
+        if self.kind == NONE:
             return "ideal"
+        if self.level_db is None:
+            return self.model
         return f"{'SNR' if self.kind == 'channel' else 'PSNR'} {self.level_db:g} dB"
 
     @property
@@ -61,6 +64,18 @@ class Link:
         told = ("channel", "noise", "snr_db", "psnr_db")
         more = [f"{name} {_text(v)}" for name, v in self.settings if name not in told]
         return ", ".join([self.name, *more])
+
+    @property
+    def words(self) -> str:
+        """Model and level."""
+        return self.level if self.level_db is None else f"{self.model}, {self.level}"
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the settings name: a script, or all that is in the folder of a trace."""
+        named = dict(self.settings)
+        tops = [Path(str(named[n])).expanduser() for n in ("trace", "script") if named.get(n)]
+        return [p for top in tops for p in (sorted(top.rglob("*")) if top.is_dir() else [top])]
 
     def channel(self, seed: int) -> Channel:
         """The radio, at its first frame. Raises SemcomError where the link is noise on values."""

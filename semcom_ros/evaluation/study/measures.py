@@ -4,38 +4,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 
 from semcom_ros.evaluation.metrics import ConfusionMatrix
+from semcom_ros.evaluation.perception_scores import FARTHEST, DetectionScores
 from semcom_ros.evaluation.study.backbones import to_batch, torch_beside_torchvision
 from semcom_ros.evaluation.study.view import View
-from semcom_ros.labels import TRAIN_ID
+from semcom_ros.perception.ground_truth import Boxes, boxes_of
 
 if TYPE_CHECKING:
     from semcom_ros.perception.detection import Detection
 
-FAR_M = 80.0
-"""Depth beyond this is not scored, as on KITTI (Eigen, Puhrsch, Fergus, 2014)."""
 STILL = 8.0
 """Grey levels by which a pixel of the original may change along its motion to be followed."""
 LEAST_FOLLOWED = 0.1
 """Share of the pixels that must be followed for a pair of frames to count."""
-SURE = 0.3
-"""Least score of a detection in the original that stands for the truth where none is known."""
 
 
-LEAST_VISIBLE, LEAST_HIGH = 0.25, 10.0
+class Found(NamedTuple):
+    """What a detector of the classes `names` found in one frame, and what there is to find."""
 
-
-class Boxed(NamedTuple):
-    """One object: class name, score, and left, top, width and height in pixels."""
-
-    name: str
-    score: float
-    box: tuple[float, float, float, float]
+    names: tuple[str, ...]
+    detections: list[Detection]
+    truth: Boxes
 
 
 def n_bytes(view: View) -> float | None:
@@ -140,77 +134,70 @@ def _counts(truth: np.ndarray | None, estimate: np.ndarray | None) -> np.ndarray
     return confusion.counts
 
 
-def boxes(view: View) -> tuple[list[Boxed], list[Boxed]]:
-    """Detections in the image shown, and the true objects or else the sure ones in the original.
-
-    True objects count as the detector could see them: of its classes, `LEAST_VISIBLE` of them in
-    sight and `LEAST_HIGH` pixels high.
-    """
-    detected = view.readers.detected
-    found = [_boxed(d) for d in detected(view.image)]
-    if view.frame.objects is None:
-        return found, [_boxed(d) for d in detected(view.frame.image) if d.score >= SURE]
-    return found, [
-        Boxed(o.name, 1.0, o.box)
-        for o in view.frame.objects
-        if o.name in view.readers.detector.names
-        and o.visible >= LEAST_VISIBLE
-        and o.box[3] >= LEAST_HIGH
-    ]
+def boxes(view: View) -> Found | None:
+    """Detections in the image shown, and the true boxes; None where nothing is known of them."""
+    if view.frame.objects is None and view.frame.labels is None:
+        return None
+    names = view.readers.detector.names
+    return Found(tuple(names), view.readers.detected(view.image), boxes_of(view.frame, names))
 
 
-def _boxed(detection: Detection) -> Boxed:
-    d = detection
-    return Boxed(d.name, d.score, (d.left, d.top, d.width, d.height))
+def precision(which: str) -> Callable[[list[Found]], float | None]:
+    """`ap` or `ap50` of `ClassScores`, mean over the classes; None where there is no object."""
 
-
-def coco(which: str) -> Callable[[list[tuple[list[Boxed], list[Boxed]]]], float | None]:
-    """Value `which` of torchmetrics' mean average precision; None where there is no object."""
-
-    def score(items: list[tuple[list[Boxed], list[Boxed]]]) -> float | None:
-        torch = torch_beside_torchvision()
-        from torchmetrics.detection import MeanAveragePrecision
-
-        def tensors(boxed: list[Boxed]) -> dict[str, Any]:
-            return {
-                "boxes": torch.tensor([b.box for b in boxed], dtype=torch.float32).reshape(-1, 4),
-                "labels": torch.tensor([TRAIN_ID[b.name] for b in boxed], dtype=torch.int64),
-                "scores": torch.tensor([b.score for b in boxed], dtype=torch.float32),
-            }
-
-        metric = MeanAveragePrecision(box_format="xywh", backend="pycocotools")
-        for found, objects in items:
-            metric.update([tensors(found)], [tensors(objects)])
-        value = float(metric.compute()[which])
-        return value if value >= 0 else None
+    def score(items: list[Found]) -> float | None:
+        torch_beside_torchvision()
+        scores = DetectionScores(items[0].names)
+        for found in items:
+            scores.add(found.truth, found.detections)
+        means = scores.compute().get("mean")
+        return None if means is None else getattr(means, which)
 
     return score
 
 
 def depth_rmse(view: View) -> float | None:
-    pair = _depths(view)
-    return None if pair is None else float(np.sqrt(np.mean(np.square(pair[0] - pair[1]))))
+    truth = view.frame.depth
+    return None if truth is None else _rmse(truth, _depth_in(view, view.image))
 
 
 def depth_absrel(view: View) -> float | None:
-    pair = _depths(view)
-    return None if pair is None else float(np.mean(np.abs(pair[0] - pair[1]) / pair[0]))
+    truth = view.frame.depth
+    return None if truth is None else _absrel(truth, _depth_in(view, view.image))
 
 
-def _depths(view: View) -> tuple[np.ndarray, np.ndarray] | None:
-    """True depth, or else the original's as estimated, and that of the image: m [n] each."""
+def depth_rmse_vs_original(view: View) -> float | None:
+    return _rmse(_depth_in(view, view.frame.image), _depth_in(view, view.image))
+
+
+def depth_absrel_vs_original(view: View) -> float | None:
+    return _absrel(_depth_in(view, view.frame.image), _depth_in(view, view.image))
+
+
+def _rmse(truth: np.ndarray, found: np.ndarray) -> float | None:
+    d, e = _scored(truth, found)
+    return float(np.sqrt(np.mean(np.square(e - d)))) if d.size else None
+
+
+def _absrel(truth: np.ndarray, found: np.ndarray) -> float | None:
+    d, e = _scored(truth, found)
+    return float(np.mean(np.abs(e - d) / d)) if d.size else None
+
+
+def _scored(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both depths in m [n] where the truth is known and at most `FARTHEST`.
+
+    What is taken for the sky there, NaN, is as far as is scored: else it would go unpunished.
+    """
+    scored = (truth > 0) & (truth <= FARTHEST)
+    return truth[scored], np.nan_to_num(found[scored], nan=FARTHEST)
+
+
+def _depth_in(view: View, image: np.ndarray) -> np.ndarray:
+    """The depth estimated in `image`, float32 [H, W] m, NaN in the sky."""
     camera = view.frame.camera
     focal = camera.fx if camera is not None and camera.calibrated else None
-
-    def estimate(image: np.ndarray) -> np.ndarray:
-        return view.readers.once("depth", image, lambda: view.readers.depth(image, focal))
-
-    truth = view.frame.depth
-    if truth is None:
-        truth = estimate(view.frame.image)
-    found = estimate(view.image)
-    scored = (truth > 0) & (truth <= FAR_M) & np.isfinite(found)
-    return (truth[scored], found[scored]) if scored.any() else None
+    return view.readers.once("depth", image, lambda: view.readers.depth(image, focal))
 
 
 def flicker(view: View) -> float | None:

@@ -77,13 +77,19 @@ METRICS: dict[str, Metric] = {
     "miou_vru": _map(f"{_JUDGED}, of vulnerable road users alone", m.regenerated_vs_truth, "judge",
                      VULNERABLE),
     "map": Metric("", "mean average precision of boxes at IoU 0.50 to 0.95 (COCO)", m.boxes,
-                  whole(m.coco("map")), "higher", needs="detector"),
+                  whole(m.precision("ap")), "higher", needs="detector"),
     "map50": Metric("", "mean average precision of boxes at IoU 0.50", m.boxes,
-                    whole(m.coco("map_50")), "higher", needs="detector"),
+                    whole(m.precision("ap50")), "higher", needs="detector"),
     "depth_rmse": Metric("m", "root mean square error of the depth, to 80 m", m.depth_rmse,
                          better="lower", digits=2, image_only=True, needs="depth"),
     "depth_absrel": Metric("", "mean relative error of the depth, to 80 m", m.depth_absrel,
                            better="lower", image_only=True, needs="depth"),
+    "depth_rmse_vs_original": Metric(
+        "m", "root mean square difference from the depth estimated in the original, to 80 m",
+        m.depth_rmse_vs_original, better="lower", digits=2, image_only=True, needs="depth"),
+    "depth_absrel_vs_original": Metric(
+        "", "mean relative difference from the depth estimated in the original, to 80 m",
+        m.depth_absrel_vs_original, better="lower", image_only=True, needs="depth"),
     "flicker": Metric("grey levels", "change from frame to frame along the motion of the original, "
                       "beyond the original's own", m.flicker, better="lower", digits=2),
     "encode_ms": Metric("ms", "time to encode a frame", m.encode_ms, digits=1, better="lower",

@@ -11,7 +11,7 @@ from semcom_ros.channel import Channel
 from semcom_ros.channel.parameters import NONE
 from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.study.links import Link
-from semcom_ros.evaluation.study.systems import Outcome
+from semcom_ros.evaluation.study.systems import Outcome, standing
 from semcom_ros.frame import Frame
 from semcom_ros.payload import Header, Part, Payload
 from semcom_ros.reconstruction import Reconstruction
@@ -41,7 +41,8 @@ class FullImage:
 
     Over noise, y = x + n with x in 0..1 and sigma^2 = P 10^(-PSNR/10), P as `channel.map_noise`
     defines it: the mean over the pixels of the squares summed over R, G and B. Over a channel, two
-    values around their mean make one complex symbol, at unit mean power.
+    values around their mean make one complex symbol, at unit mean power; where they are lost, the
+    last good image stands.
     """
 
     codec = "full_image"
@@ -53,6 +54,7 @@ class FullImage:
     def begin(self, link: Link, seed: int) -> None:
         self._link, self._seed = link, seed
         self._channel = link.channel(seed) if link.kind == "channel" else None
+        self._last: Reconstruction | None = None
 
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
         planes = frame.image.transpose(2, 0, 1).astype(np.float32) / 255
@@ -60,18 +62,23 @@ class FullImage:
             received = _over_channel(planes, self._channel, index)
         else:
             received = self._link.add_noise(planes, np.random.default_rng([self._seed, index]))
+        uses = -(-planes.size // 2)
+        if received is None:
+            shown = standing(frame, self._last, gives_labels=False)
+            return Outcome(shown, channel_uses=uses, lost=True)
         image = np.clip(np.rint(255 * received), 0, 255).astype(np.uint8).transpose(1, 2, 0)
-        return Outcome(
-            Reconstruction(image=np.ascontiguousarray(image)),
-            channel_uses=-(-planes.size // 2),
-        )
+        self._last = Reconstruction(image=np.ascontiguousarray(image))
+        return Outcome(self._last, channel_uses=uses)
 
     def end(self) -> None:
         """Nothing was kept."""
 
 
-def _over_channel(planes: np.ndarray, channel: Channel, index: int) -> np.ndarray:
-    """`planes` as the receiver of one payload of symbols reads them; the header tells the scale."""
+def _over_channel(planes: np.ndarray, channel: Channel, index: int) -> np.ndarray | None:
+    """`planes` as the receiver of one payload of symbols reads them, or None if it was lost.
+
+    The header tells the scale.
+    """
     values = planes.ravel()
     if values.size % 2:
         raise SemcomError("Pixels are sent in pairs: the frame needs an even number of values.")
@@ -82,5 +89,5 @@ def _over_channel(planes: np.ndarray, channel: Channel, index: int) -> np.ndarra
     header = Header("full_image", 1, b"", *planes.shape[1:], "", index, 0)
     part = channel.transmit(Payload(header, (Part("pixels", 0, symbols=symbols),))).parts[0]
     if part.symbols is None:
-        return np.full_like(planes, mean)
+        return None
     return part.symbols.view(np.float32).reshape(planes.shape) * scale + mean

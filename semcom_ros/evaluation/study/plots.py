@@ -81,7 +81,7 @@ def _against_bytes(scores: Scores, metric: str) -> Iterator[tuple[str, list[Line
             if len(entries) > 1 and points:
                 lines.append((family, sorted(points, key=lambda p: p[0])))
         if lines:
-            yield link.level if link.kind == "none" else f"{link.model}, {link.level}", lines
+            yield link.words, lines
 
 
 def _against_level(

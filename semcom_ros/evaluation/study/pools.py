@@ -50,9 +50,9 @@ def mean(values: Sequence[float | None], seed: int) -> Score:
 
 
 def iou(classes: Sequence[int]) -> Pool:
-    """Mean over `classes`, those that the truth holds, of the IoU of pooled confusion counts.
+    """Mean over `classes`, those that the truth of any frame holds, of the IoU of pooled counts.
 
-    Measurements are `ConfusionMatrix.counts`, int64 [19, 20]; frames are drawn, not pixels.
+    Measurements are `ConfusionMatrix.counts`, int64 [19, 20]: frames are drawn, not pixels.
     """
     chosen = np.array(classes)
 
@@ -62,10 +62,12 @@ def iou(classes: Sequence[int]) -> Pool:
         hits = np.diagonal(pooled, axis1=1, axis2=2)[:, chosen]
         truth = pooled.sum(2)[:, chosen]
         union = truth + pooled[:, :, : len(CLASSES)].sum(1)[:, chosen] - hits
-        there = truth > 0
-        ratio = np.divide(hits, union, out=np.zeros_like(hits), where=there)
+        ratio = np.divide(hits, union, out=np.zeros_like(hits), where=union > 0)
+        # Of a draw without any pixel of a class nothing can be said about that class.
+        there = (union > 0) & (counts.sum((0, 2))[chosen] > 0)
         found = there.sum(1)
-        return np.divide(ratio.sum(1), found, out=np.full(len(found), np.nan), where=found > 0)
+        total = (ratio * there).sum(1)
+        return np.divide(total, found, out=np.full(len(found), np.nan), where=found > 0)
 
     def pool(values: Sequence[np.ndarray | None], seed: int) -> Score:
         return _of_those_there(values, lambda counts: _bootstrap(np.stack(counts), mious, seed))

@@ -18,15 +18,16 @@ PACKAGES = ("numpy", "torch", "torchmetrics", "opencv-python-headless")
 
 
 def provenance(
-    command: Sequence[str], seed: int, frames: Mapping[str, int], models: Iterable[Path]
-) -> dict[str, Any]:
-    """As it stands in `scores.json`. frames: how many of each data set; models: weights in use."""
+    command: Sequence[str], seed: int, frames: Mapping[str, Mapping[str, int]],
+    models: Iterable[Path],
+) -> dict[str, Any]:  # fmt: skip
+    """As it stands in `scores.json`. frames: how many by table and data; models: weights in use."""
     return {
         "command": list(command),
         "commit": _commit(),
         "code": code_hash(),
         "seed": seed,
-        "frames": dict(frames),
+        "frames": {table: dict(of_data) for table, of_data in frames.items()},
         "models": {path.name: file_hash(path) for path in sorted(set(models)) if path.is_file()},
         "versions": {
             "semcom_ros": __version__,

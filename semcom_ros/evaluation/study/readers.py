@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semcom_ros.errors import SemcomError
+from semcom_ros.evaluation.perception_scores import LOWEST
 from semcom_ros.weights import models_dir
 
 if TYPE_CHECKING:
     from semcom_ros.perception.detection import Detection
 
-LEAST_SCORE = 0.05
-"""Of a detection: mAP is the area under a curve that a higher one would cut short."""
 REMEMBERED = 512
 JUDGE = "judge.safetensors"
 _SHIPPED = ("segmenter.safetensors", "perception.safetensors")
@@ -71,10 +70,10 @@ class Readers:
 
     @cached_property
     def detector(self) -> Any:
-        """The shipped detector, down to `LEAST_SCORE`."""
+        """The shipped detector, down to `LOWEST`."""
         from semcom_ros.perception.detection import Detector
 
-        return Detector(threshold=LEAST_SCORE)
+        return Detector(threshold=LOWEST)
 
     @cached_property
     def depth(self) -> Any:

@@ -45,7 +45,7 @@ class Scores:
             if r.table == table.title and r.cell.data == data
         }
 
-    def of(self, entry: Entry, link: Link, metric: str) -> Record | None:
+    def of(self, entry: Entry | None, link: Link, metric: str) -> Record | None:
         """The record, or None; the ceiling is the same over every link."""
         return self._records.get((entry, Link() if entry == CEILING else link, metric))
 
@@ -57,7 +57,9 @@ def write_report(
     """Write the report; `pictures` are the files that belong to each table, by its title."""
     lines = ["# Study", "", *_provenance(provenance)]
     for table in study.tables:
-        lines += ["", f"## {table.title}"]
+        frames = provenance["frames"][table.title].items()
+        told = ", ".join(f"{n} of {name}" for name, n in frames)
+        lines += ["", f"## {table.title}", "", f"Frames: {told}."]
         for data in table.data:
             for grid in grids(Scores(table, data, records)):
                 lines += ["", *markdown(grid)]
@@ -97,10 +99,9 @@ def markdown(grid: Grid) -> list[str]:
 def _across_levels(scores: Scores, metric: str) -> Grid:
     table, title = scores.table, f"{scores.data}: {_named(metric)}"
     if table.across == "links":
-        columns = {_level(link, table.links): link for link in table.links}
-        grid = Grid(title, "system", list(columns))
+        grid = Grid(title, "system", [_level(link, table.links) for link in table.links])
         for entry in (*table.entries, CEILING):
-            found = [scores.of(entry, link, metric) for link in columns.values()]
+            found = [scores.of(entry, link, metric) for link in table.links]
             _add_row(grid, entry.title, found, [metric] * len(found))
         return grid
     sizes = sizes_of(table)
@@ -115,10 +116,11 @@ def _across_levels(scores: Scores, metric: str) -> Grid:
     return grid
 
 
-def _of_size(table: Table, family: str, size: int) -> Entry:
-    """The row of `family` at `size`, or its only row where sizes mean nothing to it."""
+def _of_size(table: Table, family: str, size: int) -> Entry | None:
+    """The row of `family` at `size`, or its row to which sizes mean nothing, if any."""
     rows = [e for e in (*table.entries, CEILING) if e.family == family]
-    return next((e for e in rows if dict(e.options).get(SIZE) == size), rows[0])
+    unsized = next((e for e in rows if SIZE not in dict(e.options)), None)
+    return next((e for e in rows if dict(e.options).get(SIZE) == size), unsized)
 
 
 def _rows(table: Table) -> Iterator[tuple[str, Entry, Link]]:
@@ -133,7 +135,7 @@ def _rows(table: Table) -> Iterator[tuple[str, Entry, Link]]:
 def _level(link: Link, among: Sequence[Link]) -> str:
     """A link in few words: its level alone where all are of one model."""
     models = {other.model for other in among if other.level_db is not None}
-    return link.level if len(models) <= 1 else f"{link.model}, {link.level}"
+    return link.level if len(models) <= 1 else link.words
 
 
 def _add_row(grid: Grid, name: str, found: Sequence[Record | None], metrics: Sequence[str]) -> None:
@@ -170,11 +172,11 @@ def _named(metric: str) -> str:
 
 def _provenance(provenance: Mapping[str, Any]) -> list[str]:
     models = ", ".join(f"{name} {value[:12]}" for name, value in provenance["models"].items())
-    frames = ", ".join(f"{name}: {n}" for name, n in provenance["frames"].items())
     return [
         f"Made by `{shlex.join(provenance['command'])}` at commit {provenance['commit'] or '?'}.",
-        f"Frames: {frames}. Seed {provenance['seed']}. Models (SHA-256): {models or 'none'}.",
-        "± is half the width of the 95 % confidence interval over frames (bootstrap).",
+        f"Seed {provenance['seed']}. Models (SHA-256): {models or 'none'}.",
+        "± is half the width of the 95 % confidence interval over frames (bootstrap): it takes "
+        "frames as independent, and the channel as the one realisation that the seed draws.",
         "Before its first frame the RSU shows grey; a lost one leaves the last good one standing.",
         f"The last row, {CEILING.title}, is what the metrics say of the camera's own images.",
     ]

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,14 +84,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--judge", "segmenter that reads the images shown (default: the shipped judge)", type=Path
     )
     option("--backbones", "folder of the published weights of LPIPS and FID", type=Path)
+    parser.set_defaults(command=["semcom", "eval"])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_FRAMES} frames at most")
     parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder of the results")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure, or read what has been measured, and write every result. Raises SemcomError."""
+    """Measure, or read what has been measured, and write every result. Raises SemcomError.
+
+    args: with the words of the whole `command`.
+    """
     given = vars(args)
-    places = {_name(spec): spec for spec in given.get("data", ["scenes:1"])}
+    places = places_of(given.get("data", ["scenes:1"]))
     study = study_of(given, tuple(places))
     readers, cache = Readers(given.get("judge")), Cache(args.out / "cells")
     runner = Runner(study, places, cache, readers, Backbones(given.get("backbones")))
@@ -104,12 +107,25 @@ def run(args: argparse.Namespace) -> None:
         total = sum(len(job.data) for job, _ in runner.left())
         task = progress.add_task("nothing left to measure", total=total)
         runner.run(lambda name, n: progress.update(task, description=name, advance=n))
-    command = ["semcom", "eval", *(_placeless(word, places) for word in sys.argv[2:])]
+    command = [_placeless(word, places) for word in given["command"]]
     write_results(args.out, runner, command)
     console.print(
         f"Written to {args.out}: report.md, scores.csv, scores.json, latency.csv, plots, sheets",
         soft_wrap=True,
     )
+
+
+def places_of(specs: Sequence[str]) -> dict[str, str]:
+    """The specs by what a study calls their data. Raises SemcomError where two are called alike."""
+    places: dict[str, str] = {}
+    for spec in specs:
+        if _name(spec) in places:
+            raise SemcomError(
+                f"Two --data are called {_name(spec)}: a study knows data by their kind, so give "
+                "one of each, and measure the other in a study of its own."
+            )
+        places[_name(spec)] = spec
+    return places
 
 
 def study_of(given: Mapping[str, Any], data: tuple[str, ...]) -> Study:
@@ -132,6 +148,8 @@ def one_table(given: Mapping[str, Any]) -> dict[str, Any]:
     """The study of one table that the options stand for, as its YAML would have it."""
     sizes = read_numbers(given.get("setting", "512"))
     models = given.get("channel", NONE).split(",")
+    if "snr_db" in given and models == [NONE]:
+        raise SemcomError("--snr-db says nothing of an ideal link: give --channel, such as awgn.")
     levels = read_numbers(given.get("snr_db", f"{PARAMETERS['snr_db'].default:g}"))
     common = {"labels": given.get("labels", LABELS[0])}
     systems = [
@@ -171,7 +189,7 @@ def _sheets(folder: Path, runner: Runner, table: Table, data: str) -> list[Path]
                 strip = read_picture(runner.cache.picture(job.key, index))
                 rows.append((f"{entry.title}, frame {index}", strip))
         if rows:
-            name = slug(f"{table.title} {data} {link.model} {link.level}")
+            name = slug(f"{table.title} {data} {link.words}")
             files.append(folder / f"{name}.png")
             save_picture(files[-1], draw_sheet(rows))
     return files
@@ -193,4 +211,5 @@ def _name(spec: str) -> str:
 def _placeless(word: str, places: dict[str, str]) -> str:
     """A word of the command as others can use it: where data lies on one machine is no matter."""
     names = {spec: name for name, spec in places.items() if not name.startswith("scenes:")}
-    return f"{names[word]}:DIR" if word in names else word
+    option, spec = ("--data=", word[7:]) if word.startswith("--data=") else ("", word)
+    return f"{option}{names[spec]}:DIR" if spec in names else word

@@ -65,9 +65,12 @@ class Runner:
             self._job_of[table.title, cell] = job
 
     @property
-    def frames(self) -> dict[str, int]:
-        """Frames of each data set."""
-        return {f"{name} {split}": len(d) for (name, split, _), d in self._data.items()}
+    def frames(self) -> dict[str, dict[str, int]]:
+        """Frames of each data set, table by table."""
+        found: dict[str, dict[str, int]] = {table.title: {} for table in self.study.tables}
+        for (title, cell), job in self._job_of.items():
+            found[title][f"{cell.data} {cell.split}"] = len(job.data)
+        return found
 
     @property
     def models(self) -> set[Path]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,8 +77,11 @@ def draw_sheet(rows: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
 def save_picture(path: Path, picture: np.ndarray) -> None:
     """Write uint8 [H, W, 3] RGB to a PNG file. Raises SemcomError where that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), picture[..., ::-1]):
+    # A picture that is there is whole, wherever the writing was stopped.
+    draft = path.with_name(f"{path.stem}.part{path.suffix}")
+    if not cv2.imwrite(str(draft), picture[..., ::-1]):
         raise SemcomError(f"The picture {path} cannot be written: is the folder writable?")
+    os.replace(draft, path)
 
 
 def read_picture(path: Path) -> np.ndarray:

@@ -12,13 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from semcom_ros.channel import Channel
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.evaluation.study.links import Link
 from semcom_ros.frame import Frame
+from semcom_ros.labels import VOID
+from semcom_ros.payload import Payload, pack
+from semcom_ros.rates import rates
 from semcom_ros.reconstruction import Reconstruction
 
 SYSTEMS = {
@@ -28,6 +32,8 @@ SYSTEMS = {
     "original": "semcom_ros.evaluation.study.pixel_systems:Original",
 }
 """Name -> `module:Class`; the module is imported when the system is created, and not before."""
+GREY = 128
+"""What the RSU shows before its first frame: a grey image and a map of nothing but void."""
 Result = TypeVar("Result")
 
 
@@ -79,6 +85,42 @@ class System(Protocol):
 
     def end(self) -> None:
         """Forget what was kept from drive to drive: no other will come."""
+
+
+class Rate(NamedTuple):
+    """One frame's rate, as `Outcome` has it; bytes are None where symbols are sent."""
+
+    bytes: int | None
+    bits_per_pixel: float
+    channel_uses: int
+
+
+def rate_of(payload: Payload, frame: Frame) -> Rate:
+    """What `payload` takes: by `rates.rates`, or as uncoded symbols of two bits each.
+
+    Coded bits beside symbols count as bits, and are no channel uses without a channel.
+    """
+    height, width = frame.image.shape[:2]
+    symbols = sum(len(part.symbols) for part in payload.parts if part.symbols is not None)
+    if not symbols:
+        packed = rates(len(pack(payload)), height, width, 1.0)
+        return Rate(packed.bytes_per_frame, packed.bits_per_pixel, packed.channel_uses)
+    coded = sum(8 * len(part.bits) for part in payload.parts if part.bits is not None)
+    return Rate(None, (2 * symbols + coded) / (height * width), symbols)
+
+
+def symbols_sent(channel: Channel) -> int | None:
+    """Symbols of the frame that `channel` took last; None where its packet was lost."""
+    symbols = channel.state().get("symbols")
+    return int(symbols) if symbols else None
+
+
+def standing(frame: Frame, last: Reconstruction | None, gives_labels: bool) -> Reconstruction:
+    """What the RSU goes on showing when nothing new comes: the last one, or grey and void."""
+    if last:
+        return last
+    labels = np.full(frame.image.shape[:2], VOID, np.uint8) if gives_labels else None
+    return Reconstruction(np.full_like(frame.image, GREY), labels)
 
 
 def create_system(name: str, options: Mapping[str, Any]) -> System:

@@ -15,19 +15,6 @@ LEVELS_DB = (30.0, 25.0, 20.0, 15.0, 10.0, 5.0, 1.0)
 """PSNR in dB, each as likely as the others where there is noise."""
 CLEAN = 0.3
 """Share of the samples whose map has no noise."""
-RELEASED_DEVIATIONS = {
-    100: 0.0,
-    30: 0.05,
-    25: 0.08,
-    20: 0.13,
-    15: 0.22,
-    10: 0.36,
-    5: 0.6,
-    1: 0.9,
-}
-"""The table of the authors' released code: label -> standard deviation of the noise on a plane.
-
-Published figures used it. A label is no PSNR: deviation 0.36, named 10, is 8.9 dB."""
 
 
 def draw_level(rng: np.random.Generator) -> float | None:
