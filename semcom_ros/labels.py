@@ -56,6 +56,9 @@ KIN = {
 }
 """For classes that CamVid's labels do not know: the class of theirs that looks most alike."""
 
+_FOLDED = np.arange(256, dtype=np.uint8)
+_FOLDED[[TRAIN_ID[name] for name in KIN]] = [TRAIN_ID[kin] for kin in KIN.values()]
+
 _PALETTE = np.zeros((256, 3), np.uint8)
 _PALETTE[: len(CLASSES)] = [c.color for c in CLASSES]
 
@@ -68,6 +71,11 @@ def to_train_ids(names: Mapping[int, str]) -> np.ndarray:
     table = np.full(256, VOID, np.uint8)
     table[list(names)] = [TRAIN_ID[name] for name in names.values()]
     return table
+
+
+def fold(labels: np.ndarray) -> np.ndarray:
+    """`labels`, uint8 trainIds of any shape, in CamVid's classes: of each class its `KIN`."""
+    return _FOLDED[labels]
 
 
 def colorize(labels: np.ndarray) -> np.ndarray:

@@ -47,6 +47,17 @@ def test_a_truth_of_void_alone_has_no_score() -> None:
     assert score(([VOID], [ROAD])).miou() is None
 
 
+def test_folded_scores_count_what_differs_only_in_kin_as_equal() -> None:
+    truck, light, sign = (TRAIN_ID[name] for name in ("truck", "traffic light", "traffic sign"))
+    truth = np.array([[truck, light, CAR, ROAD, VOID]], np.uint8)
+    estimate = np.array([[CAR, sign, CAR, CAR, CAR]], np.uint8)
+    exact, folded = ConfusionMatrix(), ConfusionMatrix(folded=True)
+    for matrix in (exact, folded):
+        matrix.add(truth, estimate)
+    assert exact.iou() == {"road": 0.0, "traffic light": 0.0, "car": 1 / 3, "truck": 0.0}
+    assert folded.iou() == {"road": 0.0, "traffic sign": 1.0, "car": 2 / 3}
+
+
 def test_maps_of_two_sizes_are_refused_with_a_sentence() -> None:
     with pytest.raises(SemcomError, match="cannot be compared"):
         score(([ROAD, ROAD], [ROAD]))

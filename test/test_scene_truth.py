@@ -16,7 +16,7 @@ from semcom_ros.scenes.drive import CAMERA_HEIGHT
 from semcom_ros.scenes.geometry import View
 from semcom_ros.scenes.surfaces import Surfaces
 
-PLACES = [(0, 37), (1, 500), (5, 40), (5, 41), (8, 150)]
+PLACES = [(0, 37), (1, 500), (5, 40), (5, 41), (8, 150), (6, 107), (9, 495)]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,42 @@ def test_the_2d_box_lies_in_the_projection_of_the_3d_box(frames: list[Frame]) ->
                 assert (start > pixels.min(0) - 1).all() and (end < pixels.max(0) + 1).all()
                 checked += 1
     assert checked > 100
+
+
+def test_every_class_of_things_has_objects(frames: list[Frame]) -> None:
+    known = {"car", "truck", "bus", "person", "rider", "bicycle", "traffic sign", "traffic light"}
+    assert {it.name for frame in frames for it in frame.objects} == known
+
+
+def test_a_rider_and_the_bicycle_are_two_objects_at_one_place() -> None:
+    frame = Drive(9).render(495, truth=True)
+    riders = [it for it in frame.objects if it.name == "rider"]
+    bicycles = [it for it in frame.objects if it.name == "bicycle"]
+    pairs = [
+        (rider, bicycle)
+        for rider in riders
+        for bicycle in bicycles
+        if math.dist(rider.box_3d.centre, bicycle.box_3d.centre) < 1.0
+    ]
+    assert pairs
+    for rider, bicycle in pairs:
+        assert rider.id != bicycle.id
+        # The body sits above the wheels, whose lowest point is on the road.
+        assert rider.box[1] < bicycle.box[1]
+        lowest = [in_town(frame, it.box_3d.corners())[:, 1].min() for it in (rider, bicycle)]
+        assert lowest[1] == pytest.approx(0, abs=0.05) and lowest[0] > lowest[1]
+
+
+def test_trucks_and_buses_have_the_sizes_of_trucks_and_buses(frames: list[Frame]) -> None:
+    sizes = {
+        "truck": ((6.5, 8.2), (2.0, 2.6), (2.6, 3.8)),
+        "bus": ((9.7, 10.8), (2.3, 2.6), (3, 4.4)),
+    }
+    seen = [it for frame in frames for it in frame.objects if it.name in sizes]
+    assert seen
+    for it in seen:
+        for metres, (least, most) in zip(it.box_3d.size, sizes[it.name], strict=True):
+            assert least <= metres <= most
 
 
 def test_the_3d_box_of_a_whole_car_is_as_tight_as_its_shape_allows() -> None:

@@ -7,12 +7,24 @@ import numpy as np
 import pytest
 
 from semcom_ros.datasets.camvid import CLASS_NAMES
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Frame
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.scenes import Drive
 from semcom_ros.scenes.drive import CAMERA, CAMERA_HEIGHT
 from semcom_ros.scenes.geometry import NEAR, clip_near
+from semcom_ros.scenes.lights import lit
+from semcom_ros.scenes.weather import WEATHERS
 
-ALLOWED = {TRAIN_ID[name] for name in CLASS_NAMES}
+NAMES = (*CLASS_NAMES, "truck", "bus", "traffic light", "bicycle")
+ALLOWED = {TRAIN_ID[name] for name in NAMES}
+PLACES = [(3, 60), (5, 40), (6, 107), (9, 495)]
+"""Seeds and frames that show every class between them."""
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Frame]:
+    return [Drive(seed).render(index) for seed, index in PLACES]
 
 
 def test_a_frame_depends_on_seed_and_index_alone() -> None:
@@ -42,13 +54,36 @@ def test_neighbouring_frames_are_a_video() -> None:
     assert 0.85 < near < 1.0 and near > far + 0.05
 
 
-def test_the_town_shows_every_class() -> None:
-    seen: set[int] = set()
-    for seed in range(6):
-        drive = Drive(seed)
-        for index in (0, 150, 300):
-            seen |= set(np.unique(drive.render(index).labels).tolist())
-    assert seen == ALLOWED
+def test_the_town_shows_every_class(frames: list[Frame]) -> None:
+    assert {c for frame in frames for c in np.unique(frame.labels).tolist()} == ALLOWED
+
+
+@pytest.mark.parametrize("weather", WEATHERS)
+def test_weather_changes_the_image_and_not_what_is_there(weather: str) -> None:
+    plain = Drive(5, weather="overcast").render(40, truth=True)
+    frame = Drive(5, weather=weather).render(40, truth=True)
+    for name in ("labels", "depth", "instances"):
+        assert np.array_equal(*(getattr(f, name) for f in (plain, frame)), equal_nan=True)
+    assert frame.objects == plain.objects
+    changed = np.abs(frame.image.astype(int) - plain.image).mean()
+    assert changed == 0 if weather == "overcast" else changed > 8
+
+
+def test_fog_takes_the_contrast_of_what_is_far() -> None:
+    clear, fog = (Drive(5, weather=w).render(40) for w in ("clear", "fog"))
+    far = np.s_[110:130, 220:300]
+    assert fog.image[far].std() < 0.7 * clear.image[far].std()
+
+
+def test_a_weather_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(SemcomError, match="no weather 'fogg': did you mean 'fog'"):
+        Drive(5, weather="fogg")
+
+
+def test_a_red_light_is_green_before_the_camera_car_arrives() -> None:
+    states = [lit(style=1, ahead=metres) for metres in (90.0, 24.0, 5.0)]
+    assert states == [(True, False, False), (True, True, False), (False, False, True)]
+    assert all(lit(style, 15.0) == (False, False, True) for style in range(60))
 
 
 def test_road_is_below_and_sky_above() -> None:

@@ -29,8 +29,8 @@ class Scores:
     """Maps and pictures of a drive compared, frame by frame as they are added."""
 
     def __init__(self) -> None:
-        self.sent_vs_truth = ConfusionMatrix()
-        self.received_vs_truth = ConfusionMatrix()
+        self.sent_vs_truth = ConfusionMatrix(folded=True)
+        self.received_vs_truth = ConfusionMatrix(folded=True)
         self.received_vs_sent = ConfusionMatrix()
         self.psnr: list[float] = []
 

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
     """Print IoU by class and their mean at 256x512."""
     frames = labelled_frames(args.data, args.split, args.frames)
     segmenter = Segmenter(args.weights)
-    confusion = ConfusionMatrix()
+    confusion = ConfusionMatrix(folded=True)
     for frame in track(frames, "segmenting"):
         confusion.add(frame.labels, segmenter(frame.image))
     table = Table("class", "IoU", title=f"{args.data} {args.split}")

@@ -9,14 +9,37 @@ from collections.abc import Sequence
 import numpy as np
 
 from semcom_ros.objects import Box3D, Object
-from semcom_ros.scenes import cars, people, structures
+from semcom_ros.scenes import bicycles, people, structures, vehicles
 from semcom_ros.scenes.geometry import Street, View
 from semcom_ros.scenes.surfaces import Surfaces
-from semcom_ros.scenes.town import Car, Person, Post, Rider, Thing
+from semcom_ros.scenes.things import Bicycle, Person, Post, Rider, Thing, Vehicle
 
-NAMES = {Car: "car", Person: "person", Rider: "rider", Post: "traffic sign"}
-"""Class of each kind of object. A rider's is that of the bicycle too, as in the labels."""
-_EXTENTS = {Car: cars.extent, Person: people.walking, Rider: people.riding, Post: structures.plate}
+Named = Vehicle | Bicycle | Person | Rider | Post
+_EXTENTS = {
+    Vehicle: vehicles.extent,
+    Bicycle: bicycles.extent,
+    Person: people.walking,
+    Rider: people.riding,
+    Post: structures.plate,
+}
+
+
+def _name(it: Named) -> str:
+    """The class of a thing that is an object."""
+    match it:
+        case Vehicle():
+            return it.kind
+        case Post():
+            return f"traffic {it.kind}"
+        case _:
+            return type(it).__name__.lower()
+
+
+def _turn(it: Named) -> float:
+    """How far its front is turned right of the street's way, in radians."""
+    if isinstance(it, Bicycle):
+        return it.turn
+    return math.pi if getattr(it, "heading", 1) < 0 else 0.0
 
 
 def objects(
@@ -27,32 +50,30 @@ def objects(
     view: View,
 ) -> tuple[Object, ...]:
     """Those of `things`, in their order, that `instances` [H, W] show."""
-    seen = {t.id: surfaces.seen(t.id, instances) for t in things if type(t) in NAMES and t.id}
+    seen = {t.id: surfaces.seen(t.id, instances) for t in things if getattr(t, "id", 0)}
     shown = [t for t in things if seen.get(getattr(t, "id", 0))]
     boxes = boxes_3d(shown, street, view)
     return tuple(
-        Object(NAMES[type(t)], t.id, seen[t.id][0], box, seen[t.id][1])
+        Object(_name(t), t.id, seen[t.id][0], box, seen[t.id][1])
         for t, box in zip(shown, boxes, strict=True)
     )
 
 
-def boxes_3d(
-    things: Sequence[Car | Person | Rider | Post], street: Street, view: View
-) -> list[Box3D]:
+def boxes_3d(things: Sequence[Named], street: Street, view: View) -> list[Box3D]:
     """The boxes of `things` in the optical frame of `view`."""
     if not things:
         return []
-    extents = np.array([_EXTENTS[type(t)](t.style) for t in things])
-    heading = [getattr(t, "heading", 1) for t in things]
+    extents = np.array([_EXTENTS[type(t)](t) for t in things])
+    turns = np.array([_turn(t) for t in things])
     middle = extents.mean(1)
-    middle[:, 2] *= heading
-    # A sign's plate is painted as one that faces the camera, around the top of its pole.
+    middle[:, 0] = np.sin(turns) * middle[:, 2]
+    middle[:, 2] *= np.cos(turns)
+    # A sign or light is painted as a plate that faces the camera, around the top of its pole.
     plate = np.array([isinstance(t, Post) for t in things])
     foot = np.where(plate[:, None], [(0, getattr(t, "height", 0), 0) for t in things], middle)
     s, x = np.array([(t.s, t.x) for t in things]).T
     centre = view.to_camera(street.placed(s, x, foot)) + np.where(plate[:, None], middle, 0)
-    yaws = np.where(plate, math.pi, np.arctan(street.slope(s)) - view.yaw)
-    yaws += np.where(np.array(heading) < 0, math.pi, 0)
+    yaws = np.where(plate, math.pi, np.arctan(street.slope(s)) - view.yaw + turns)
     pitches = np.where(plate, 0.0, view.pitch)
     return [
         Box3D((right, -up, ahead), (length, wide, high), math.remainder(yaw, math.tau), pitch)

@@ -13,28 +13,12 @@ import numpy as np
 from semcom_ros.scenes.geometry import NEAR, View, clip_near
 from semcom_ros.scenes.surfaces import Surfaces
 from semcom_ros.scenes.textures import Pyramid, level
+from semcom_ros.scenes.weather import Colour, Light
 
 SCALE = 2
 """Canvas pixels a frame pixel: edges of the image are smoothed by averaging, labels are not."""
 _SHIFT = 4
-Colour = tuple[float, float, float]
 Polygon = tuple[Sequence[Sequence[float]], Colour, int]
-
-
-@dataclass(frozen=True)
-class Light:
-    """Daylight: `haze` is the colour that distance fades into, over `sight` metres.
-
-    `sun` is the side that the sun stands on (-1 left, 1 right), `contrast` the strength of its
-    shadows, `exposure` the camera's gain, `tint` the colour of the light.
-    """
-
-    haze: Colour
-    sight: float
-    sun: int
-    contrast: float
-    exposure: float
-    tint: Colour
 
 
 @dataclass(frozen=True)

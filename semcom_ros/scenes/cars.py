@@ -11,30 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.scenes.canvas import Canvas, Colour, Polygon, Solid
-from semcom_ros.scenes.geometry import Street
-from semcom_ros.scenes.town import Car
+from semcom_ros.scenes.bodies import GLASS, PAINTS, WHEEL_OUT, Aspect, rectangle, wheel
+from semcom_ros.scenes.canvas import Polygon, Solid
+from semcom_ros.scenes.weather import Colour
 
 CAR = TRAIN_ID["car"]
-PAINTS = (
-    (178, 182, 186),
-    (150, 154, 160),
-    (205, 206, 206),
-    (46, 48, 54),
-    (34, 50, 96),
-    (120, 26, 30),
-    (60, 64, 70),
-    (86, 98, 124),
-    (30, 72, 66),
-    (160, 150, 120),
-    (70, 110, 150),
-    (196, 196, 190),
-)
-GLASS = (44, 50, 56)
 _HUB, _TYRE = 0.31, 0.37
 """Height of a wheel's centre and its radius, in metres."""
-_WHEEL_OUT, _LAMP_OUT = 1.01, 0.01
-"""Wheels stand out of the sides by this factor, lamps and bumpers of the ends by metres."""
+_LAMP_OUT = 0.01
+"""Metres that lamps and bumpers stand out of the ends."""
 
 # Side views from the rear bumper's foot over the roof to the front: (forward, up) in metres.
 HATCH = (
@@ -93,23 +78,6 @@ SHAPES = {
 }
 
 
-def car(canvas: Canvas, street: Street, it: Car) -> None:
-    def camera(local: np.ndarray) -> np.ndarray:
-        facing = np.asarray(local, float) * (it.heading, 1, it.heading)
-        return canvas.view.to_camera(street.placed(it.s, it.x, facing))
-
-    middle, beside, ahead = camera([(0, 0.7, 0), (1, 0.7, 0), (0, 0.7, 1)])
-    if middle[2] < 2.9:
-        return
-    side = 1 if (beside - middle) @ middle < 0 else -1
-    tail = bool((ahead - middle) @ middle > 0)
-    lit = round(
-        canvas.light.contrast * (0.15 if side * it.heading == canvas.light.sun else -0.2), 2
-    )
-    mesh = _car(it.style, side, tail, it.braking, lit, bool(middle[2] < 45))
-    canvas.solid(mesh, camera(mesh.points), it.id)
-
-
 class Body(NamedTuple):
     """A shape of `SHAPES`, half the width in metres, and the colours of paint and glass."""
 
@@ -133,7 +101,7 @@ def extent(style: int) -> np.ndarray:
     """Lowest and highest (right, up, forward) [2, 3] of a car, with its wheels and lamps."""
     shape, half, _, _ = _body(style)
     forward, up = np.array(SHAPES[shape][0]).T
-    side = half * _WHEEL_OUT
+    side = half * WHEEL_OUT
     return np.array(
         [
             (-side, _HUB - _TYRE, forward.min() - _LAMP_OUT),
@@ -143,8 +111,9 @@ def extent(style: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1024)
-def _car(style: int, side: int, tail: bool, braking: bool, lit: float, fine: bool) -> Solid:
-    """The car's polygons (right, up, forward) as seen from `side`, from behind if `tail`."""
+def body(style: int, aspect: Aspect) -> Solid:
+    """The polygons (right, up, forward) of a car or van."""
+    side, tail, braking, lit, fine = aspect
     shape, half, paint, glass = _body(style)
     profile, glazed, windows = SHAPES[shape]
     flank = paint * (0.82 + lit)
@@ -169,24 +138,22 @@ def _car(style: int, side: int, tail: bool, braking: bool, lit: float, fine: boo
         )
     # What faces away is painted first and covered by what faces the camera.
     parts += panels[::-1] if tail else panels
-    parts.append(on_side(profile, 1.0, flank))
-    if fine:
-        (rear, _), (nose, _) = profile[0], profile[-1]
-        parts.append(
-            on_side(((rear, 0.27), (rear, 0.4), (nose, 0.4), (nose, 0.27)), 1.002, flank * 0.6)
-        )
-        parts.append(
-            on_side(((-0.31, 0.4), (-0.31, 0.95), (-0.29, 0.95), (-0.29, 0.4)), 1.002, flank * 0.6)
-        )
-    parts += [on_side(pane, 1.004, glass) for pane in windows]
-    for z in (profile[0][0] + 0.75, profile[-1][0] - 0.72):
-        parts += _wheel(side * half * _WHEEL_OUT, z, 4 if fine else 3)
+    if side:
+        parts.append(on_side(profile, 1.0, flank))
+        if fine:
+            parts += [on_side(groove, 1.002, flank * 0.6) for groove in _grooves(profile)]
+        parts += [on_side(pane, 1.004, glass) for pane in windows]
+        for z in (profile[0][0] + 0.75, profile[-1][0] - 0.72):
+            parts += wheel(side * half * WHEEL_OUT, z, _HUB, _TYRE, CAR, 4 if fine else 3)
     parts += _end(half, profile, tail, braking, fine)
     return Solid.of(parts)
 
 
-def _rectangle(x0: float, x1: float, y0: float, y1: float, z: float, colour: Colour) -> Polygon:
-    return [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)], colour, CAR
+def _grooves(profile: tuple) -> Iterator[tuple]:
+    """On the side: the sill, and the gap between the doors."""
+    (rear, _), (nose, _) = profile[0], profile[-1]
+    yield (rear, 0.27), (rear, 0.4), (nose, 0.4), (nose, 0.27)
+    yield (-0.31, 0.4), (-0.31, 0.95), (-0.29, 0.95), (-0.29, 0.4)
 
 
 def _underside(half: float, profile: tuple) -> Iterator[Polygon]:
@@ -194,16 +161,9 @@ def _underside(half: float, profile: tuple) -> Iterator[Polygon]:
     floor = [(-half, 0.16, rear), (half, 0.16, rear), (half, 0.16, nose), (-half, 0.16, nose)]
     yield floor, (14, 14, 16), CAR
     for z in (rear * 0.97, nose * 0.97):
-        yield _rectangle(-half, half, 0.16, 0.5, z, (18, 18, 20))
+        yield rectangle(-half, half, 0.16, 0.5, z, (18, 18, 20), CAR)
         for x in (-half + 0.05, half - 0.25):
-            yield _rectangle(x, x + 0.2, 0.0, 0.5, z * 0.82, (20, 20, 22))
-
-
-def _wheel(x: float, z: float, rings: int) -> Iterator[Polygon]:
-    a = np.arange(12) * math.pi / 6
-    for radius, tone in ((_TYRE, 12), (0.31, 26), (0.19, 128), (0.07, 60))[:rings]:
-        ring = np.stack([np.full(12, x), _HUB + radius * np.sin(a), z + radius * np.cos(a)], 1)
-        yield ring, (tone, tone, tone + 2), CAR
+            yield rectangle(x, x + 0.2, 0.0, 0.5, z * 0.82, (20, 20, 22), CAR)
 
 
 def _end(half: float, profile: tuple, tail: bool, braking: bool, fine: bool) -> Iterator[Polygon]:
@@ -213,12 +173,12 @@ def _end(half: float, profile: tuple, tail: bool, braking: bool, fine: bool) -> 
     low, high = (0.62, 0.92) if tail else (0.58, 0.74)
     for side in (-1, 1):
         inner, outer = sorted((side * half * 0.72, side * half * 0.97))
-        yield _rectangle(inner, outer, low, high, z, lamp)
+        yield rectangle(inner, outer, low, high, z, lamp, CAR)
     if not fine:
         return
-    yield _rectangle(-half * 0.98, half * 0.98, 0.32, 0.46, z, (52, 54, 56))
+    yield rectangle(-half * 0.98, half * 0.98, 0.32, 0.46, z, (52, 54, 56), CAR)
     if tail:
-        yield _rectangle(-0.26, 0.26, 0.6, 0.72, z, (196, 170, 60))
+        yield rectangle(-0.26, 0.26, 0.6, 0.72, z, (196, 170, 60), CAR)
     else:
-        yield _rectangle(-0.26, 0.26, 0.36, 0.47, z, (226, 226, 222))
-        yield _rectangle(-half * 0.5, half * 0.5, 0.55, 0.68, z, (30, 30, 32))
+        yield rectangle(-0.26, 0.26, 0.36, 0.47, z, (226, 226, 222), CAR)
+        yield rectangle(-half * 0.5, half * 0.5, 0.55, 0.68, z, (30, 30, 32), CAR)

@@ -9,13 +9,26 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from semcom_ros.errors import choose
 from semcom_ros.frame import WORK_SIZE, Camera, Frame, Pose
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.scenes import boxes, cars, people, structures
-from semcom_ros.scenes.canvas import SCALE, Canvas, Light, Solid
+from semcom_ros.scenes import bicycles, boxes, people, structures, vehicles
+from semcom_ros.scenes.canvas import SCALE, Canvas, Solid
 from semcom_ros.scenes.geometry import View
 from semcom_ros.scenes.ground import SKY, ground, shade_under, sky
-from semcom_ros.scenes.town import Building, Car, Fence, Person, Post, Rider, Thing, Town, Tree
+from semcom_ros.scenes.things import (
+    Bicycle,
+    Building,
+    Fence,
+    Person,
+    Post,
+    Rider,
+    Thing,
+    Tree,
+    Vehicle,
+)
+from semcom_ros.scenes.town import Town
+from semcom_ros.scenes.weather import WEATHERS, daylight, tone_curve
 
 RATE_HZ = 10
 SPEED = 8.0
@@ -30,16 +43,22 @@ _PAINTERS = {
     Building: structures.building,
     Fence: structures.fence,
     Post: structures.post,
-    Car: cars.car,
+    Vehicle: vehicles.vehicle,
+    Bicycle: bicycles.bicycle,
     Person: people.person,
     Rider: people.rider,
 }
 
 
 class Drive:
-    """The drive of one seed; two drives of the same seed are the same to the last bit."""
+    """The drive of one seed; two drives of the same seed are the same to the last bit.
 
-    def __init__(self, seed: int) -> None:
+    weather: one of `weather.WEATHERS` instead of the seed's own; it changes the image alone.
+    """
+
+    def __init__(self, seed: int, weather: str | None = None) -> None:
+        if weather is not None:
+            choose(weather, WEATHERS, "weather")
         self.seed = seed
         self._town = Town(seed)
         rng = np.random.default_rng((seed, 60))
@@ -50,8 +69,9 @@ class Drive:
             (angle, rng.uniform(3.0, 11.0), rng.random() < 0.5)
             for angle in np.arange(64) * math.pi / 32
         ]
-        self._light = _daylight(rng)
-        self._tone = _tone_curve(rng, self._light)
+        light = np.random.default_rng((seed, 62))
+        self._light = daylight(light, weather)
+        self._tone = tone_curve(light, self._light)
         grain = np.random.default_rng((seed, 61)).normal(
             0, self._noise, (HEIGHT + 64, WIDTH + 64, 3)
         )
@@ -144,41 +164,6 @@ def _visible(things: list[Thing], town: Town, view: View) -> list[Thing]:
     """Those of `things`, in their order, that may be in the picture: the rest costs time."""
     s, x = np.array([(t.s, t.x) for t in things]).T
     right, _, ahead = view.to_camera(np.stack([town.street.centre(s) + x, 0 * s, s], 1)).T
-    # A car is 5 m long and a crown 8 m wide; buildings and fences are cut where they are painted.
+    # A parked bus stands 6 m aside and a crown is 8 m wide; what has an end is cut when painted.
     inside = np.abs(right) < ahead * (WIDTH / 2 / CAMERA.fx) + 5.0
     return [t for t, seen in zip(things, inside, strict=True) if seen or hasattr(t, "end")]
-
-
-def _daylight(rng: np.random.Generator) -> Light:
-    """The light of one seed: overcast, sunny or dusk."""
-    kind = rng.choice(3, p=(0.4, 0.4, 0.2))
-    sun = -1 if rng.random() < 0.5 else 1
-    if kind == 0:
-        return Light(
-            (222, 226, 230), rng.uniform(260, 600), sun, 0.1, rng.uniform(0.8, 1.1), (1.0, 1.0, 1.0)
-        )
-    if kind == 1:
-        return Light(
-            (232, 238, 246),
-            rng.uniform(500, 1200),
-            sun,
-            rng.uniform(0.3, 0.55),
-            rng.uniform(0.85, 1.15),
-            (1.03, 1.0, 0.95),
-        )
-    return Light(
-        (178, 186, 190),
-        rng.uniform(300, 700),
-        sun,
-        0.05,
-        rng.uniform(0.45, 0.75),
-        (0.95, 1.0, 1.05),
-    )
-
-
-def _tone_curve(rng: np.random.Generator, light: Light) -> np.ndarray:
-    """A table uint8 [256, 1, 3] from scene colour to camera value: gain, tint and contrast."""
-    x = np.arange(256)[:, None] / 255.0 * light.exposure * 1.12 * np.array(light.tint)
-    x = np.clip(x, 0, 1.25)
-    curved = np.clip(x + rng.uniform(0.1, 0.35) * x * (x - 0.5) * 1.6, 0, 1)
-    return (curved * 255).astype(np.uint8)[:, None]

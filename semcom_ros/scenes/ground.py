@@ -10,14 +10,21 @@ import cv2
 import numpy as np
 
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.scenes.canvas import Light
 from semcom_ros.scenes.geometry import View
-from semcom_ros.scenes.town import SEGMENT, SIGHT, Building, Car, Fence, Person, Rider, Thing, Town
+from semcom_ros.scenes.things import Bicycle, Building, Fence, Person, Rider, Thing, Vehicle
+from semcom_ros.scenes.town import CROSSINGS, SEGMENT, SIGHT, Town
+from semcom_ros.scenes.weather import Light
 
 ROAD, SIDEWALK, GRASS = (TRAIN_ID[n] for n in ("road", "sidewalk", "vegetation"))
 SKY = TRAIN_ID["sky"]
 _TILE = 512
-_FOOTPRINT = {Car: (1.0, 2.25, 200), Person: (0.28, 0.3, 130), Rider: (0.28, 0.9, 130)}
+_FOOTPRINT = {
+    "car": (1.0, 2.25, 200),
+    "truck": (1.2, 3.7, 210),
+    "bus": (1.25, 5.1, 210),
+    Person: (0.28, 0.3, 130),
+    Bicycle: (0.28, 0.8, 120),
+}
 """Half width and half length in metres of a thing's shadow, and how dark it is."""
 
 
@@ -43,8 +50,10 @@ def sky(view: View, light: Light, seed: int) -> np.ndarray:
     """The sky as uint8 [H, W, 3]: bright at the horizon, with clouds that turn with the camera."""
     k, rng = view.camera, np.random.default_rng((seed, 30))
     haze = np.array(light.haze, np.float32)
-    blue = haze * (1 - np.array((0.4, 0.25, 0.06), np.float32) * np.float32(rng.uniform(0, 1)))
-    cover, soft, white = rng.uniform(-1.0, 1.4), rng.uniform(0.5, 1.6), rng.uniform(0.3, 0.9)
+    blue = haze.mean() * (
+        1 - np.array((0.4, 0.25, 0.06), np.float32) * np.float32(rng.uniform(0, 1))
+    )
+    soft, white = rng.uniform(0.5, 1.6), rng.uniform(0.3, 0.9) + max(0.0, light.cover - 1) * 0.3
     # Every second pixel is enough for something this soft.
     up = np.linspace(1.0, 0.0, k.height // 2, dtype=np.float32)[:, None, None] ** 1.3
     column = (np.arange(0, k.width, 2) - k.cx) / k.fx + view.yaw
@@ -52,10 +61,13 @@ def sky(view: View, light: Light, seed: int) -> np.ndarray:
     clouds = _clouds()[
         (row * 560).astype(int)[:, None] % _TILE, (column * 230).astype(int)[None] % _TILE
     ]
-    cloud = np.clip((clouds * 1.6 + cover) / soft, 0, 1).astype(np.float32)[..., None] * np.float32(
-        white
-    )
+    cloud = np.clip((clouds * 1.6 + light.cover) / soft, 0, 1).astype(np.float32)[..., None]
+    cloud *= np.float32(min(white, 1.0))
     clear = haze + (blue - haze) * up
+    if light.glow:
+        # The low sun stands ahead, on its side of the street.
+        near = np.exp(-(((column - 0.45 * light.sun) / 0.5) ** 2)).astype(np.float32)[None, :, None]
+        clear = clear + light.glow * (1 - up) ** 3 * (0.4 + 0.6 * near) * np.float32((20, 0, -36))
     half = np.clip(clear + (haze * 1.04 - clear) * cloud, 0, 255).astype(np.uint8)
     return cv2.resize(half, (k.width, k.height))
 
@@ -111,12 +123,22 @@ def ground(town: Town, view: View, light: Light) -> tuple[int, np.ndarray, np.nd
         paint = np.maximum(
             paint, line(far - street.lane, 0.045) * ((s % 1.6 < 0.8) & (footprint < 2))
         )
-    crossing = np.abs(s % 96.0 - town.crossing) < 1.5
+    along = s % CROSSINGS - town.crossing
+    crossing = np.abs(along) < 1.5
     paint = np.maximum(paint, 0.9 * (crossing & ((x % 1.2) < 0.6) & (far < street.road)))
+    # Who comes from either side stops before the crossing.
+    stop = np.abs(np.where(x < 0, -along, along) - 2.6) < 0.15
+    paint = np.maximum(paint, stop & (far < street.lane) & (footprint < 1))
     blend(paint * (0.88 + 0.08 * np.clip(fine, -2, 1)), np.array([205, 205, 200]))
     blend(line(far - street.road - 0.09, 0.09), stone * 1.12)
     shade *= 1 - 0.28 * line(far - street.road + 0.07, 0.07)
     shade *= _shadow_of_houses(x, s, paved, town, light)
+    if light.wet:
+        # The flatter one looks at wet ground, the more of the sky it mirrors.
+        paved = labels != GRASS
+        mirror = light.wet * 0.5 * ahead / (ahead + 9) * np.clip(0.75 + 0.25 * coarse, 0, 1) * paved
+        shade *= 1 - light.wet * 0.3 * paved
+        colour += mirror[..., None] * (np.float32(light.haze) - colour)
     clear = np.exp(ahead * np.float32(-1 / light.sight))
     colour *= cv2.merge((shade * clear,) * 3)
     colour += cv2.merge([(1 - clear) * np.float32(haze) for haze in light.haze])
@@ -128,8 +150,13 @@ def _shadow_of_houses(
 ) -> np.ndarray:
     """Brightness 0..1 under a sun that the buildings on its side keep off the near kerb."""
     reach = town.street.front * np.where(paved, np.float32(0.15), np.float32(0.55))
+    reach = reach / np.float32(light.reach)
     reach += 0.9 * np.sin(s * 0.23)
     return 1 - light.contrast * np.clip((x * light.sun - reach) * 2.5, 0, 1)
+
+
+def _kind(thing: Thing) -> str | type[Thing]:
+    return thing.kind if isinstance(thing, Vehicle) else type(thing)
 
 
 def shade_under(
@@ -139,20 +166,20 @@ def shade_under(
     near = [
         t
         for t in things
-        if not isinstance(t, Building | Fence) and 1.0 < t.s - view.position[2] < 70
+        if not isinstance(t, Building | Fence | Rider) and -6.0 < t.s - view.position[2] < 70
     ]
     if not near:
         return
-    away = -light.sun * 0.5 * light.contrast
+    away = -light.sun * 0.5 * light.contrast * light.reach
     local, depths = [], []
     for thing in near:
-        w, length, dark = _FOOTPRINT.get(type(thing), (0.2, 0.2, 90))
+        w, length, dark = _FOOTPRINT.get(_kind(thing), (0.2, 0.2, 90))
         x0, x1 = -w + min(away, 0), w + max(away, 0)
         local += [(x0, 0, -length), (x0, 0, length), (x1, 0, length), (x1, 0, -length)]
         depths.append(dark)
     s, x = (np.repeat([getattr(t, name) for t in near], 4) for name in ("s", "x"))
     points = view.to_camera(town.street.placed(s, x, np.array(local)))
-    seen = (points[:, 2] > 1.0).reshape(-1, 4).all(1)
+    seen = (points[:, 2] > 1.0).reshape(-1, 4).any(1)
     points[:, 2] = np.maximum(points[:, 2], 1.0)
     corners = np.clip(view.to_pixels(points) - (0, top), -9000, 9000) * 16
     mask = np.zeros(colour.shape[:2], np.uint8)

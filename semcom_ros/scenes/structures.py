@@ -11,10 +11,12 @@ from itertools import islice
 import numpy as np
 
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.scenes.canvas import Canvas, Colour, Polygon, Solid
+from semcom_ros.scenes import lights
+from semcom_ros.scenes.canvas import Canvas, Polygon, Solid
 from semcom_ros.scenes.geometry import NEAR, Street
 from semcom_ros.scenes.textures import Pyramid, front, pyramid, tree
-from semcom_ros.scenes.town import Building, Fence, Post, Tree
+from semcom_ros.scenes.things import Building, Fence, Post, Tree
+from semcom_ros.scenes.weather import Colour
 
 BUILDING, FENCE, POLE = (TRAIN_ID[n] for n in ("building", "fence", "pole"))
 SIGN, VEGETATION = TRAIN_ID["traffic sign"], TRAIN_ID["vegetation"]
@@ -144,8 +146,13 @@ def planted(canvas: Canvas, street: Street, it: Tree, bare: bool) -> None:
         canvas.sprite(box, tree(it.style % 8, bare), plane, VEGETATION)
 
 
-_GREY = {"lamp": (98, 102, 100), "sign": (122, 124, 124), "bollard": (44, 44, 46)}
-_RADIUS = {"lamp": 0.075, "sign": 0.04, "bollard": 0.09}
+_GREY = {
+    "lamp": (98, 102, 100),
+    "sign": (122, 124, 124),
+    "light": (60, 62, 64),
+    "bollard": (44, 44, 46),
+}
+_RADIUS = {"lamp": 0.075, "sign": 0.04, "light": 0.06, "bollard": 0.09}
 
 
 def post(canvas: Canvas, street: Street, it: Post) -> None:
@@ -171,12 +178,20 @@ def post(canvas: Canvas, street: Street, it: Post) -> None:
     if it.kind == "sign":
         face = _sign(it.style % 40)
         canvas.solid(face, face.points + top, it.id)
+    elif it.kind == "light":
+        states = lights.lit(it.style, it.s - canvas.view.position[2]) if it.facing else None
+        face = lights.head(states)
+        canvas.solid(face, face.points + top + (0, lights.CENTRE, 0), it.id)
 
 
-@lru_cache(maxsize=1024)
-def plate(style: int) -> np.ndarray:
-    """Lowest and highest (right, up, forward) [2, 3] of a sign around the top of its pole."""
-    points, thick = _sign(style % 40).points, (0, 0, 0.015)
+def plate(it: Post) -> np.ndarray:
+    """Lowest and highest (right, up, forward) [2, 3] of a sign or light around its pole's top."""
+    return lights.extent() if it.kind == "light" else _plate(it.style % 40)
+
+
+@lru_cache(maxsize=40)
+def _plate(style: int) -> np.ndarray:
+    points, thick = _sign(style).points, (0, 0, 0.015)
     return np.array([points.min(0) - thick, points.max(0) + thick])
 
 

@@ -5,116 +5,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from semcom_ros.scenes.geometry import Street
+from semcom_ros.scenes.things import (
+    LENGTHS,
+    Bicycle,
+    Building,
+    Fence,
+    Person,
+    Post,
+    Rider,
+    Thing,
+    Tree,
+    Vehicle,
+)
 
 SEGMENT = 24.0
 """Length in metres of the pieces of street that are generated one by one."""
 SIGHT = 120.0
 """Distance in metres beyond which nothing stands but the skyline."""
-CAR_LENGTH = 4.4
+CROSSINGS = 96.0
+"""Metres from one crossing of the street to the next."""
+_LONGEST = max(LENGTHS.values())
+_SLOT = 5.6
+"""Metres of kerb that a parked car takes; trucks and buses take two of them."""
 ZONES = ("shops", "terrace", "houses", "park")
 
-
-@dataclass(frozen=True)
-class Building:
-    """A block along the street from `s` to `end`, its front at `x` (its sign tells the side)."""
-
-    s: float
-    end: float
-    x: float
-    height: float
-    style: int
-    shop: bool
-
-
-@dataclass(frozen=True)
-class Fence:
-    """A fence, garden wall or hedge from `s` to `end`."""
-
-    s: float
-    end: float
-    x: float
-    height: float
-    kind: str
-
-
-@dataclass(frozen=True)
-class Tree:
-    """A tree with its trunk at `s`, `x`; `style` chooses its crown."""
-
-    s: float
-    x: float
-    height: float
-    style: int
-
-
-@dataclass(frozen=True)
-class Post:
-    """A lamp post, a bollard, or a pole that carries signs."""
-
-    s: float
-    x: float
-    height: float
-    kind: str
-    style: int
-    id: int = 0
-
-
-@dataclass(frozen=True)
-class Car:
-    """A car or van; `heading` is 1 along the street and -1 against it."""
-
-    s: float
-    x: float
-    heading: int
-    style: int
-    braking: bool = False
-    id: int = 0
-
-
-@dataclass(frozen=True)
-class Person:
-    """A pedestrian; `stride` is the phase of the walk in radians."""
-
-    s: float
-    x: float
-    heading: int
-    stride: float
-    style: int
-    id: int = 0
-
-
-@dataclass(frozen=True)
-class Rider:
-    """Somebody on a bicycle, riding along the street; `stride` is the pedals' phase."""
-
-    s: float
-    x: float
-    stride: float
-    style: int
-    id: int = 0
-
-
-Thing = Building | Fence | Tree | Post | Car | Person | Rider
-
-_STREAMS = (10, 11, 12, 13, 14, 20, 21)
-"""Kinds of what moves: four of walkers, riders, oncoming cars, the cars ahead."""
+_STREAMS = (10, 11, 12, 13, 14, 15, 20, 21)
+"""Kinds of what moves: four of walkers, riders, their bicycles, oncoming traffic, that ahead."""
 
 
 def _standing_ids(segment: int) -> Iterator[int]:
-    """Ids of what stands in a segment: 32 of the upper half, the same again 24 km on."""
-    first = (1 << 15) + segment % 1024 * 32
-    return iter(range(first, first + 32))
+    """Ids of what stands in a segment: 64 of the upper half, the same again 12 km on."""
+    first = (1 << 15) + segment % 512 * 64
+    return iter(range(first, first + 64))
 
 
 def _moving_id(kind: int, cell: int) -> int:
     """The id of what moves in `cell` of a stream: in the lower half, above 0."""
-    return 1 + _STREAMS.index(kind) * 4096 + cell % 4096
+    return 1 + _STREAMS.index(kind) * 4095 + cell % 4095
+
+
+def _heavy(style: int, share: float) -> str:
+    """The class of a moving vehicle: of `share` of all styles a truck or a bus, else a car."""
+    drawn = style % 997 / 997
+    return "truck" if drawn < share * 0.55 else "bus" if drawn < share else "car"
 
 
 class Town:
@@ -165,20 +104,23 @@ class Town:
         """
         match thing:
             case Building() | Fence():
-                place = thing.end + CAR_LENGTH
-            case Car():
+                place = thing.end + _LONGEST
+            case Vehicle():
                 parked = abs(thing.x) > self.street.lane
-                place = thing.s + (CAR_LENGTH / 2 if parked else -CAR_LENGTH / 2)
-            case Rider():
+                place = thing.s + (thing.length / 2 if parked else -thing.length / 2)
+            case Rider() | Bicycle() if abs(thing.x) < self.street.road:
                 place = thing.s
             case _:
-                place = thing.s + CAR_LENGTH
+                place = thing.s + _LONGEST
         return -place, -abs(thing.x)
 
     def _build(self, index: int) -> tuple[Thing, ...]:
         things = [t for side in (-1, 1) for t in self._side(index, side)]
         ids = _standing_ids(index)
-        named = (isinstance(t, Car) or getattr(t, "kind", "") == "sign" for t in things)
+        named = (
+            isinstance(t, Vehicle | Bicycle) or getattr(t, "kind", "") in ("sign", "light")
+            for t in things
+        )
         return tuple(
             replace(t, id=next(ids)) if n else t for t, n in zip(things, named, strict=True)
         )
@@ -211,11 +153,55 @@ class Town:
             for s in np.arange(start, end - 6, 2.0):
                 yield Post(s, kerb, 1.0, "bollard", 0)
         if self.parking[int(side > 0)] and rng.random() < 0.75:
-            for s in np.arange(start + 3, end - 2, 5.6):
-                if rng.random() < 0.62:
-                    x = side * (street.road - 1.05 + rng.uniform(-0.1, 0.1))
-                    heading = -side if rng.random() < 0.85 else side
-                    yield Car(s + rng.uniform(-0.4, 0.4), x, heading, int(rng.integers(1 << 30)))
+            yield from self._parked(rng, index, side)
+        yield from self._racks(index, side, zone)
+        yield from self._signals(index, side)
+
+    def _parked(self, rng: np.random.Generator, index: int, side: int) -> Iterator[Vehicle]:
+        slots, street = index * SEGMENT + 3 + _SLOT * np.arange(4), self.street
+        large = self._rng(7 if side < 0 else 8, index)
+        heavy = ("truck", "truck", "bus")[int(large.integers(3))] if large.random() < 0.04 else None
+        for place, s in enumerate(slots):
+            x = side * (street.road - 1.05 + rng.uniform(-0.1, 0.1))
+            heading = -side if rng.random() < 0.85 else side
+            there, taken = s + rng.uniform(-0.4, 0.4), rng.random() < 0.62
+            style = int(rng.integers(1 << 30))
+            if heavy and place in (1, 2):
+                # One wheel on the kerb, so that the lane stays free.
+                if place == 1 and self._clear(s + _SLOT / 2, 8.0):
+                    x = side * (street.road - 0.95)
+                    yield Vehicle(s + _SLOT / 2, x, -side, style, heavy)
+            elif taken and self._clear(there, 5.0):
+                yield Vehicle(there, x, heading, style)
+
+    def _clear(self, s: float, metres: float) -> bool:
+        """Whether the nearest crossing is at least `metres` away."""
+        offset = (s - self.crossing) % CROSSINGS
+        return min(offset, CROSSINGS - offset) >= metres
+
+    def _racks(self, index: int, side: int, zone: str) -> Iterator[Bicycle]:
+        """Bicycles along the kerb, or side by side across the pavement where it is wide."""
+        rng, street = self._rng(22 if side < 0 else 23, index), self.street
+        if rng.random() > {"shops": 0.25, "terrace": 0.12, "houses": 0.08, "park": 0.15}[zone]:
+            return
+        across = street.front - street.road > 2.6 and rng.random() < 0.6
+        s = (index + rng.uniform(0.05, 0.65)) * SEGMENT
+        for _ in range(int(rng.integers(1, 5))):
+            turn = side * (1.4 if across else 0.0) + rng.normal(0, 0.08)
+            x = side * (street.road + (1.1 if across else 0.4))
+            yield Bicycle(s, x, turn, int(rng.integers(1 << 30)))
+            s += rng.uniform(0.6, 0.9) if across else rng.uniform(1.9, 2.3)
+
+    def _signals(self, index: int, side: int) -> Iterator[Post]:
+        """Traffic lights on both kerbs before and beyond a crossing, if one lies here."""
+        number = math.ceil((index * SEGMENT - self.crossing) / CROSSINGS)
+        s = self.crossing + number * CROSSINGS
+        rng = self._rng(24, number)
+        if s < (index + 1) * SEGMENT and rng.random() < 0.5:
+            style = int(rng.integers(1 << 30))
+            for along in (-2.4, 2.4):
+                x = side * (self.street.road + 0.45)
+                yield Post(s + along, x, rng.uniform(3.2, 3.5), "light", style, along < 0)
 
     def _buildings(
         self, rng: np.random.Generator, zone: str, start: float, end: float, x: float
@@ -249,7 +235,7 @@ class Town:
     ) -> Iterator[tuple[float, np.random.Generator, int]]:
         """Places and ids of things that move at `speed`, at most one in each `spacing` metres."""
         shift = speed * time
-        first, last = ((s + d - shift) / spacing for d in (1.0, reach))
+        first, last = ((s + d - shift) / spacing for d in (-5.0, reach))
         for cell in range(math.floor(first), math.floor(last) + 1):
             rng = self._rng(kind, cell)
             if rng.random() < chance:
@@ -265,23 +251,27 @@ class Town:
                 stride = place * heading * 4.2 + rng.uniform(0, 6)
                 yield Person(place, x, heading, stride, int(rng.integers(1 << 30)), number)
         for place, rng, number in self._stream(14, s, time, 4.6, 34.0, self.busy[1] * 0.7):
-            x = -self.street.lane + rng.uniform(0.1, 0.5)
-            yield Rider(place, x, place * 1.1, int(rng.integers(1 << 30)), number)
+            x, style = -self.street.lane + rng.uniform(0.1, 0.5), int(rng.integers(1 << 30))
+            yield Bicycle(place, x, 0.0, style, number - _moving_id(14, 0) + _moving_id(15, 0))
+            yield Rider(place, x, place * 1.1, style, number)
 
     def _traffic(self, s: float, time: float) -> Iterator[Thing]:
         for place, rng, number in self._stream(20, s, time, -8.5, 19.0, self.busy[2] * 0.75):
-            yield Car(
-                place,
-                self.street.lane / 2 + rng.uniform(-0.1, 0.25),
-                -1,
-                int(rng.integers(1 << 30)),
-                id=number,
-            )
-        # The car ahead comes into sight, is followed for a while and pulls away, once a minute.
+            x = self.street.lane / 2 + rng.uniform(-0.1, 0.25)
+            style = int(rng.integers(1 << 30))
+            kind = _heavy(style, 0.09)
+            if kind != "car":
+                # In the middle of its 19 metres it touches none of its neighbours.
+                cell = math.floor((place + 8.5 * time) / 19.0)
+                place = (cell + rng.uniform(0.45, 0.55)) * 19.0 - 8.5 * time
+            yield Vehicle(place, x, -1, style, kind, id=number)
+        # What drives ahead comes into sight, is followed and pulls away, once a minute.
         turn, phase = divmod(time / 60.0 + self.seed % 7 / 7, 1.0)
         rng = self._rng(21, int(turn))
         gap = rng.uniform(8.0, 22.0) + 90.0 * (2 * phase - 1) ** 2
         if rng.random() < 0.8 and gap < SIGHT - 20:
             style, braking = int(rng.integers(1 << 30)), 0.35 < phase < 0.5
-            number = _moving_id(21, int(turn))
-            yield Car(s + gap, -self.street.lane / 2, 1, style, braking, number)
+            kind, x = _heavy(style, 0.2), -self.street.lane / 2
+            if kind != "car":
+                gap, x = gap + 6.0, x + 0.3
+            yield Vehicle(s + gap, x, 1, style, kind, braking, _moving_id(21, int(turn)))

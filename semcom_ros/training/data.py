@@ -17,7 +17,7 @@ from semcom_ros.datasets import open_source
 from semcom_ros.datasets.camvid import CLASS_NAMES
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, fit
-from semcom_ros.labels import TRAIN_ID, VOID
+from semcom_ros.labels import TRAIN_ID, VOID, fold
 
 CAMVID_CLASSES = tuple(sorted(TRAIN_ID[name] for name in CLASS_NAMES))
 """trainIds of the eleven classes that CamVid's labels know."""
@@ -52,10 +52,10 @@ def render_scenes(frames: int, seeds: range, step: int = 7) -> Samples:
 
 
 def class_indices(classes: tuple[int, ...] = CAMVID_CLASSES) -> np.ndarray:
-    """Lookup table uint8 [256]: trainId -> place in `classes`, 255 for every other label."""
+    """Lookup table uint8 [256]: trainId -> its place in `classes`, else its kin's, else 255."""
     table = np.full(256, VOID, np.uint8)
     table[list(classes)] = np.arange(len(classes))
-    return table
+    return np.where(table == VOID, table[fold(np.arange(256))], table)
 
 
 def class_weights(labels: np.ndarray, classes: tuple[int, ...], power: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from semcom_ros.errors import choose
 from semcom_ros.evaluation.study.links import Link
 from semcom_ros.evaluation.study.systems import Outcome, rate_of, standing, symbols_sent, timed
 from semcom_ros.frame import Frame
+from semcom_ros.labels import fold
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
@@ -30,7 +31,7 @@ class GescoPlanes:
     """The map as one-hot planes of `rows` rows, over noise on their values or as QPSK symbols.
 
     By default the planes are of the frame's own size, as the paper has them; the codec sends half
-    of it each way.
+    of it each way. They are of CamVid's classes, which all networks here know.
 
     appearance: 64 bytes of colours beside it, which noise on values leaves alone. fds: fast
     denoising, ours or as published, the learned denoiser's, or none: then the network is given
@@ -66,6 +67,7 @@ class GescoPlanes:
         self._last: Reconstruction | None = None
 
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
+        labels = None if labels is None else fold(labels)
         fed = replace(frame, labels=labels)
         payload, encode_ms = timed(lambda: self._encoder.encode(fed, 0, index))
         rate = rate_of(payload, frame)

@@ -17,7 +17,7 @@ from semcom_ros.codecs.gesco.training.noisy_map import LEVELS_DB
 from semcom_ros.evaluation.evaluate_denoising import fill_void
 from semcom_ros.evaluation.metrics import ConfusionMatrix
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.labels import LABEL_SPACE, NAMES
+from semcom_ros.labels import LABEL_SPACE, NAMES, fold
 from semcom_ros.training import data
 from semcom_ros.training.loop import MixedPrecision, cosine, train
 from semcom_ros.training.recipe import command_line
@@ -58,7 +58,7 @@ class NoisyMaps:
         places = np.empty((self.batch, *CROP), np.int64)
         for k in range(self.batch):
             maps = self.sets[self.rng.integers(len(self.sets))]
-            labels = maps[self.rng.integers(len(maps))]
+            labels = fold(maps[self.rng.integers(len(maps))])
             present[k] = np.isin(self.classes, labels)
             places[k] = self.index[self._window(labels)]
             one_hot = (places[k] == np.flatnonzero(present[k])[:, None, None]).astype(np.float32)
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _miou(denoiser: LearnedDenoiser, maps: list[np.ndarray], level_db: float) -> float:
-    confusion = ConfusionMatrix()
+    confusion = ConfusionMatrix(folded=True)
     for i, labels in enumerate(maps):
         present = np.unique(labels)
         one_hot = (labels == present[:, None, None]).astype(np.float32)

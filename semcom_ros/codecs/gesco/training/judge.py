@@ -69,7 +69,7 @@ class Judge:
         }
 
     def _miou(self, images: list[np.ndarray]) -> float:
-        confusion = ConfusionMatrix()
+        confusion = ConfusionMatrix(folded=True)
         for labels, image in zip(self.labels, images, strict=True):
             confusion.add(labels, self.segmenter(image))
         return confusion.miou()
