@@ -22,6 +22,8 @@ from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.classical.rate_control import largest
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
+from semcom_ros.evaluation.study.links import parse_links
+from semcom_ros.evaluation.study.systems import create_system
 from semcom_ros.frame import Frame, fit
 from semcom_ros.payload import Part, Payload, PayloadError, pack, unpack
 
@@ -169,3 +171,56 @@ def test_naming_the_codecs_loads_no_library_and_decoding_is_silent() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("codec", ["classical", "hevc", "av1"])
+def test_the_best_size_uses_the_bytes_and_beats_what_a_live_link_takes(codec: str) -> None:
+    frame = street()
+    live, best = (create_encoder(codec, scale=s).encode(frame, 256, 0) for s in ("auto", "best"))
+    assert 0.9 * 256 < len(pack(best)) <= 256
+    assert cv2.PSNR(decode(best), frame.image) >= cv2.PSNR(decode(live), frame.image)
+
+
+@pytest.mark.parametrize(("codec", "n_bytes"), [("jpeg2000", 400), ("hevc", 1500), ("av1", 400)])
+def test_the_full_frame_is_sent_whole_or_says_the_least_it_needs(codec: str, n_bytes: int) -> None:
+    encoder = create_encoder(codec, scale="full")
+    payload = encoder.encode(street(), n_bytes, 0)
+    assert payload.bits("image")[0] == 32 and len(pack(payload)) <= n_bytes
+    with pytest.raises(SemcomError, match=r"needs \d+ bytes"):
+        encoder.encode(street(), 42, 0)
+
+
+def test_jpeg_of_the_full_frame_needs_what_it_says() -> None:
+    encoder = create_encoder("classical", scale="full")
+    with pytest.raises(SemcomError, match=r"needs (\d+) bytes") as caught:
+        encoder.encode(street(), 512, 0)
+    least = int(str(caught.value).split()[3])
+    assert least > 2000 and len(pack(encoder.encode(street(), least, 0))) == least
+
+
+def test_an_unknown_scale_gets_a_sentence() -> None:
+    with pytest.raises(SemcomError, match="scale of the picture"):
+        create_encoder("av1", scale="ful")
+
+
+def test_what_the_container_would_add_is_told_apart() -> None:
+    frame = street()
+    payload = create_encoder("classical", scale="full").encode(frame, 4096, 0)
+    bits = payload.bits("image")
+    file = cv2.imencode(".jpg", frame.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, bits[1]])[1]
+    told = create_encoder("classical").container_bytes(payload)
+    # Beside the scan the payload holds a byte of size and one of quality.
+    assert len(file) - (len(bits) - 2) == told
+    for codec, most in (("jpeg2000", 160), ("hevc", 100), ("av1", 300)):
+        assert 70 < create_encoder(codec).container_bytes(sent(codec)) < most
+
+
+def test_in_a_study_a_lost_picture_leaves_the_last_good_one_and_tells_its_budget() -> None:
+    system = create_system("codec", {"codec": "av1", "scale": "full", "payload_bytes": 512})
+    good, bad = (parse_links({"channel": "awgn", "snr_db": s})[0] for s in (40.0, -15.0))
+    system.begin(good, 1)
+    first = system.run(street(), None, 0)
+    system._channel = bad.channel(1)
+    second = system.run(street(0.0), None, 1)
+    assert not first.lost and second.lost and first.bytes <= first.budget == second.budget == 512
+    assert second.reconstruction is first.reconstruction and first.container_bytes > 200

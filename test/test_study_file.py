@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.evaluation.study import report, run
+from semcom_ros.evaluation.study import run, tables
 from semcom_ros.evaluation.study.links import Link, parse_links
 from semcom_ros.evaluation.study.spread import read_numbers, spread
 from semcom_ros.evaluation.study.study_file import Defaults, parse_study, read_study
@@ -62,6 +62,13 @@ def test_what_the_command_line_says_holds_for_every_table(tmp_path: Path) -> Non
     assert study.seed == 9
     assert [t.frames for t in study.tables] == [16, 16]
     assert [t.metrics for t in study.tables] == [("lost",), ("lost",)]
+
+
+def test_a_quick_study_leaves_out_the_tables_that_say_so(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(STUDY.replace("frames: 2}", "frames: 2, quick: false}"))
+    (made,) = parsed(f"--config {tmp_path}/study.yaml --quick").tables
+    assert (made.title, made.frames) == ("Fading", 7)
+    assert len(parsed(f"--config {tmp_path}/study.yaml").tables) == 2
 
 
 def test_the_command_line_makes_one_table_of_codecs_over_levels() -> None:
@@ -138,11 +145,20 @@ def test_a_method_without_a_size_shows_no_figure_in_its_column() -> None:
     systems = [{"codec": "jpeg2000", "payload_bytes": [256, 512]},
                {"codec": "av1", "payload_bytes": 512}, "full_image"]  # fmt: skip
     (made,) = parse_study(table(systems=systems), Defaults()).tables
-    assert report._of_size(made, "av1", 256) is None
-    assert report._of_size(made, "av1", 512).title == "av1, 512 bytes"
-    assert report._of_size(made, "full_image", 256).title == "full_image"
+    assert tables._of_size(made, "av1", 256) is None
+    assert tables._of_size(made, "av1", 512).title == "av1, 512 bytes"
+    assert tables._of_size(made, "full_image", 256).title == "full_image"
 
 
 def test_options_of_one_table_do_not_go_with_a_study_file(tmp_path: Path) -> None:
     with pytest.raises(SemcomError, match="--codec does not go with --config"):
         parsed(f"--config {tmp_path}/study.yaml --codec gesco")
+
+
+def test_the_studies_that_come_with_the_package_are_read() -> None:
+    folder = Path(__file__).resolve().parents[1] / "config"
+    results = read_study(folder / "results.yaml", Defaults(data=("camvid",)))
+    first = results.tables[0]
+    assert tables.sizes_of(first) == [128, 256, 512, 1024, 4096]
+    assert {table.data for table in results.tables} == {("camvid",), ("scenes:1",)}
+    assert read_study(folder / "gesco.yaml", Defaults(data=("camvid",))).tables

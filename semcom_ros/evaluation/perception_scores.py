@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scores of boxes and of depth: average precision and recall, errors in metres."""
+"""The scores of boxes and of depth: average precision and recall, errors and plausibility."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from semcom_ros.labels import TRAIN_ID
 from semcom_ros.perception.detection import THRESHOLD, Detection
 from semcom_ros.perception.ground_truth import Boxes
 
@@ -16,6 +17,10 @@ LOWEST = 0.05
 """Score from which detections are taken for average precision, which weighs all thresholds."""
 FARTHEST = 80.0
 """Metres up to which depth is scored."""
+LEAST_ROAD = 16
+"""Rows of road that a column must have to show how depth grows along it."""
+SLACK = 0.01
+"""Part of the largest depth below by which depth up the road may fall and still recede."""
 
 
 class ClassScores(NamedTuple):
@@ -120,3 +125,34 @@ class DepthScores:
             "delta": self._close / n,
             "missed": 1 - self.known / max(self.pixels, 1),
         }
+
+
+class DepthPlausibility:
+    """What labels alone say of depth: the road recedes up the image, and the sky is far."""
+
+    def __init__(self) -> None:
+        self._columns = self._receding = self._sky = self._far = 0
+
+    def add(self, labels: np.ndarray, depth: np.ndarray) -> None:
+        """Count one frame: uint8 [H, W] trainId, float32 [H, W] m, NaN unknown."""
+        road, sky = (labels == TRAIN_ID[name] for name in ("road", "sky"))
+        long = road.sum(0) >= LEAST_ROAD
+        # From the bottom up; an unknown depth on the road falls below whatever came before.
+        upward = np.where(road, np.nan_to_num(depth, nan=-np.inf), np.inf)[::-1]
+        nearer = np.where(road[::-1], upward, -np.inf)
+        falls = upward < (1 - SLACK) * np.maximum.accumulate(nearer, 0).clip(0)
+        self._columns += int(long.sum())
+        self._receding += int((long & ~falls.any(0)).sum())
+        self._sky += int(sky.sum())
+        self._far += int((sky & ~(depth < FARTHEST)).sum())
+
+    def compute(self) -> tuple[float | None, float | None]:
+        """Share of the columns of road along which depth nowhere falls, of those long enough.
+
+        And the share of the sky's pixels without depth or at `FARTHEST` metres and beyond. None
+        where there is no road, or no sky.
+        """
+        return (
+            self._receding / self._columns if self._columns else None,
+            self._far / self._sky if self._sky else None,
+        )

@@ -10,6 +10,7 @@ write the same headers, which a test pins per codec version.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,12 +23,21 @@ STEPS = 32
 class Coder(Protocol):
     """One standard: pictures uint8 [h, w, 3] BGR to bits and back.
 
-    name, version: those of the codec. scales: sizes that the decoder takes, in `STEPS`.
+    name, version: those of the codec. scales: sizes that the decoder takes, in `STEPS`. sizes:
+    those that the encoder tries, from the smallest. qualities: the coder's own, by growing bytes.
     """
 
     name: str
     version: int
-    scales: tuple[int, ...]
+    scales: Sequence[int]
+    sizes: Sequence[int]
+    qualities: Sequence[int]
+
+    def code(self, image: np.ndarray, quality: int) -> bytes:
+        """The bits of `image` at the coder's own `quality`."""
+
+    def container_bytes(self, height: int, width: int) -> int:
+        """What the standard's own file of a picture of this size holds beyond those bits."""
 
     def restore(self, bits: bytes, height: int, width: int) -> np.ndarray:
         """The picture in `bits`, of this size; PayloadError malformed for anything else."""
@@ -40,9 +50,6 @@ class LadderCoder(Coder, Protocol):
     """
 
     ladder: tuple[tuple[int, int], ...]
-
-    def code(self, image: np.ndarray, quality: int) -> bytes:
-        """The bits of `image` at the coder's own `quality`."""
 
     def estimate(self, image: np.ndarray, quality: int) -> int:
         """About how many bytes `code` gives, found in a fraction of its time."""

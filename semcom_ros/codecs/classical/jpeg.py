@@ -24,10 +24,18 @@ class Jpeg:
 
     name, version = "classical", 1
     scales = tuple(range(1, STEPS + 1))
+    # On CamVid 128 bytes are best spent on the first, 1200 on 10.
+    sizes = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32)
+    qualities = range(1, 96)
 
     def code(self, image: np.ndarray, quality: int) -> bytes:
         """The quality and the coded scan."""
         return bytes([quality]) + _split(image, quality)[1]
+
+    def container_bytes(self, height: int, width: int) -> int:
+        """The markers up to the scan and the one at the end."""
+        markers = _split(np.zeros((height, width, 3), np.uint8), 50)[0]
+        return len(markers) + _END_OF_IMAGE
 
     def restore(self, bits: bytes, height: int, width: int) -> np.ndarray:
         """The picture in `bits`, of this size; PayloadError malformed for anything else."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from semcom_ros.frame import WORK_SIZE
 
-_FORMAT = "yuv420p"
+FORMAT = "yuv420p"
 _MAX_PIXELS = 2 * math.prod(WORK_SIZE)
 """Most that a decoder may ask memory for; it pads small pictures."""
 
@@ -22,11 +22,11 @@ def encode(codec: str, image: np.ndarray, options: dict[str, str]) -> bytes:
 
     height, width = image.shape[:2]
     context = av.CodecContext.create(codec, "w")
-    context.width, context.height, context.pix_fmt = width, height, _FORMAT
+    context.width, context.height, context.pix_fmt = width, height, FORMAT
     context.time_base, context.framerate = Fraction(1, 10), Fraction(10)
     context.thread_count = 1
     context.options = options
-    frame = av.VideoFrame.from_ndarray(_planes(image), format=_FORMAT)
+    frame = av.VideoFrame.from_ndarray(to_planes(image), format=FORMAT)
     frame.pts = 0
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
 
@@ -48,12 +48,12 @@ def decode(codec: str, stream: bytes, height: int, width: int) -> np.ndarray | N
     if len(frames) != 1 or frames[0].is_corrupt:
         return None
     frame = frames[0]
-    if (frame.height, frame.width, frame.format.name) != (height, width, _FORMAT):
+    if (frame.height, frame.width, frame.format.name) != (height, width, FORMAT):
         return None
-    return _picture(frame.to_ndarray(), height, width)
+    return from_planes(frame.to_ndarray(), height, width)
 
 
-def _planes(image: np.ndarray) -> np.ndarray:
+def to_planes(image: np.ndarray) -> np.ndarray:
     """Y, Cb and Cr under each other, uint8 [H * 3 / 2, W]."""
     height, width = image.shape[:2]
     y, cr, cb = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb))
@@ -62,7 +62,7 @@ def _planes(image: np.ndarray) -> np.ndarray:
     return np.concatenate([plane.ravel() for plane in (y, *chroma)]).reshape(-1, width)
 
 
-def _picture(planes: np.ndarray, height: int, width: int) -> np.ndarray:
+def from_planes(planes: np.ndarray, height: int, width: int) -> np.ndarray:
     y, chroma = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
     size = (width, height)
     cb, cr = (cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC) for plane in chroma)

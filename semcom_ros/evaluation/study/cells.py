@@ -19,7 +19,7 @@ from semcom_ros.evaluation.study.metrics import METRICS
 from semcom_ros.evaluation.study.pools import Score
 from semcom_ros.evaluation.study.readers import Readers, digest
 from semcom_ros.evaluation.study.study_file import CEILING, Entry, Study, Table
-from semcom_ros.evaluation.study.systems import System
+from semcom_ros.evaluation.study.systems import DriveSystem, System
 from semcom_ros.evaluation.study.view import View
 
 Watch = Callable[[View], None]
@@ -88,6 +88,8 @@ def measure(
 
     Where the vehicle could send none of the frames, the scores say why.
     """
+    if isinstance(system, DriveSystem):
+        system.prepare(data.frames)
     system.begin(cell.link, seed)
     values: dict[str, list[Any]] = {name: [] for name in metrics}
     before: np.ndarray | None = None
@@ -97,8 +99,12 @@ def measure(
         outcome = system.run(frame, labels, index)
         refusals.append(outcome.refusal)
         view = View(data, index, outcome, before, readers, backbones)
+        found: dict[Callable[[View], Any], Any] = {}
         for name in metrics:
-            values[name].append(_measured(name, view))
+            look = METRICS[name].measure
+            if look not in found:
+                found[look] = _measured(name, view)
+            values[name].append(found[look])
         before = view.image
         watch(view)
     if all(refusals):

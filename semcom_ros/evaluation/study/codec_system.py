@@ -51,7 +51,8 @@ class CodecSystem:
         payload, encode_ms = self._encode(frame, labels, index)
         sent = labels if self.uses_labels else None
         if isinstance(payload, SemcomError):
-            return Outcome(self._standing(frame), sent, lost=True, refusal=str(payload))
+            stood = self._standing(frame)
+            return Outcome(stood, sent, lost=True, refusal=str(payload), budget=self.setting)
         rate = rate_of(payload, frame)
         received = self._channel.transmit(payload)
         ideal = self._link.kind == NONE
@@ -63,6 +64,8 @@ class CodecSystem:
             rate.channel_uses if ideal else symbols_sent(self._channel),
             encode_ms,
             lost=True,
+            budget=self.setting,
+            container_bytes=self._container_bytes(payload),
         )
         try:
             self._last, decode_ms = self._decode(payload, received, index)
@@ -73,6 +76,11 @@ class CodecSystem:
     def end(self) -> None:
         self._sent.clear()
         self._shown.clear()
+
+    def _container_bytes(self, payload: Payload) -> int | None:
+        """Of codecs that leave out a standard's container."""
+        known = getattr(self._encoder, "container_bytes", None)
+        return None if known is None else known(payload)
 
     def _standing(self, frame: Frame) -> Reconstruction:
         """What the RSU goes on showing when nothing new comes."""

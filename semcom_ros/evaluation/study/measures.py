@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from semcom_ros.evaluation.metrics import ConfusionMatrix
+from semcom_ros.evaluation.pedestrians import Pedestrian, in_map, look_for_pedestrians, sure
 from semcom_ros.evaluation.perception_scores import FARTHEST, DetectionScores
 from semcom_ros.evaluation.study.backbones import to_batch, torch_beside_torchvision
 from semcom_ros.evaluation.study.view import View
@@ -34,6 +35,22 @@ class Found(NamedTuple):
 
 def n_bytes(view: View) -> float | None:
     return view.outcome.bytes
+
+
+def container_bytes(view: View) -> float | None:
+    return view.outcome.container_bytes
+
+
+def budget_used(view: View) -> float | None:
+    """Percent."""
+    outcome = view.outcome
+    if outcome.bytes is None or outcome.budget is None:
+        return None
+    return 100 * outcome.bytes / outcome.budget
+
+
+def not_sent(view: View) -> float:
+    return float(bool(view.outcome.refusal))
 
 
 def bpp(view: View) -> float | None:
@@ -90,17 +107,17 @@ def inception_pair(view: View) -> tuple[np.ndarray, np.ndarray]:
 
 
 def judge_pair(view: View) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(view.readers.mean_features(image) for image in (view.frame.image, view.image))
+    return tuple(_of_both(view, "features", view.readers.mean_features))
 
 
 def segmenter_distance(view: View) -> float:
     """Mean over three levels of |u(original) - u(image)|^2 a pixel, u of unit length: 0 to 4."""
     import torch.nn.functional as F
 
-    pyramids = [view.readers.pyramid(image) for image in (view.frame.image, view.image)]
+    original, shown = _of_both(view, "pyramid", view.readers.pyramid)
     distances = [
-        float((F.normalize(a) - F.normalize(b)).square().sum(1).mean())
-        for a, b in zip(*pyramids, strict=True)
+        float((F.normalize(a.float()) - F.normalize(b.float())).square().sum(1).mean())
+        for a, b in zip(original[:3], shown[:3], strict=True)
     ]
     return sum(distances) / len(distances)
 
@@ -129,7 +146,7 @@ def _counts(truth: np.ndarray | None, estimate: np.ndarray | None) -> np.ndarray
     """Confusion counts of one frame, or None where one of the maps does not exist."""
     if truth is None or estimate is None:
         return None
-    confusion = ConfusionMatrix()
+    confusion = ConfusionMatrix(folded=True)
     confusion.add(truth, estimate)
     return confusion.counts
 
@@ -138,8 +155,27 @@ def boxes(view: View) -> Found | None:
     """Detections in the image shown, and the true boxes; None where nothing is known of them."""
     if view.frame.objects is None and view.frame.labels is None:
         return None
-    names = view.readers.detector.names
-    return Found(tuple(names), view.readers.detected(view.image), boxes_of(view.frame, names))
+    names = view.readers.perception.names
+    detections = view.readers.seen(view.image, view.frame.camera).detections
+    return Found(tuple(names), detections, boxes_of(view.frame, names))
+
+
+def missed_in_image(view: View) -> list[Pedestrian] | None:
+    """The frame's pedestrians, held against the detections that the RSU would publish."""
+    if view.frame.objects is None:
+        return None
+    detections = view.readers.seen(view.image, view.frame.camera).detections
+    return look_for_pedestrians(view.frame, sure(detections))
+
+
+def missed_in_map(view: View) -> list[Pedestrian] | None:
+    """The frame's pedestrians, held against the map received; nobody where a system has no map."""
+    if view.frame.objects is None:
+        return None
+    received = view.outcome.reconstruction.labels
+    if received is None:
+        return []
+    return look_for_pedestrians(view.frame, in_map(received), covering=True)
 
 
 def precision(which: str) -> Callable[[list[Found]], float | None]:
@@ -167,11 +203,11 @@ def depth_absrel(view: View) -> float | None:
 
 
 def depth_rmse_vs_original(view: View) -> float | None:
-    return _rmse(_depth_in(view, view.frame.image), _depth_in(view, view.image))
+    return _rmse(*_of_both(view, "depth", lambda image: _depth_in(view, image)))
 
 
 def depth_absrel_vs_original(view: View) -> float | None:
-    return _absrel(_depth_in(view, view.frame.image), _depth_in(view, view.image))
+    return _absrel(*_of_both(view, "depth", lambda image: _depth_in(view, image)))
 
 
 def _rmse(truth: np.ndarray, found: np.ndarray) -> float | None:
@@ -195,9 +231,13 @@ def _scored(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _depth_in(view: View, image: np.ndarray) -> np.ndarray:
     """The depth estimated in `image`, float32 [H, W] m, NaN in the sky."""
-    camera = view.frame.camera
-    focal = camera.fx if camera is not None and camera.calibrated else None
-    return view.readers.once("depth", image, lambda: view.readers.depth(image, focal))
+    return view.readers.seen(image, view.frame.camera).depth
+
+
+def _of_both(view: View, what: str, find: Callable[[np.ndarray], Any]) -> list[Any]:
+    """What `find` finds in the original, once for all cells, and in the image shown."""
+    original = view.data.once(what, view.index, call=lambda: find(view.frame.image))
+    return [original, find(view.image)]
 
 
 def flicker(view: View) -> float | None:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from semcom_ros.evaluation.pedestrians import BANDS
 from semcom_ros.evaluation.study import measures as m
 from semcom_ros.evaluation.study.backbones import frechet, relative_frechet
-from semcom_ros.evaluation.study.pools import Pool, iou, mean, whole
+from semcom_ros.evaluation.study.pools import Pool, iou, mean, missed, percentile_95, whole
 from semcom_ros.evaluation.study.view import View
 from semcom_ros.labels import NAMES, TRAIN_ID
 
@@ -44,8 +45,43 @@ def _map(text: str, measure: Callable[[View], Any], needs: str = "", classes=ALL
 
 _JUDGED = "the judge's map of the image shown against the true map"
 
+
+def _maps(name: str, classes: Sequence[int], whose: str = "") -> dict[str, Metric]:
+    """What the vehicle's truth becomes at the RSU, and the three errors on its way there."""
+    return {
+        name: _map(f"{_JUDGED}{whose}", m.regenerated_vs_truth, "judge", classes),
+        f"{name}_sent_vs_truth": _map(
+            f"the map sent against the true one{whose}: the segmenter's error",
+            m.sent_vs_truth, classes=classes),
+        f"{name}_received_vs_sent": _map(
+            f"the map received against the one sent{whose}: the link's error",
+            m.received_vs_sent, classes=classes),
+        f"{name}_regenerated_vs_sent": _map(
+            f"the judge's map of the image shown against the map sent{whose}: the regeneration's "
+            "error", m.regenerated_vs_sent, "judge", classes),
+    }  # fmt: skip
+
+
+def _missed(suffix: str, where: str, measure: Callable[[View], Any], **more) -> dict[str, Metric]:
+    """The miss rate of pedestrians in each band of distances."""
+    return {
+        f"miss_rate{suffix}_{near}_{far}": Metric(
+            "", f"share of the pedestrians {near} to {far} m away that {where} lacks",
+            measure, missed(near, far), "lower", detail=True, **more)
+        for near, far in BANDS
+    }  # fmt: skip
+
+
 METRICS: dict[str, Metric] = {
     "bytes": Metric("bytes/frame", "bytes of the packed payload", m.n_bytes, digits=0),
+    "bytes_p95": Metric("bytes/frame", "bytes that 95 % of the payloads keep to", m.n_bytes,
+                        whole(percentile_95), digits=0),
+    "budget_used": Metric("%", "bytes sent of those allowed", m.budget_used, digits=1),
+    "container_bytes": Metric("bytes/frame", "bytes of the standard's own file that are not sent: "
+                              "headers and boxes that the receiver makes anew",
+                              m.container_bytes, digits=0),
+    "not_sent": Metric("", "share of frames that the vehicle could not bring under its bytes",
+                       m.not_sent, better="lower", detail=True),
     "bpp": Metric("bit/pixel", "bits a pixel of the frame's own grid", m.bpp, digits=4),
     "kbps": Metric("kbit/s", "bit rate at the frame rate of the data", m.kbps, digits=1),
     "channel_uses": Metric("symbols/frame", "complex symbols on the air", m.channel_uses, digits=0),
@@ -66,30 +102,24 @@ METRICS: dict[str, Metric] = {
     "segmenter_frechet": Metric(
         "", "Fréchet distance of the judge's mean features at 1/16, over the originals' variance: "
         "stands in for FID", m.judge_pair, whole(relative_frechet), "lower", needs="judge"),
-    "miou_sent_vs_truth": _map("the map sent against the true one: the segmenter's error",
-                               m.sent_vs_truth),
-    "miou_received_vs_sent": _map("the map received against the one sent: the link's error",
-                                  m.received_vs_sent),
-    "miou_regenerated_vs_truth": _map(_JUDGED, m.regenerated_vs_truth, "judge"),
-    "miou_regenerated_vs_sent": _map(
-        "the judge's map of the image shown against the map sent: the regeneration's error",
-        m.regenerated_vs_sent, "judge"),
-    "miou_vru": _map(f"{_JUDGED}, of vulnerable road users alone", m.regenerated_vs_truth, "judge",
-                     VULNERABLE),
+    **_maps("miou", ALL),
+    **_maps("miou_vru", VULNERABLE, ", of vulnerable road users alone"),
     "map": Metric("", "mean average precision of boxes at IoU 0.50 to 0.95 (COCO)", m.boxes,
-                  whole(m.precision("ap")), "higher", needs="detector"),
+                  whole(m.precision("ap")), "higher", needs="perception"),
     "map50": Metric("", "mean average precision of boxes at IoU 0.50", m.boxes,
-                    whole(m.precision("ap50")), "higher", needs="detector"),
+                    whole(m.precision("ap50")), "higher", needs="perception"),
     "depth_rmse": Metric("m", "root mean square error of the depth, to 80 m", m.depth_rmse,
-                         better="lower", digits=2, image_only=True, needs="depth"),
+                         better="lower", digits=2, image_only=True, needs="perception"),
     "depth_absrel": Metric("", "mean relative error of the depth, to 80 m", m.depth_absrel,
-                           better="lower", image_only=True, needs="depth"),
+                           better="lower", image_only=True, needs="perception"),
     "depth_rmse_vs_original": Metric(
         "m", "root mean square difference from the depth estimated in the original, to 80 m",
-        m.depth_rmse_vs_original, better="lower", digits=2, image_only=True, needs="depth"),
+        m.depth_rmse_vs_original, better="lower", digits=2, image_only=True, needs="perception"),
     "depth_absrel_vs_original": Metric(
         "", "mean relative difference from the depth estimated in the original, to 80 m",
-        m.depth_absrel_vs_original, better="lower", image_only=True, needs="depth"),
+        m.depth_absrel_vs_original, better="lower", image_only=True, needs="perception"),
+    **_missed("", "the detections in the image shown", m.missed_in_image, needs="perception"),
+    **_missed("_map", "the map received", m.missed_in_map),
     "flicker": Metric("grey levels", "change from frame to frame along the motion of the original, "
                       "beyond the original's own", m.flicker, better="lower", digits=2),
     "encode_ms": Metric("ms", "time to encode a frame", m.encode_ms, digits=1, better="lower",
@@ -105,7 +135,7 @@ METRICS: dict[str, Metric] = {
 
 DEFAULT = ("bytes", "bpp", "kbps", "channel_uses", "lost", "psnr", "ms_ssim", "lpips",
            "segmenter_distance", "fid", "segmenter_frechet", "miou_sent_vs_truth",
-           "miou_received_vs_sent", "miou_regenerated_vs_truth", "miou_regenerated_vs_sent",
-           "miou_vru", "iou_pole", "iou_traffic_sign", "iou_person", "iou_rider", "encode_ms",
+           "miou_received_vs_sent", "miou_regenerated_vs_sent", "miou", "miou_vru",
+           "iou_pole", "iou_traffic_sign", "iou_person", "iou_rider", "encode_ms",
            "decode_ms")  # fmt: skip
 """What a study measures where it names no metrics."""

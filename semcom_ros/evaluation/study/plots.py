@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plots of a study: quality against bytes, quality against SNR, and where the time goes."""
+"""Plots of a study: quality against bytes and SNR, pedestrians by distance, and time."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from semcom_ros.errors import SemcomError
+from semcom_ros.evaluation.pedestrians import BANDS
 from semcom_ros.evaluation.study.links import Link
 from semcom_ros.evaluation.study.metrics import METRICS
-from semcom_ros.evaluation.study.report import Scores
 from semcom_ros.evaluation.study.sheets import shown_links
 from semcom_ros.evaluation.study.study_file import CEILING, SIZE, Entry, sizes_of
+from semcom_ros.evaluation.study.tables import Scores
 
 # Okabe and Ito's colours, from dark to light and back, so that neighbours differ in grey as well.
 STYLES = tuple(
     zip(
-        ("#000000", "#E69F00", "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#7A6A00"),
-        "osD^vPX*",
-        ("-", "--", "-.", ":", "-", "--", "-.", ":"),
+        (
+            "#000000",
+            "#E69F00",
+            "#0072B2",
+            "#56B4E9",
+            "#D55E00",
+            "#009E73",
+            "#CC79A7",
+            "#7A6A00",
+            "#5C2D91",
+            "#B0B0B0",
+            "#A50026",
+            "#9ACD32",
+        ),
+        "osD^vPX*<>hd",
+        ("-", "--", "-.", ":") * 3,
         strict=True,
     )
 )
@@ -55,6 +69,10 @@ def draw_plots(folder: Path, scores: Scores) -> list[Path]:
                     plt, [p[:2] for p in panels], scores, metric, f"{kind} over {model}, dB"
                 )
                 save(figure, f"{metric} against {kind} {model}")
+    for suffix, where in (("", "image"), ("_map", "map")):
+        figure = _against_distance(plt, scores, suffix)
+        if figure is not None:
+            save(figure, f"pedestrians missed in {where} against distance")
     times = _latency(plt, scores)
     if times is not None:
         save(times, "latency")
@@ -117,23 +135,10 @@ def _figure(
 ) -> Any:  # fmt: skip
     """Panels side by side on one scale of quality, the ceiling a grey line across."""
     unit = METRICS[metric].unit
-    n = len(panels)
-    figure, axes = plt.subplots(
-        1, n, figsize=(2.2 + 3.4 * n, 4.0), sharey=True, squeeze=False, layout="constrained"
-    )
-    names = dict.fromkeys(name for _, lines in panels for name, _ in lines)
-    style = dict(zip(names, cycle(STYLES), strict=False))
+    figure, axes = _panels(plt, len(panels), 3.4)
+    style = _styles(lines for _, lines in panels)
     for ax, (title, lines) in zip(axes[0], panels, strict=True):
-        for name, points in lines:
-            colour, marker, dashes = style[name]
-            x, y = [p for p, _ in points], [r.number for _, r in points]
-            ends = [r.score.ci95 or (r.number, r.number) for _, r in points]
-            spread = [[max(0, v - e[0]) for v, e in zip(y, ends, strict=True)],
-                      [max(0, e[1] - v) for v, e in zip(y, ends, strict=True)]]  # fmt: skip
-            ax.errorbar(
-                x, y, spread, color=colour, marker=marker, linestyle=dashes, markersize=5,
-                capsize=2, linewidth=1.4, elinewidth=0.8, label=name,
-            )  # fmt: skip
+        _draw(ax, lines, style)
         ceiling = scores.of(CEILING, Link(), metric)
         if ceiling and ceiling.number is not None:
             ax.axhline(ceiling.number, color="0.55", linewidth=1, label=CEILING.title)
@@ -144,14 +149,81 @@ def _figure(
         ax.set(xlabel=axis, title=title)
         ax.title.set_fontsize(10)
         ax.grid(alpha=0.3)
-    axes[0][0].set_ylabel(f"{metric}, {unit}" if unit else metric)
+    better = f"{METRICS[metric].better} is better"
+    axes[0][0].set_ylabel(f"{metric}, {unit} ({better})" if unit else f"{metric} ({better})")
+    _legend(figure, axes[0])
+    return figure
+
+
+def _against_distance(plt: Any, scores: Scores, suffix: str) -> Any | None:
+    """The miss rate of pedestrians by band of distance, a panel for each size, at the first link.
+
+    None where the table does not ask for it, or where no distance is known.
+    """
+    table = scores.table
+    metrics = [f"miss_rate{suffix}_{near}_{far}" for near, far in BANDS]
+    panels: list[tuple[str, list[Line]]] = []
+    for size in sizes_of(table)[:MOST_PANELS] or [None]:
+        lines: list[Line] = []
+        for entry in (*table.entries, CEILING):
+            if dict(entry.options).get(SIZE, size) != size:
+                continue
+            found = [scores.of(entry, table.links[0], metric) for metric in metrics]
+            points = [(i, r) for i, r in enumerate(found) if r and r.number is not None]
+            if points:
+                lines.append((entry.family, points))
+        if lines:
+            panels.append((f"{size} bytes" if size else table.links[0].words, lines))
+    if not panels:
+        return None
+    figure, axes = _panels(plt, len(panels), 2.8)
+    style = _styles(lines for _, lines in panels)
+    for ax, (title, lines) in zip(axes[0], panels, strict=True):
+        _draw(ax, lines, style)
+        ax.set_xticks(range(len(BANDS)), [f"{near}–{far}" for near, far in BANDS])
+        ax.set(xlabel="distance, m", title=title, ylim=(-0.03, 1.03))
+        ax.title.set_fontsize(10)
+        ax.grid(alpha=0.3)
+    where = "in the map" if suffix else "in the image"
+    axes[0][0].set_ylabel(f"share of pedestrians missed {where}")
+    _legend(figure, axes[0])
+    return figure
+
+
+def _panels(plt: Any, n: int, width: float) -> tuple[Any, Any]:
+    """Figure and axes for `n` panels of `width` inches, one alone wider, with room for a legend."""
+    size = (max(7.5, 2.2 + width * n), 4.2)
+    return plt.subplots(1, n, figsize=size, sharey=True, squeeze=False, layout="constrained")
+
+
+def _styles(panels: Iterable[list[Line]]) -> dict[str, tuple[str, str, str]]:
+    """Colour, marker and dashes of each method, the same in every panel."""
+    names = dict.fromkeys(name for lines in panels for name, _ in lines)
+    return dict(zip(names, cycle(STYLES), strict=False))
+
+
+def _draw(ax: Any, lines: list[Line], style: dict[str, tuple[str, str, str]]) -> None:
+    """The lines with their confidence intervals."""
+    for name, points in lines:
+        colour, marker, dashes = style[name]
+        x, y = [p for p, _ in points], [r.number for _, r in points]
+        ends = [r.score.ci95 or (r.number, r.number) for _, r in points]
+        spread = [[max(0, v - e[0]) for v, e in zip(y, ends, strict=True)],
+                  [max(0, e[1] - v) for v, e in zip(y, ends, strict=True)]]  # fmt: skip
+        ax.errorbar(
+            x, y, spread, color=colour, marker=marker, linestyle=dashes, markersize=5,
+            capsize=2, linewidth=1.4, elinewidth=0.8, label=name,
+        )  # fmt: skip
+
+
+def _legend(figure: Any, axes: Iterable[Any]) -> None:
+    """One legend for all panels, beside them."""
     by_name = {
         text: handle
-        for ax in axes[0]
+        for ax in axes
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)
     }
     figure.legend(by_name.values(), by_name.keys(), fontsize=8, loc="outside right center")
-    return figure
 
 
 def _latency(plt: Any, scores: Scores) -> Any | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from semcom_ros.evaluation.pedestrians import Pedestrian
 from semcom_ros.labels import CLASSES
 
 DRAWS = 1000
@@ -75,6 +76,27 @@ def iou(classes: Sequence[int]) -> Pool:
     return pool
 
 
+def missed(near: float, far: float) -> Pool:
+    """Share of the pedestrians from `near` to less than `far` metres away that were missed.
+
+    Measurements are lists of `Pedestrian`: frames are drawn, with all who are in them.
+    """
+
+    def shares(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        gone, all_there = (weights @ counts).T
+        return np.divide(gone, all_there, out=np.full(len(gone), np.nan), where=all_there > 0)
+
+    def pool(values: Sequence[list[Pedestrian] | None], seed: int) -> Score:
+        known = [v for v in values if v is not None]
+        if not known:
+            return Score("not measured: no distances known", 0)
+        chosen = [[p for p in frame if near <= p.distance < far] for frame in known]
+        counts = np.array([(sum(not p.found for p in c), len(c)) for c in chosen], np.float64)
+        return _bootstrap(counts, shares, seed)
+
+    return pool
+
+
 def whole(score: Callable[[list[Any]], float | None]) -> Pool:
     """A score of all frames at once, without an interval."""
 
@@ -82,6 +104,11 @@ def whole(score: Callable[[list[Any]], float | None]) -> Pool:
         return _of_those_there(values, lambda items: Score(score(items), len(items)))
 
     return pool
+
+
+def percentile_95(values: list[float]) -> float:
+    """What 95 of 100 values do not pass: a whole one among them, not one between two."""
+    return float(np.percentile(values, 95, method="inverted_cdf"))
 
 
 def _of_those_there(values: Sequence[Any], pool: Callable[[list[Any]], Score]) -> Score:

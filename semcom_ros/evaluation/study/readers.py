@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who looks at pictures for a study: judge, detector, depth; each loaded when first asked for.
+"""Who looks at pictures for a study: the judge and the perception, loaded when first asked for.
 
 A picture that comes again, such as the one that stays when frames are lost, is not read again.
 """
@@ -20,7 +20,8 @@ from semcom_ros.evaluation.perception_scores import LOWEST
 from semcom_ros.weights import models_dir
 
 if TYPE_CHECKING:
-    from semcom_ros.perception.detection import Detection
+    from semcom_ros.frame import Camera
+    from semcom_ros.perception.perceive import Seen
 
 REMEMBERED = 512
 JUDGE = "judge.safetensors"
@@ -41,6 +42,7 @@ class Readers:
     def __init__(self, judge: Path | None = None) -> None:
         self.judge_path = judge or models_dir() / JUDGE
         self._known: OrderedDict[tuple[str, bytes], Any] = OrderedDict()
+        self._latest: tuple[bytes, list[Any]] = (b"", [])
 
     @property
     def models(self) -> tuple[Path, ...]:
@@ -69,44 +71,50 @@ class Readers:
         return judge
 
     @cached_property
-    def detector(self) -> Any:
-        """The shipped detector, down to `LOWEST`."""
-        from semcom_ros.perception.detection import Detector
+    def perception(self) -> Any:
+        """The shipped detection and depth, with boxes down to `LOWEST`."""
+        from semcom_ros.perception.perceive import Perception
 
-        return Detector(threshold=LOWEST)
-
-    @cached_property
-    def depth(self) -> Any:
-        """The shipped estimator of depth."""
-        from semcom_ros.perception.depth import DepthEstimator
-
-        return DepthEstimator()
+        return Perception(threshold=LOWEST)
 
     def judged(self, image: np.ndarray) -> np.ndarray:
         """The judge's map of `image`, uint8 [H, W, 3]: uint8 [H, W] trainId."""
-        return self.once("judged", image, lambda: self.judge(image))
+        import torch
+
+        def find() -> np.ndarray:
+            with torch.inference_mode():
+                return self.judge.read(self.pyramid(image), image.shape[:2])
+
+        return self.once("judged", image, find)
 
     def mean_features(self, image: np.ndarray) -> np.ndarray:
         """The mean of the judge's features at 1/16 of the resolution: float64 [channels]."""
 
         def find() -> np.ndarray:
-            return self.pyramid(image)[2].mean((2, 3))[0].double().cpu().numpy()
+            return self.pyramid(image)[2].float().mean((2, 3))[0].double().cpu().numpy()
 
         return self.once("features", image, find)
 
     def pyramid(self, image: np.ndarray) -> list[Any]:
-        """What the judge's encoder makes of `image` at 1/4, 1/8 and 1/16: float32 [1, C, h, w]."""
+        """What the judge's encoder makes of `image` at 1/4, 1/8, 1/16, 1/32: bfloat16 [1, C, h, w].
+
+        The latest one is kept: all that looks at one image needs one pass.
+        """
         import torch
 
         from semcom_ros.perception.segmentation import to_input
 
-        with torch.inference_mode():
-            tensor = to_input(image[None], torch.bfloat16, self.judge.device)
-            return [level.float() for level in self.judge.network.features(tensor)[:3]]
+        which = digest(image)
+        if which != self._latest[0]:
+            with torch.inference_mode():
+                tensor = to_input(image[None], torch.bfloat16, self.judge.device)
+                self._latest = which, self.judge.network.features(tensor)
+        return self._latest[1]
 
-    def detected(self, image: np.ndarray) -> list[Detection]:
-        """The detector's findings in `image`, by falling score."""
-        return self.once("detected", image, lambda: self.detector(image))
+    def seen(self, image: np.ndarray, camera: Camera | None) -> Seen:
+        """What the shipped perception sees in `image`, taken by `camera` if that is known."""
+        focal = camera.fx if camera is not None and camera.calibrated else None
+        return self.once(f"seen {focal}", image, lambda: self.perception(image, focal))
 
     def once(self, what: str, image: np.ndarray, read: Callable[[], Any]) -> Any:
         """What `read` finds in `image`; `what` names the finding."""

@@ -24,7 +24,7 @@ from semcom_ros.evaluation.study.plots import draw_plots, slug
 from semcom_ros.evaluation.study.provenance import provenance
 from semcom_ros.evaluation.study.readers import Readers
 from semcom_ros.evaluation.study.records import write_records
-from semcom_ros.evaluation.study.report import Scores, write_report
+from semcom_ros.evaluation.study.report import write_report
 from semcom_ros.evaluation.study.runner import Runner
 from semcom_ros.evaluation.study.sheets import (
     draw_sheet,
@@ -45,6 +45,8 @@ from semcom_ros.evaluation.study.study_file import (
     parse_study,
     read_study,
 )
+from semcom_ros.evaluation.study.tables import Scores
+from semcom_ros.evaluation.study.workers import Setup, measure_apart, workers_for
 
 QUICK_FRAMES = 16
 _OF_ONE_TABLE = ("codec", "setting", "labels", "channel", "snr_db")
@@ -71,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--labels", "the vehicle's map: segmenter (default), or truth with its void filled")
     option("--channel", "models of the radio, as awgn,rayleigh (default: none)")
     option("--snr-db", "mean SNR of a symbol, dB, as 0,10 or -5:30:5 (default: 10)")
-    option("--metrics", "as psnr,ms_ssim,miou_regenerated_vs_truth (default: most)")
+    option("--metrics", "as psnr,ms_ssim,miou (default: most)")
     option("--frames", f"{FRAMES.text} (default: {FRAMES.default})", type=int)
     option("--seed", f"{SEED.text} (default: {SEED.default})", type=int)
     option(
@@ -84,8 +86,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--judge", "segmenter that reads the images shown (default: the shipped judge)", type=Path
     )
     option("--backbones", "folder of the published weights of LPIPS and FID", type=Path)
+    option(
+        "--workers",
+        "processes at once, which share the machine (default: one a core; one for few frames)",
+        type=int,
+        metavar="N",
+    )
     parser.set_defaults(command=["semcom", "eval"])
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_FRAMES} frames at most")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"{QUICK_FRAMES} frames at most, and a study's quick tables alone",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder of the results")
 
 
@@ -98,7 +110,8 @@ def run(args: argparse.Namespace) -> None:
     places = places_of(given.get("data", ["scenes:1"]))
     study = study_of(given, tuple(places))
     readers, cache = Readers(given.get("judge")), Cache(args.out / "cells")
-    runner = Runner(study, places, cache, readers, Backbones(given.get("backbones")))
+    backbones = Backbones(given.get("backbones"))
+    runner = Runner(study, places, cache, readers, backbones)
     console = Console()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
@@ -106,7 +119,16 @@ def run(args: argparse.Namespace) -> None:
     ) as progress:  # fmt: skip
         total = sum(len(job.data) for job, _ in runner.left())
         task = progress.add_task("nothing left to measure", total=total)
-        runner.run(lambda name, n: progress.update(task, description=name, advance=n))
+
+        def tell(name: str, frames: int) -> None:
+            progress.update(task, description=name, advance=frames)
+
+        workers = given.get("workers") or workers_for(runner)
+        if workers > 1:
+            setup = Setup(study, places, cache.folder, readers.judge_path, backbones.folder)
+            measure_apart(setup, runner, workers, tell)
+        else:
+            runner.run(tell)
     command = [_placeless(word, places) for word in given["command"]]
     write_results(args.out, runner, command)
     console.print(
@@ -198,7 +220,8 @@ def _sheets(folder: Path, runner: Runner, table: Table, data: str) -> list[Path]
 def _quick(study: Study, quick: bool) -> Study:
     if not quick:
         return study
-    tables = tuple(replace(t, frames=min(t.frames, QUICK_FRAMES)) for t in study.tables)
+    kept = [t for t in study.tables if t.quick] or study.tables
+    tables = tuple(replace(t, frames=min(t.frames, QUICK_FRAMES)) for t in kept)
     return replace(study, tables=tables)
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from semcom_ros.evaluation.study.systems import System, create_system
 from semcom_ros.evaluation.study.view import View
 
 _BACKBONES = ("lpips", "inception")
+Progress = Callable[[str, int], None]
+"""Hears the name of a cell and how many of its frames are done anew."""
 
 
 @dataclass
@@ -95,12 +97,19 @@ class Runner:
         order = {id(job.system): i for i, job in enumerate(self._jobs.values())}
         return sorted(found, key=lambda one: order[id(one[0].system)])
 
-    def run(self, progress: Callable[[str, int], None]) -> None:
-        """Measure what is left; `progress` hears the cell's name and frames done, one by one.
+    def groups(self) -> list[list[str]]:
+        """The keys of what is left, system by system."""
+        found: dict[int, list[str]] = {}
+        for job, _ in self.left():
+            found.setdefault(id(job.system), []).append(job.key)
+        return list(found.values())
+
+    def run(self, progress: Progress, keys: Collection[str] | None = None) -> None:
+        """Measure what is left, or of that the cells `keys`; `progress` hears of every frame.
 
         Raises SemcomError; cells that are done stay done.
         """
-        left = self.left()
+        left = [one for one in self.left() if keys is None or one[0].key in keys]
         for needed in {METRICS[m].needs for _, metrics in left for m in metrics}:
             if needed and needed not in _BACKBONES:
                 getattr(self.readers, needed)
@@ -109,7 +118,7 @@ class Runner:
             if all(later.system is not job.system for later, _ in left[place + 1 :]):
                 job.system.end()
 
-    def _measure(self, job: Job, metrics: list[str], progress: Callable[[str, int], None]) -> None:
+    def _measure(self, job: Job, metrics: list[str], progress: Progress) -> None:
         name = f"{job.cell.data}: {job.cell.entry.title}, {job.cell.link.level}"
 
         def watch(view: View) -> None:

@@ -11,9 +11,10 @@ tables:
     links:
       - {channel: rayleigh, snr_db: "0:20:5"}
       - none
-    metrics: [psnr, miou_regenerated_vs_truth]
+    metrics: [psnr, miou]
     across: links            # what the columns are: links, payload_bytes or metrics
     sheet: 2                 # frames on the sheets of pictures
+    quick: false             # left out with --quick
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ SHEET = Parameter("sheet", 2, "frames on the sheets of pictures", 0, 16)
 ACROSS = ("links", "payload_bytes", "metrics")
 SIZE = "payload_bytes"
 _COMMON = ("seed", "frames", "split", "data", "metrics")
-_TABLE = ("title", "frames", "split", "data", "metrics", "systems", "links", "across", "sheet")
+_TABLE = ("title", "frames", "split", "data", "metrics", "systems", "links", "across", "sheet",
+          "quick")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Table:
     frames: int = FRAMES.default
     across: str = ACROSS[0]
     sheet: int = SHEET.default
+    quick: bool = True
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ def parse_table(content: Any, common: Mapping[str, Any], defaults: Defaults) -> 
         FRAMES.check(said.get("frames", FRAMES.default)),
         choose(str(across), ACROSS, "layout of a table"),
         SHEET.check(said.get("sheet", SHEET.default)),
+        said.get("quick", True) is not False,
     )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -29,7 +29,11 @@ SYSTEMS = {
     "codec": "semcom_ros.evaluation.study.codec_system:CodecSystem",
     "full_image": "semcom_ros.evaluation.study.pixel_systems:FullImage",
     "gesco_planes": "semcom_ros.evaluation.study.gesco_systems:GescoPlanes",
+    "label_map": "semcom_ros.evaluation.study.map_systems:LabelMap",
     "original": "semcom_ros.evaluation.study.pixel_systems:Original",
+    "svtav1": "semcom_ros.evaluation.study.video_systems:SvtAv1",
+    "x264": "semcom_ros.evaluation.study.video_systems:X264",
+    "x265": "semcom_ros.evaluation.study.video_systems:X265",
 }
 """Name -> `module:Class`; the module is imported when the system is created, and not before."""
 GREY = 128
@@ -45,7 +49,8 @@ class Outcome:
     uint8 [H, W] trainId, the map that went on the air. bytes: of the packed payload.
     bits_per_pixel: of the frame's own grid. channel_uses: complex symbols on the air. lost: the RSU
     shows an older frame, because this one did not come through. refusal: why the vehicle could not
-    send this frame at all; such a frame is lost too.
+    send this frame at all; such a frame is lost too. budget: bytes a frame that the system was
+    allowed. container_bytes: what the standard's own file holds beyond the bytes sent.
     """
 
     reconstruction: Reconstruction
@@ -57,6 +62,8 @@ class Outcome:
     decode_ms: float | None = None
     lost: bool = False
     refusal: str = ""
+    budget: int | None = None
+    container_bytes: int | None = None
 
 
 class System(Protocol):
@@ -85,6 +92,14 @@ class System(Protocol):
 
     def end(self) -> None:
         """Forget what was kept from drive to drive: no other will come."""
+
+
+@runtime_checkable
+class DriveSystem(System, Protocol):
+    """A system that codes a drive as a whole, before the first of its frames is run."""
+
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Take all frames of the drive in their order; those of the drive before are forgotten."""
 
 
 class Rate(NamedTuple):

@@ -22,16 +22,22 @@ from semcom_ros.payload import PayloadError
 _DELIMITER = b"\x12\x00"
 _SEQUENCE, _FRAME = 0x0A, 0x32
 """First bytes of an OBU of that type which tells its size."""
+_BOXES = 250
+"""Bytes of an AVIF file around its OBUs."""
 
 
 class Av1:
-    """Quality is SVT-AV1's quantiser, 63 the coarsest."""
+    """Quality is four times SVT-AV1's CRF, which goes by quarters to 70, the coarsest.
+
+    From 63 on the quantiser stays and SVT-AV1 leaves out ever more.
+    """
 
     name, version = "av1", 1
-    scales = (2, 4, 8, 16, 32)
+    scales = sizes = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32)
+    qualities = range(4 * 70, 4 * 4 - 1, -1)
     # On CamVid, each size from where it overtakes the smaller one in PSNR.
     ladder = tuple(
-        (scale, q)
+        (scale, 4 * q)
         for scale, coarsest, finest in (
             (2, 63, 57), (4, 63, 55), (8, 62, 54), (16, 61, 52), (32, 60, 4),
         )
@@ -46,6 +52,10 @@ class Av1:
         """What SVT-AV1 needs with less of a search."""
         return len(_split(image, quality, preset=8)[1])
 
+    def container_bytes(self, height: int, width: int) -> int:
+        """AVIF's boxes, and the OBU headers in them."""
+        return _BOXES + len(header(height, width)) - len(_DELIMITER)
+
     def restore(self, bits: bytes, height: int, width: int) -> np.ndarray:
         """The picture in `bits`, of this size; PayloadError malformed for anything else."""
         stream = header(height, width) + bytes([_FRAME]) + _leb128(len(bits)) + bits
@@ -58,13 +68,16 @@ class Av1:
 @cache
 def header(height: int, width: int) -> bytes:
     """Temporal delimiter and sequence header of a picture of this size."""
-    return _split(np.zeros((height, width, 3), np.uint8), 63, preset=5)[0]
+    return _split(np.zeros((height, width, 3), np.uint8), 4 * 63, preset=5)[0]
 
 
-def _split(image: np.ndarray, q: int, preset: int) -> tuple[bytes, bytes]:
+def _split(image: np.ndarray, quality: int, preset: int) -> tuple[bytes, bytes]:
     """Everything before the frame OBU, and what is inside of it."""
     os.environ.setdefault("SVT_LOG", "1")  # its only switch; by default it tells of every picture
-    options = {"preset": str(preset), "svtav1-params": f"rc=0:qp={q}:avif=1:lp=1:keyint=1"}
+    options = {
+        "preset": str(preset),
+        "svtav1-params": f"rc=0:crf={quality / 4:g}:avif=1:lp=1:keyint=1",
+    }
     data = video.encode("libsvtav1", image, options)
     sequence = len(_DELIMITER)
     frame = sequence + 2 + data[sequence + 1]

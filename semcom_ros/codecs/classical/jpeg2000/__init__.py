@@ -29,7 +29,10 @@ class Jpeg2000:
     """Quality is the number of bytes that OpenJPEG aims at for the packets."""
 
     name, version = "jpeg2000", 1
-    scales = (16, 32)
+    scales = (4, 8, 12, 16, 20, 24, 28, 32)
+    sizes = (8, 12, 16, 20, 24, 28, 32)
+    # Steps of 1 %.
+    qualities = tuple(sorted({round(16 * 1.01**i) for i in range(600)}))
     # Steps of 2 %. At fewer bytes half the size is as good and takes a third of the time.
     ladder = tuple(
         (16 if target < 600 else 32, target)
@@ -43,6 +46,10 @@ class Jpeg2000:
     def estimate(self, image: np.ndarray, quality: int) -> int:
         """OpenJPEG comes close to its target, at worst some bytes above."""
         return quality
+
+    def container_bytes(self, height: int, width: int) -> int:
+        """Main header, tile-part header and end of a bare codestream."""
+        return _OVERHEAD
 
     def restore(self, bits: bytes, height: int, width: int) -> np.ndarray:
         """The picture in `bits`, of this size; PayloadError malformed for anything else."""
