@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from types import SimpleNamespace
 
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from semcom_ros.codecs.classical.drive import VIDEO_CODERS, decode, encode
+from semcom_ros.codecs.classical.priority import unchanged_priority
 from semcom_ros.codecs.classical.rate_control import aim
+from semcom_ros.codecs.classical.video import encode as encode_picture
 from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.study.links import Link, parse_links
 from semcom_ros.evaluation.study.systems import GREY, DriveSystem, System, create_system
@@ -20,6 +23,21 @@ from semcom_ros.payload import Part, Payload
 
 CODECS = tuple(VIDEO_CODERS)
 BYTES, FRAMES, GOP = 512, 12, 4
+
+
+def test_an_encoder_takes_no_real_time_priority():
+    images = [np.zeros((64, 64, 3), np.uint8)]
+
+    def policies() -> set[int]:
+        return {os.sched_getscheduler(int(task)) for task in os.listdir("/proc/self/task")}
+
+    before = policies()
+    with unchanged_priority():
+        # As SVT-AV1 does where it may; a thread may always become idle.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    encode(VIDEO_CODERS["svtav1"], images, 512, 10, 5)
+    encode_picture("libsvtav1", images[0], {})
+    assert policies() == before
 
 
 @cache

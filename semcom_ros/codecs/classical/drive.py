@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from semcom_ros.codecs.classical.priority import unchanged_priority
 from semcom_ros.codecs.classical.video import FORMAT, from_planes, to_planes
 from semcom_ros.errors import SemcomError
 
@@ -106,6 +107,8 @@ def encode(
     context.thread_count, context.bit_rate, context.gop_size = 1, 1000 * kbps, gop
     context.flags |= av.codec.context.Flags.global_header
     context.options = coder.options(kbps, gop, buffer)
+    with unchanged_priority():
+        context.open()
     packets = []
     for index, image in enumerate(images):
         started = perf_counter()

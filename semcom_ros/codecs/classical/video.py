@@ -9,6 +9,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from semcom_ros.codecs.classical.priority import unchanged_priority
 from semcom_ros.frame import WORK_SIZE
 
 FORMAT = "yuv420p"
@@ -26,6 +27,8 @@ def encode(codec: str, image: np.ndarray, options: dict[str, str]) -> bytes:
     context.time_base, context.framerate = Fraction(1, 10), Fraction(10)
     context.thread_count = 1
     context.options = options
+    with unchanged_priority():
+        context.open()
     frame = av.VideoFrame.from_ndarray(to_planes(image), format=FORMAT)
     frame.pts = 0
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
