@@ -61,12 +61,20 @@ COMMANDS = Group(
                     "semcom_ros.codecs.gesco.paper.training",
                     "train the diffusion of GESCO's paper, on CUDA machines",
                 ),
+                "sqgan": Command(
+                    "semcom_ros.codecs.sqgan.training.command",
+                    "train SQ-GAN's networks, step by step",
+                ),
+                "sqgan-paper": Command(
+                    "semcom_ros.codecs.sqgan.paper.training",
+                    "train the networks of SQ-GAN's paper, on CUDA machines",
+                ),
                 "denoiser": Command(
                     "semcom_ros.codecs.gesco.training.denoiser",
                     "train the map denoiser that fast denoising is held against",
                 ),
                 "perception": Command(
-                    "semcom_ros.perception.heads_training",
+                    "semcom_ros.perception.network_training",
                     "train detection and depth on the segmenter's features",
                 ),
             },
@@ -85,6 +93,10 @@ COMMANDS = Group(
                 "perception": Command(
                     "semcom_ros.evaluation.evaluate_perception", "detection and depth"
                 ),
+                "sqgan": Command(
+                    "semcom_ros.evaluation.evaluate_sqgan",
+                    "what SQ-GAN keeps by class, beside ablations, and over fractions kept",
+                ),
             },
             "score what is in models/ on named data; without a name, any codec over any channel",
             Command(
@@ -102,6 +114,9 @@ COMMANDS = Group(
                 ),
                 "gesco": Command(
                     "semcom_ros.evaluation.bench_gesco", "milliseconds of each step of the codec"
+                ),
+                "sqgan": Command(
+                    "semcom_ros.evaluation.bench_sqgan", "milliseconds of each part of the codec"
                 ),
                 "perception": Command(
                     "semcom_ros.evaluation.bench_perception",

@@ -9,33 +9,36 @@ from semcom_ros.datasets import open_source
 from semcom_ros.evaluation.perception_scores import DepthScores
 from semcom_ros.frame import fit
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.perception.depth import DepthEstimator, read_depth
+from semcom_ros.perception.depth import read_depth
 from semcom_ros.perception.ground_truth import frames_with_truth
-from semcom_ros.perception.heads import MIDDLE, Outputs
-from semcom_ros.perception.heads_losses import depth_loss
+from semcom_ros.perception.network import MIDDLE, Outputs
+from semcom_ros.perception.network_losses import depth_loss
+from semcom_ros.perception.perceive import Perception
+
+GROUND = np.zeros((16, 16), bool)
 
 
-def outputs(metres, sky):
-    """Heads' answer of one depth everywhere, half of it sky."""
+def outputs(metres):
+    """A network's answer of one depth everywhere."""
     depth = torch.full((1, 1, 8, 8), metres / MIDDLE).log()
-    logits = torch.full((1, 1, 8, 8), -5.0)
-    logits[..., :4, :] = 5.0 if sky else -5.0
-    return Outputs(depth, depth, depth, logits)
+    return Outputs(depth, depth, depth, depth)
 
 
 def test_depth_is_in_metres_and_unknown_in_the_sky():
-    depth = read_depth(outputs(20.0, sky=True))
+    sky = GROUND.copy()
+    sky[:8] = True
+    depth = read_depth(outputs(20.0), sky)
     assert depth.shape == (16, 16) and depth.dtype == np.float32
     assert np.isnan(depth[:8]).all()
     np.testing.assert_allclose(depth[8:], 20.0, rtol=1e-5)
 
 
 def test_twice_the_focal_length_is_twice_the_distance():
-    np.testing.assert_allclose(read_depth(outputs(20.0, sky=False), 2.0), 40.0, rtol=1e-5)
+    np.testing.assert_allclose(read_depth(outputs(20.0), GROUND, 2.0), 40.0, rtol=1e-5)
 
 
 def test_the_loss_falls_to_nothing_for_the_truth_and_leaves_unknown_pixels_out():
-    said = outputs(20.0, sky=False).depth
+    said = outputs(20.0).depth
     truth = torch.full((1, 16, 16), 20.0)
     assert depth_loss(said, truth) < 1e-3 < depth_loss(said + 0.2, truth)
     truth[:, :8] = float("nan")
@@ -54,7 +57,8 @@ def test_scores_are_relative_errors_and_metres_up_to_80_m():
 
 @pytest.fixture(scope="module")
 def estimate():
-    return DepthEstimator()
+    perception = Perception()
+    return lambda image, focal=None: perception(image, focal).depth
 
 
 def test_it_measures_towns_that_it_never_saw(estimate):

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What users rely on in the detector: its boxes, what it is taught and how it is scored."""
 
-import json
-import shutil
-
 import numpy as np
 import pytest
 import torch
@@ -14,14 +11,20 @@ from semcom_ros.evaluation.perception_scores import DetectionScores
 from semcom_ros.frame import Frame
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.perception.box_targets import draw
-from semcom_ros.perception.depth import DepthEstimator
-from semcom_ros.perception.detection import Detection, Detector, peaks, read_boxes
+from semcom_ros.perception.detection import Detection, peaks, read_boxes
 from semcom_ros.perception.ground_truth import Boxes, boxes_of, frames_with_truth
-from semcom_ros.perception.heads import FILE, Heads, Outputs, encoder_hash
-from semcom_ros.perception.heads_data import Sample, augment
-from semcom_ros.perception.heads_losses import box_loss, heat_loss
-from semcom_ros.perception.perceive import Perception
-from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.perception.network import Outputs, PerceptionNetwork
+from semcom_ros.perception.network_data import (
+    COARSE,
+    DETECTED,
+    SEGMENTED,
+    Batches,
+    Sample,
+    augment,
+    sample_of,
+)
+from semcom_ros.perception.network_losses import box_loss, heat_loss, label_loss
+from semcom_ros.perception.perceive import FILE, Perception
 
 NAMES = ["traffic sign", "person", "rider", "car"]
 
@@ -42,7 +45,7 @@ def outputs_of(targets, rows=64, cols=128):
     left, top, right, bottom = targets.box
     sides = np.stack([x - left, y - top, right - x, bottom - y]).clip(1e-3)
     none = torch.zeros(1, 1, 2 * rows, 2 * cols)
-    return Outputs(heat, torch.from_numpy(sides)[None].float().log(), none, none)
+    return Outputs(none, heat, torch.from_numpy(sides)[None].float().log(), none)
 
 
 def edges_of(detection):
@@ -93,9 +96,9 @@ def test_boxes_stay_on_their_objects_under_augmentation():
     rng = np.random.default_rng(0)
     image = np.zeros((256, 512, 3), np.uint8)
     image[100:180, 150:260] = 255
-    sky = np.zeros((256, 512), np.uint8)
+    labels = np.zeros((256, 512), np.uint8)
     depth = np.full((256, 512), 20, np.float16)
-    sample = Sample(image, depth, sky, boxes([150, 100, 260, 180]))
+    sample = Sample(image, labels, depth, boxes([150, 100, 260, 180]))
     for _ in range(20):
         moved = augment(sample, rng)
         ys, xs = np.nonzero(moved.image.mean(2) > np.ptp(moved.image) / 2 + moved.image.min())
@@ -125,44 +128,65 @@ def test_scores_tell_found_from_missed_and_leave_ignored_objects_out():
     assert car.ap50 == pytest.approx(0.5, abs=0.01)
 
 
+def test_what_real_labels_do_not_tell_apart_is_taught_as_one_of_them():
+    labels = np.full((32, 32), TRAIN_ID["car"], np.uint8)
+    real = sample_of(Frame(np.zeros((32, 32, 3), np.uint8), labels))
+    taught = torch.from_numpy(real.labels)[None]
+    balance = torch.ones(len(SEGMENTED) + len(COARSE))
+    for name, small in (("car", True), ("truck", True), ("bus", True), ("rider", False)):
+        logits = torch.full((1, len(SEGMENTED), 32, 32), -9.0)
+        logits[:, SEGMENTED.index(name)] = 9.0
+        assert (label_loss(logits, taught, balance) < 0.01) == small
+    batch = next(iter(Batches([([real], 1.0)], 1, 0)))
+    counted = batch.boxes.counted[0]
+    assert not counted[DETECTED.index("truck")].any()
+    assert counted[DETECTED.index("car")].all() and counted[DETECTED.index("person")].all()
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    """A file of small heads that were never trained, for what does not hang on their answers."""
+    """A file of a small network never trained, for what does not hang on its answers."""
     torch.manual_seed(0)
     widths, branches = (8, 8, 8, 8), (4, 4, 4)
     path = tmp_path_factory.mktemp("tiny") / FILE
     card = {
         "label_space": "cityscapes19",
-        "classes": NAMES,
+        "classes": ["road", "sky", "car"],
+        "detected": NAMES,
         "widths": widths,
         "branches": branches,
         "focal": 430.0,
-        "encoder": encoder_hash(),
     }
-    weights.save(path, weights.tensors_of(Heads(4, widths, branches)), card)
+    weights.save(path, weights.tensors_of(PerceptionNetwork(3, 4, widths, branches)), card)
     return path
 
 
-def test_one_pass_for_all_says_what_each_says_alone(tiny):
-    image = np.random.default_rng(0).integers(0, 256, (256, 512, 3), dtype=np.uint8)
+def test_it_says_labels_boxes_and_depth_of_the_size_of_the_image(tiny):
+    image = np.random.default_rng(0).integers(0, 256, (128, 256, 3), dtype=np.uint8)
     seen = Perception(tiny, threshold=0.005)(image)
-    np.testing.assert_array_equal(seen.segmentation, Segmenter()(image))
-    assert seen.detections == Detector(tiny, threshold=0.005)(image)
-    np.testing.assert_array_equal(seen.depth, DepthEstimator(tiny)(image))
+    assert seen.segmentation.shape == (128, 256) and seen.segmentation.dtype == np.uint8
+    assert set(np.unique(seen.segmentation)) <= {TRAIN_ID[n] for n in ("road", "sky", "car")}
+    assert seen.depth.shape == (128, 256) and seen.depth.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(seen.depth), seen.segmentation == TRAIN_ID["sky"])
+    assert seen.detections and all(d.name in NAMES for d in seen.detections)
+    sky = np.zeros((128, 256), bool)
+    sky[:9] = True
+    again = Perception(tiny, threshold=0.005)(image, sky=sky)
+    assert again.segmentation is None and again.detections == seen.detections
+    np.testing.assert_array_equal(np.isnan(again.depth), sky)
 
 
-def test_heads_of_another_segmenter_are_refused(tiny, tmp_path):
+def test_weights_of_another_network_are_refused(tiny, tmp_path):
     path = tmp_path / FILE
-    shutil.copy(tiny, path)
-    card = json.loads(tiny.with_suffix(".json").read_text())
-    path.with_suffix(".json").write_text(json.dumps(card | {"encoder": "0" * 64}))
-    with pytest.raises(SemcomError, match="stand on another segmenter"):
-        Detector(path)
+    tensors, card = weights.load(tiny, "")
+    weights.save(path, tensors, card | {"detected": NAMES[:2]})
+    with pytest.raises(SemcomError, match="made for another network"):
+        Perception(path)
 
 
 def test_a_missing_file_is_a_sentence_that_names_the_recipe(tmp_path):
     with pytest.raises(SemcomError, match=r"are missing.*semcom train perception"):
-        Detector(tmp_path / FILE)
+        Perception(tmp_path / FILE)
 
 
 @pytest.mark.parametrize(
@@ -171,35 +195,35 @@ def test_a_missing_file_is_a_sentence_that_names_the_recipe(tmp_path):
 )
 def test_an_image_of_another_form_is_a_sentence(tiny, shape, text):
     with pytest.raises(SemcomError, match=text):
-        Detector(tiny)(np.zeros(shape, np.uint8))
+        Perception(tiny)(np.zeros(shape, np.uint8))
 
 
 @pytest.fixture(scope="module")
-def detector():
-    return Detector()
+def perception():
+    return Perception()
 
 
-def test_it_finds_the_big_cars_of_a_town_that_it_never_saw(detector):
+def test_it_finds_the_big_cars_of_a_town_that_it_never_saw(perception):
     frames = frames_with_truth("scenes:1", "", range(0, 100, 20))
     wanted = found = 0
     for frame in frames:
         truth = boxes_of(frame, NAMES)
         big = (truth.classes == 3) & ~truth.ignored & (truth.edges[:, 2] - truth.edges[:, 0] > 24)
-        seen = [edges_of(d) for d in detector(frame.image) if d.name == "car"]
+        seen = [edges_of(d) for d in perception(frame.image).detections if d.name == "car"]
         wanted += big.sum()
         found += sum(any(overlap(box, s) > 0.5 for s in seen) for box in truth.edges[big])
     assert wanted >= 5 and found >= 0.7 * wanted
 
 
-def test_it_finds_nothing_where_nothing_is(detector):
-    assert detector(np.full((256, 512, 3), 128, np.uint8)) == []
+def test_it_finds_nothing_where_nothing_is(perception):
+    assert perception(np.full((256, 512, 3), 128, np.uint8)).detections == []
 
 
-def test_detections_fall_by_score_and_lie_in_the_image(detector):
+def test_detections_fall_by_score_and_lie_in_the_image(perception):
     (frame,) = frames_with_truth("scenes:2", "", [40])
-    found = detector(frame.image)
+    found = perception(frame.image).detections
     scores = [d.score for d in found]
-    assert found and scores == sorted(scores, reverse=True) and scores[-1] >= detector.threshold
+    assert found and scores == sorted(scores, reverse=True) and scores[-1] >= perception.threshold
     assert all(d.left >= 0 and d.left + d.width <= 512 and d.height > 0 for d in found)
 
 

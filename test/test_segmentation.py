@@ -16,7 +16,7 @@ from semcom_ros.weights import models_dir
 
 
 def miou(segmenter, frames):
-    confusion = ConfusionMatrix()
+    confusion = ConfusionMatrix(folded=True)
     for frame in frames:
         confusion.add(frame.labels, segmenter(frame.image))
     return confusion.miou()

@@ -8,6 +8,7 @@ import numpy as np
 from semcom_ros.device import check_device
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera
+from semcom_ros.labels import TRAIN_ID
 from semcom_ros.perception.checkpoint_depth import CAMERA_HEIGHT_M, CheckpointDepth
 from semcom_ros.perception.checkpoint_detection import CheckpointDetector
 from semcom_ros.perception.checkpoint_segmentation import CheckpointSegmenter
@@ -81,7 +82,10 @@ class ChosenPerception:
         known = camera is not None and camera.calibrated
         seen = Seen(None, None, None)
         if self._shipped:
-            seen = self._shipped(image, camera.fx if known else None)._replace(**self._left_out)
+            told = labels is not None and "segmentation" in self._left_out
+            sky = labels == TRAIN_ID["sky"] if told else None
+            seen = self._shipped(image, camera.fx if known else None, sky)
+            seen = seen._replace(**self._left_out)
         if self._segmenter:
             seen = seen._replace(segmentation=self._segmenter(image))
         if self._detector:

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects in an image: what a detector finds, and the shipped detector."""
+"""Objects in an image: what a detection is, and how the network's outputs are read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from semcom_ros.perception.heads import Outputs
+    from semcom_ros.perception.network import Outputs
 
 THRESHOLD = 0.3
 """Least score of a detection."""
@@ -33,35 +32,9 @@ class Detection:
     height: float
 
 
-class Detector:
-    """The shipped detector: image uint8 [256, 512, 3] RGB -> detections by falling score.
-
-    Raises SemcomError when the weights in `path` are missing, altered or stand on another
-    segmenter. threshold: least score, 0 to 1.
-    """
-
-    def __init__(self, path: Path | None = None, device: str = "cpu", threshold: float = THRESHOLD):
-        from semcom_ros.perception.heads import HeadsPass
-
-        self.threshold = threshold
-        self._heads = HeadsPass(path, device)
-
-    @property
-    def names(self) -> list[str]:
-        """The classes that it knows."""
-        return self._heads.names
-
-    def __call__(self, image: np.ndarray) -> list[Detection]:
-        import torch
-
-        with torch.inference_mode():
-            _, outputs = self._heads(image)
-            return read_boxes(outputs, self.names, self.threshold)
-
-
 def read_boxes(outputs: Outputs, names: list[str], threshold: float = THRESHOLD) -> list[Detection]:
-    """The detections in `heads.Outputs` of one image, by falling score."""
-    from semcom_ros.perception.heads import STRIDE
+    """The detections in `outputs` of one image, by falling score."""
+    from semcom_ros.perception.network import STRIDE
 
     heat = outputs.heat[0].float().sigmoid().permute(1, 2, 0).cpu().numpy()
     sides = outputs.sides[0].float().exp().mul(STRIDE).permute(1, 2, 0).cpu().numpy()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What detector and depth learn from: frames with boxes and depth, augmented, in batches."""
+"""What the perception network learns from: frames with all truth, augmented, in batches."""
 
 from __future__ import annotations
 
@@ -15,13 +15,27 @@ import numpy as np
 import torch
 
 from semcom_ros.frame import Frame
-from semcom_ros.labels import TRAIN_ID, VOID
+from semcom_ros.labels import CLASSES, KIN, NAMES, TRAIN_ID, VOID
 from semcom_ros.perception.box_targets import BoxTargets, draw
 from semcom_ros.perception.ground_truth import Boxes, boxes_of
+from semcom_ros.perception.network import STRIDE
 from semcom_ros.scenes import Drive
 
-DETECTED = ("traffic sign", "person", "rider", "car")
-"""The classes of the things that both CamVid's labels and the procedural drive know."""
+SEGMENTED = tuple(name for name in NAMES if name not in ("wall", "terrain", "train", "motorcycle"))
+"""The classes that the procedural drive knows, in the order of the network's outputs."""
+DETECTED = tuple(name for name in SEGMENTED if CLASSES[TRAIN_ID[name]].thing)
+"""Those of the things among them."""
+_KIN = {
+    name: [name, *(other for other, kin in KIN.items() if kin == name and other in SEGMENTED)]
+    for name in SEGMENTED
+}
+COARSE = tuple(tuple(map(SEGMENTED.index, kin)) for kin in _KIN.values() if len(kin) > 1)
+"""What CamVid's labels do not tell apart, such as cars, trucks and buses: places in `SEGMENTED`."""
+_EXACT = np.full(256, VOID, np.uint8)
+_EXACT[[TRAIN_ID[name] for name in SEGMENTED]] = np.arange(len(SEGMENTED))
+_COARSE = _EXACT.copy()
+for _row, _group in enumerate(COARSE, len(SEGMENTED)):
+    _COARSE[TRAIN_ID[SEGMENTED[_group[0]]]] = _row
 ZOOM = 1.35
 """Windows of a frame are enlarged up to so much."""
 BLUR = (0.4, 1.8)
@@ -32,22 +46,23 @@ BLUR = (0.4, 1.8)
 class Sample:
     """One frame to learn from.
 
-    image: uint8 [H, W, 3] RGB. depth: float16 [H, W] metres, NaN unknown, or None. sky: uint8
-    [H, W], 1 sky, 0 not, `VOID` unknown. boxes: its objects.
+    image: uint8 [H, W, 3] RGB. labels: uint8 [H, W], places in `SEGMENTED`, from its end on those
+    in `COARSE`, `VOID` unknown. depth: float16 [H, W] metres, NaN unknown, or None. boxes: its
+    objects.
     """
 
     image: np.ndarray
+    labels: np.ndarray
     depth: np.ndarray | None
-    sky: np.ndarray
     boxes: Boxes
 
 
 def sample_of(frame: Frame) -> Sample:
     """The sample of a fitted frame with labels."""
-    sky = (frame.labels == TRAIN_ID["sky"]).astype(np.uint8)
-    sky[frame.labels == VOID] = VOID
+    exact = frame.objects is not None
     depth = None if frame.depth is None else frame.depth.astype(np.float16)
-    return Sample(frame.image, depth, sky, boxes_of(frame, DETECTED))
+    labels = (_EXACT if exact else _COARSE)[frame.labels]
+    return Sample(frame.image, labels, depth, boxes_of(frame, DETECTED))
 
 
 def render_drives(frames: int, seeds: range, step: int = 7) -> list[Sample]:
@@ -58,13 +73,13 @@ def render_drives(frames: int, seeds: range, step: int = 7) -> list[Sample]:
 
 
 class Batch(NamedTuple):
-    """Samples side by side: images uint8 [B, H, W, 3], depth float32 [B, H, W] metres (NaN: no
-    loss), sky uint8 [B, H, W] as in `Sample`, and the targets of the boxes, each [B, ...].
+    """Samples side by side: images uint8 [B, H, W, 3], labels uint8 [B, H, W] as in `Sample`,
+    depth float32 [B, H, W] metres (NaN: no loss), and the targets of the boxes, each [B, ...].
     """
 
     images: np.ndarray
+    labels: torch.Tensor
     depth: torch.Tensor
-    sky: torch.Tensor
     boxes: BoxTargets
 
 
@@ -74,7 +89,7 @@ def augment(sample: Sample, rng: np.random.Generator) -> Sample:
     Enlarging by s is what a camera of s times the focal length sees. The network answers for one
     focal length, so the depth is divided by s.
     """
-    height, width = sample.sky.shape
+    height, width = sample.labels.shape
     scale = rng.uniform(1.0, ZOOM) if rng.random() < 0.6 else 1.0
     dx, dy = rng.uniform(0, 1, 2) * (scale - 1) * (width, height)
     flip = rng.random() < 0.5
@@ -94,8 +109,8 @@ def augment(sample: Sample, rng: np.random.Generator) -> Sample:
     return replace(
         sample,
         image=_expose(warp(sample.image, cv2.INTER_LINEAR), rng),
+        labels=warp(sample.labels, cv2.INTER_NEAREST),
         depth=depth,
-        sky=warp(sample.sky, cv2.INTER_NEAREST),
         boxes=sample.boxes.moved(scale, dx, dy, flip, (height, width)),
     )
 
@@ -108,6 +123,16 @@ def _expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.35:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(*BLUR))
     return image
+
+
+def _targets(sample: Sample) -> BoxTargets:
+    """The targets of the boxes; what a coarse label may be is not forbidden to its kin."""
+    targets = draw(sample.boxes, len(DETECTED), sample.labels.shape)
+    for row, group in enumerate(COARSE, len(SEGMENTED)):
+        cells = sample.labels[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        for other in group[1:]:
+            targets.counted[DETECTED.index(SEGMENTED[other])] *= cells != row
+    return targets
 
 
 class Batches:
@@ -126,13 +151,13 @@ class Batches:
         for _ in range(self.batch):
             drawn = self.sets[rng.choice(len(shares), p=shares / shares.sum())][0]
             samples.append(augment(drawn[rng.integers(len(drawn))], rng))
-        unknown = np.full(samples[0].sky.shape, np.nan, np.float32)
+        unknown = np.full(samples[0].labels.shape, np.nan, np.float32)
         depth = [unknown if s.depth is None else s.depth for s in samples]
-        targets = [draw(s.boxes, len(DETECTED), s.sky.shape) for s in samples]
+        targets = [_targets(s) for s in samples]
         return Batch(
             np.stack([s.image for s in samples]),
+            torch.from_numpy(np.stack([s.labels for s in samples])),
             torch.from_numpy(np.stack(depth)),
-            torch.from_numpy(np.stack([s.sky for s in samples])),
             BoxTargets(*(torch.from_numpy(np.stack(t)) for t in zip(*targets, strict=True))),
         )
 

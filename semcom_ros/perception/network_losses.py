@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What training holds against the heads: heat, boxes, depth and sky."""
+"""What training holds against the perception network: labels, heat, boxes and depth."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 
+from semcom_ros.labels import VOID
 from semcom_ros.perception.box_targets import BoxTargets
-from semcom_ros.perception.heads import MIDDLE, Outputs
-from semcom_ros.perception.heads_data import Batch
+from semcom_ros.perception.network import MIDDLE, Outputs
+from semcom_ros.perception.network_data import COARSE, SEGMENTED, Batch
 from semcom_ros.torchvision_schemas import declare_operators
 
 FARTHEST = 150.0
@@ -58,20 +59,28 @@ def depth_loss(depth: torch.Tensor, metres: torch.Tensor) -> torch.Tensor:
     return (each * frames).sum() / frames.sum().clamp(min=1)
 
 
-def sky_loss(logits: torch.Tensor, sky: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the sky, uint8 [B, H, W]: 1 sky, 0 not, others unknown."""
-    said = F.interpolate(logits, size=sky.shape[1:], mode="bilinear")[:, 0]
-    known = sky < 2
-    loss = F.binary_cross_entropy_with_logits(said, sky.float(), reduction="none")
-    return (loss * known).sum() / known.sum().clamp(min=1)
+def label_loss(logits: torch.Tensor, labels: torch.Tensor, balance: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the labels, in which the chances of a coarse label's classes add up.
+
+    logits: [B, classes, H, W]. labels: uint8 [B, H, W] as in `Sample`. balance: float32 [rows],
+    the weight of each.
+    """
+    known = labels != VOID
+    rows, chosen = labels[known].long(), logits.permute(0, 2, 3, 1)[known]
+    exact = chosen.gather(1, rows.clamp(max=len(SEGMENTED) - 1)[:, None])[:, 0]
+    for i, group in enumerate(COARSE, len(SEGMENTED)):
+        among = torch.logsumexp(chosen[:, list(group)], 1)
+        exact = torch.where(rows == i, among, exact)
+    weight = balance[rows]
+    return ((torch.logsumexp(chosen, 1) - exact) * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
-def losses(outputs: Outputs, batch: Batch) -> dict[str, torch.Tensor]:
-    """All of them by name; training adds them up."""
-    heat, sides, depth, sky = (x.float() for x in outputs)
+def losses(outputs: Outputs, batch: Batch, balance: torch.Tensor) -> dict[str, torch.Tensor]:
+    """All of them by name; training adds them up. balance: as `label_loss` takes it."""
+    labels, heat, sides, depth = (x.float() for x in outputs)
     return {
+        "labels": 2 * label_loss(labels, batch.labels, balance),
         "heat": heat_loss(heat, batch.boxes),
         "box": 2 * box_loss(sides, batch.boxes),
         "depth": 2 * depth_loss(depth, batch.depth),
-        "sky": sky_loss(sky, batch.sky),
     }

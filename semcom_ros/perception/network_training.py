@@ -1,92 +1,108 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`semcom train perception`: detector and depth, on the frozen encoder of the shipped segmenter."""
+"""`semcom train perception`: the RSU's perception network, on from the shipped segmenter."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from semcom_ros import weights
+from semcom_ros.evaluation.metrics import ConfusionMatrix
 from semcom_ros.evaluation.perception_scores import LOWEST, DepthScores, DetectionScores
 from semcom_ros.frame import Frame
-from semcom_ros.labels import LABEL_SPACE
-from semcom_ros.perception import heads_data
-from semcom_ros.perception.depth import read_depth
-from semcom_ros.perception.detection import read_boxes
+from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
+from semcom_ros.perception import segmentation
 from semcom_ros.perception.ground_truth import boxes_of, frames_with_truth
-from semcom_ros.perception.heads import BRANCHES, FILE, WIDTHS, Heads, HeadsPass, encoder_hash
-from semcom_ros.perception.heads_losses import losses
-from semcom_ros.perception.segmentation import Segmenter, to_input
+from semcom_ros.perception.network import BRANCHES, PerceptionNetwork
+from semcom_ros.perception.network_data import (
+    COARSE,
+    DETECTED,
+    SEGMENTED,
+    Batches,
+    Sample,
+    render_drives,
+    sample_of,
+)
+from semcom_ros.perception.network_losses import losses
+from semcom_ros.perception.perceive import FILE, Perception
+from semcom_ros.perception.segmentation import load_network, to_input
+from semcom_ros.perception.segmentation_network import WIDTHS
 from semcom_ros.scenes.drive import CAMERA
 from semcom_ros.training.loop import MixedPrecision, cosine, train
 from semcom_ros.training.recipe import command_line
 
-TOWNS = range(100, 140)
+TOWNS = range(100, 220)
 HELD_OUT = (1, 2)
 """Towns that score; no frame of theirs is learnt from."""
-CHECKPOINTS = 5
+CHECKPOINTS = 10
+BALANCE = 0.3
+"""Rare labels weigh frequency to the minus this."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom train perception`."""
     parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
     parser.add_argument("--out", type=Path, default=Path("models") / FILE)
-    parser.add_argument("--steps", type=int, default=1250, help="updates")
-    parser.add_argument("--batch", type=int, default=3, help="frames an update")
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
-    parser.add_argument("--scenes", type=int, default=640, help="frames of the procedural drive")
+    parser.add_argument("--steps", type=int, default=3000, help="updates")
+    parser.add_argument("--batch", type=int, default=4, help="frames an update")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--scenes", type=int, default=2000, help="frames of the procedural drive")
+    parser.add_argument("--share", type=float, default=0.75, help="of them in a batch")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, default=Path("out/train/perception.jsonl"))
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, keep the best by mAP50 less AbsRel on the held-out towns, write weights and card."""
+    """Train, keep the best by mIoU + mAP50 - AbsRel on the held-out towns, write weights, card."""
     torch.manual_seed(args.seed)
-    names = list(heads_data.DETECTED)
+    torch.set_num_threads(os.cpu_count() or 1)
+    classes = [TRAIN_ID[name] for name in SEGMENTED]
     camvid = f"camvid:{args.camvid}"
-    real = [heads_data.sample_of(f) for f in frames_with_truth(camvid, "train", range(367))]
-    drives = heads_data.render_drives(args.scenes, TOWNS)
-    batches = iter(heads_data.Batches([(drives, 0.65), (real, 0.35)], args.batch, args.seed))
+    real = [sample_of(f) for f in frames_with_truth(camvid, "train", range(367))]
+    drives = render_drives(args.scenes, TOWNS)
+    sets = [(drives, args.share), (real, 1 - args.share)]
+    batches = iter(Batches(sets, args.batch, args.seed))
+    balance = torch.from_numpy(_balance(sets))
     towns = [
-        frame for s in HELD_OUT for frame in frames_with_truth(f"scenes:{s}", "", range(0, 300, 20))
+        frame for s in HELD_OUT for frame in frames_with_truth(f"scenes:{s}", "", range(0, 300, 15))
     ]
     streets = frames_with_truth(camvid, "val", range(0, 101, 6))
 
-    segmenter = Segmenter()
-    network = Heads(len(names))
-    trainer = MixedPrecision(network, torch.bfloat16, decay=0.993, weight_decay=0.02)
+    network = PerceptionNetwork(len(classes), len(DETECTED))
+    _start_from_segmenter(network)
+    trainer = MixedPrecision(network, torch.bfloat16, decay=0.995, weight_decay=0.02)
     network.train()
 
     def update(step: int) -> dict[str, float]:
         batch = next(batches)
-        with torch.no_grad():
-            pyramid = segmenter.network.features(to_input(batch.images, torch.bfloat16))
-        parts = losses(network(pyramid), batch)
+        parts = losses(network(to_input(batch.images, torch.bfloat16)), batch, balance)
         sum(parts.values()).backward()
         norm = trainer.step(cosine(step, args.steps, args.rate, warm_up=100))
         return {**{name: part.item() for name, part in parts.items()}, "gradient": norm}
 
     def score() -> dict[str, float]:
-        heads = HeadsPass.of(segmenter, trainer.average, names, CAMERA.fx)
-        scores = score_frames(heads, towns)
-        on_streets = score_frames(heads, streets)
+        perception = Perception.of(trainer.average, classes, DETECTED, CAMERA.fx, LOWEST)
+        scores = score_frames(perception, towns)
+        on_streets = score_frames(perception, streets)
         return {
-            "mark": scores["map50"] - scores["absrel"],
+            "mark": scores["miou"] + scores["map50"] - scores["absrel"],
             **scores,
-            **{f"camvid {name}": on_streets[name] for name in ("map50", "recall")},
+            **{f"camvid {name}": on_streets[name] for name in ("miou", "map50", "recall")},
         }
 
     def keep(scores: dict[str, float]) -> None:
         card = {
-            "what": "detection and depth heads on the segmenter's encoder",
+            "what": "perception network: labels, boxes and depth",
             "label_space": LABEL_SPACE,
-            "classes": names,
+            "classes": list(SEGMENTED),
+            "detected": list(DETECTED),
             "widths": list(WIDTHS),
             "branches": list(BRANCHES),
             "focal": CAMERA.fx,
-            "encoder": encoder_hash(),
             "data": f"{args.scenes} frames of the procedural drive (seeds {TOWNS.start} to "
             f"{TOWNS.stop - 1}) and CamVid train (367 frames, boxes of its label regions)",
             "recipe": command_line("perception", args),
@@ -104,15 +120,46 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-@torch.inference_mode()
-def score_frames(heads: HeadsPass, frames: list[Frame]) -> dict[str, float]:
-    """mAP50, mAP and recall of the detections, AbsRel and RMSE of the depth (if there is truth)."""
-    detection, depth = DetectionScores(heads.names), DepthScores()
+def _balance(sets: list[tuple[list[Sample], float]]) -> np.ndarray:
+    """Loss weight float32 of each label, by its share of the pixels in the mixture of `sets`."""
+    rows = len(SEGMENTED) + len(COARSE)
+    shares = np.zeros(rows)
+    for samples, share in sets:
+        counts = sum(np.bincount(s.labels.ravel(), minlength=256)[:rows] for s in samples[::7])
+        shares += share * counts / counts.sum()
+    balance = np.maximum(shares, 1e-4) ** -BALANCE
+    return (balance / (balance * shares).sum()).astype(np.float32)
+
+
+def _start_from_segmenter(network: PerceptionNetwork) -> None:
+    """Take over all of the shipped segmenter; a class that it does not know begins as its kin."""
+    known, classes = load_network(weights.models_dir() / segmentation.FILE)
+    state = known.state_dict()
+    kin = {c: group[0] for group in COARSE for c in group}
+    places = [classes.index(TRAIN_ID[SEGMENTED[kin.get(i, i)]]) for i in range(len(SEGMENTED))]
+    sub_pixels = torch.tensor([4 * p + k for p in places for k in range(4)])
+    for name in ("head.weight", "head.bias"):
+        begun = network.state_dict()[name]
+        begun[: len(sub_pixels)] = state[name][sub_pixels]
+        state[name] = begun
+    network.load_state_dict(state, strict=False)
+
+
+def score_frames(perception: Perception, frames: list[Frame]) -> dict[str, float]:
+    """mIoU of the labels, mAP50, mAP and recall of the boxes, errors of depth if it is known."""
+    detection, depth = DetectionScores(perception.names), DepthScores()
+    confusion = ConfusionMatrix(folded=frames[0].objects is None)
     for frame in frames:
-        _, outputs = heads(frame.image)
-        truth = boxes_of(frame, heads.names)
-        detection.add(truth, read_boxes(outputs, heads.names, LOWEST))
+        seen = perception(frame.image, CAMERA.fx)
+        confusion.add(frame.labels, seen.segmentation)
+        detection.add(boxes_of(frame, perception.names), seen.detections)
         if frame.depth is not None:
-            depth.add(frame.depth, read_depth(outputs))
+            depth.add(frame.depth, seen.depth)
     mean = detection.compute()["mean"]
-    return {"map50": mean.ap50, "map": mean.ap, "recall": mean.recall, **depth.compute()}
+    return {
+        "miou": confusion.miou(),
+        "map50": mean.ap50,
+        "map": mean.ap,
+        "recall": mean.recall,
+        **depth.compute(),
+    }

@@ -1,55 +1,127 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that the shipped networks see in an image, with one pass of the encoder that they share."""
+"""All that the shipped perception network sees in an image, in one pass."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from semcom_ros import weights
+from semcom_ros.errors import SemcomError
+from semcom_ros.labels import TRAIN_ID
 from semcom_ros.perception.depth import read_depth
 from semcom_ros.perception.detection import THRESHOLD, Detection, read_boxes
 
+if TYPE_CHECKING:
+    from semcom_ros.perception.network import PerceptionNetwork
+
+FILE = "perception.safetensors"
+RECIPE = "semcom train perception --camvid DIR"
+
 
 class Seen(NamedTuple):
-    """What is seen in one image.
+    """What is seen in one image; a part that was not looked for is None.
 
     segmentation: uint8 [H, W] trainId. detections: by falling score. depth: float32 [H, W] metres
     along the optical axis, NaN in the sky.
     """
 
-    segmentation: np.ndarray
-    detections: list[Detection]
-    depth: np.ndarray
+    segmentation: np.ndarray | None
+    detections: list[Detection] | None
+    depth: np.ndarray | None
 
 
 class Perception:
-    """Image uint8 [256, 512, 3] RGB -> `Seen`: segmenter, detector and depth for one encoder pass.
+    """Image uint8 [256, 512, 3] RGB -> `Seen`, by the shipped network.
 
-    Each part is what `Segmenter`, `Detector` and `DepthEstimator` say alone.
+    names: the classes that it detects. focal: the focal length in pixels that its depths hold for.
+    threshold: least score of a detection, 0 to 1. Raises SemcomError when the weights in `path` are
+    missing, altered or made for another label space.
     """
 
     def __init__(self, path: Path | None = None, device: str = "cpu", threshold: float = THRESHOLD):
-        from semcom_ros.perception.heads import HeadsPass
+        from semcom_ros.perception.network import PerceptionNetwork
 
-        self.threshold = threshold
-        self._heads = HeadsPass(path, device)
+        path = path or weights.models_dir() / FILE
+        tensors, card = weights.load(path, RECIPE)
+        classes = weights.classes_of(card, path)
+        detected = card["detected"]
+        network = PerceptionNetwork(len(classes), len(detected), card["widths"], card["branches"])
+        weights.fill(network, tensors, path)
+        self._prepare(network, classes, detected, card["focal"], device, threshold)
 
-    @property
-    def names(self) -> list[str]:
-        """The classes that it detects."""
-        return self._heads.names
+    @classmethod
+    def of(
+        cls,
+        network: PerceptionNetwork,
+        classes: Sequence[int],
+        names: Sequence[str],
+        focal: float,
+        threshold: float = THRESHOLD,
+    ) -> Perception:
+        """A perception by a copy of `network`, whose label outputs stand for trainIds `classes`."""
+        self = cls.__new__(cls)
+        self._prepare(copy.deepcopy(network), classes, names, focal, "cpu", threshold)
+        return self
 
-    def __call__(self, image: np.ndarray, focal: float | None = None) -> Seen:
-        """focal: focal length of the camera in pixels of `image`, by default that of training."""
+    def _prepare(
+        self,
+        network: PerceptionNetwork,
+        classes: Sequence[int],
+        names: Sequence[str],
+        focal: float,
+        device: str,
+        threshold: float,
+    ) -> None:
         import torch
 
-        heads = self._heads
+        from semcom_ros.layers.residual import for_inference
+
+        self.network = for_inference(network, torch.bfloat16).to(device)
+        self.classes = np.array(classes, np.uint8)
+        self.names, self.focal, self.device, self.threshold = list(names), focal, device, threshold
+
+    def __call__(
+        self, image: np.ndarray, focal: float | None = None, sky: np.ndarray | None = None
+    ) -> Seen:
+        """focal: focal length of the camera in pixels of `image`, by default that of training.
+
+        An image tells size over distance alone, so depth is in proportion to it. sky: bool [H, W],
+        where already known: then no segmentation is made, which saves a third. Raises SemcomError
+        for an image of another type, or of sides that are no multiples of 32.
+        """
+        import torch
+
+        from semcom_ros.perception.segmentation import to_input
+
+        _check(image)
         with torch.inference_mode():
-            pyramid, outputs = heads(image)
+            pixels = to_input(image[None], torch.bfloat16, self.device)
+            outputs = self.network(pixels, label=sky is None)
+            labels = None
+            if sky is None:
+                labels = self.classes[outputs.labels[0].argmax(0).cpu().numpy()]
+                sky = labels == TRAIN_ID["sky"]
             return Seen(
-                heads.segmenter.read(pyramid, image.shape[:2]),
-                read_boxes(outputs, heads.names, self.threshold),
-                read_depth(outputs, (focal or heads.focal) / heads.focal),
+                labels,
+                read_boxes(outputs, self.names, self.threshold),
+                read_depth(outputs, sky, (focal or self.focal) / self.focal),
             )
+
+
+def _check(image: np.ndarray) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise SemcomError(
+            f"An image of shape {image.shape} and type {image.dtype} cannot be looked at: "
+            "give uint8 [H, W, 3] RGB."
+        )
+    height, width = image.shape[:2]
+    if not image.size or height % 32 or width % 32:
+        raise SemcomError(
+            f"An image of {width}x{height} pixels cannot be looked at: fit it to 512x256 "
+            "or other multiples of 32."
+        )
