@@ -22,6 +22,18 @@ _DEVICE = Parameter(
 _THREADS = Parameter(
     "threads", 1, "Threads a network may use; more than one slows the other nodes down.", 1, 64
 )
+_BACKEND = "shipped, none, or a transformers checkpoint by local folder or hub id."
+_PERCEPTION = (
+    Parameter("segmentation", "shipped", f"What labels images that came without a map: {_BACKEND}"),
+    Parameter("detection", "shipped", f"What looks for objects in the image: {_BACKEND}"),
+    Parameter("depth", "shipped", f"What tells the distance of each pixel: {_BACKEND}"),
+    Parameter("detection_threshold", 0.3, "Least score of what the detector finds.", 0.05, 1.0),
+    Parameter(
+        "camera_height_m", 1.4,
+        "Height of the camera over the road, by which a checkpoint's relative depth is scaled.",
+        0.2, 10.0,
+    ),
+)  # fmt: skip
 COMMON = (
     Parameter(
         "autostart", False, "Configure and activate without waiting for a lifecycle manager.",
@@ -80,14 +92,17 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
             0.0, 3600.0, when="at once",
         ),
         Parameter(
-            "min_area", 40, "Fewest pixels of the received map that make a detection.",
+            "min_area", 40,
+            "Fewest pixels of the received map that make a detection which no detector confirms.",
             1, 131072, when="at once",
         ),
+        *_PERCEPTION,
         *gesco.DECODER,
         _DEVICE,
         _THREADS,
         *COMMON,
     ),
+    "autoware_node": COMMON,
 }  # fmt: skip
 
 

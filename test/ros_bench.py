@@ -73,10 +73,13 @@ class Bench:
             self.executor.spin_once(timeout_sec=0.05)
 
     def listened(self, topic: str) -> None:
-        """Wait until the node sees a listener on `topic`."""
+        """Wait until the node sees a listener on `topic`, and the listener sees the node."""
         name = f"{self.node.get_namespace()}/{topic}"
         own = [p for p in self.node.publishers if p.topic_name == name]
         self.until(lambda: own[0].get_subscription_count(), f"a match on {topic}")
+        # What is published to a listener that has not found the publisher yet is lost on it.
+        ears = [s for s in self.tester.subscriptions if s.topic_name == name]
+        self.until(lambda: all(s.get_publisher_count() for s in ears), f"ears on {topic}")
 
     def set(self, **values: Any) -> str:
         """Set parameters of the node; the reason of the refusal, or ""."""

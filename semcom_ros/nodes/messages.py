@@ -1,28 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""numpy to messages and back: the only module that fills messages."""
+"""Images, payloads, intrinsics and diagnostics to messages and back."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
-from vision_msgs.msg import (
-    Detection2D,
-    Detection2DArray,
-    LabelInfo,
-    ObjectHypothesisWithPose,
-    VisionClass,
-)
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera
-from semcom_ros.labels import NAMES
-from semcom_ros.perception.components import Component
 
 _TO_RGB = {
     "rgb8": None,
@@ -124,28 +115,6 @@ def camera_of(message: CameraInfo) -> Camera:
     return Camera(
         message.height, message.width, k[0], k[4], k[2], k[5], tuple(d), message.distortion_model
     )
-
-
-def label_info_message(header: Header) -> LabelInfo:
-    """The names of the classes that every published label map is written in."""
-    classes = [VisionClass(class_id=i, class_name=name) for i, name in enumerate(NAMES)]
-    return LabelInfo(header=header, class_map=classes, threshold=0.0)
-
-
-def detections_message(header: Header, components: Iterable[Component]) -> Detection2DArray:
-    """One detection a component, its class by name."""
-    message = Detection2DArray(header=header)
-    for component in components:
-        hypothesis = ObjectHypothesisWithPose()
-        hypothesis.hypothesis.class_id = component.name
-        hypothesis.hypothesis.score = component.score
-        detection = Detection2D(header=header, results=[hypothesis])
-        detection.bbox.center.position.x = component.left + component.width / 2
-        detection.bbox.center.position.y = component.top + component.height / 2
-        detection.bbox.size_x = float(component.width)
-        detection.bbox.size_y = float(component.height)
-        message.detections.append(detection)
-    return message
 
 
 def diagnostics_message(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The roadside unit: payloads in; map, confidence, detections and the regenerated image out.
+"""The roadside unit: payloads in; map, regenerated image and what is seen of the street out.
 
 Every payload is accounted for: received = decoded + rejected (by reason) + superseded.
 """
@@ -19,11 +19,11 @@ from std_msgs.msg import Header
 
 from semcom_ros.codecs import Decoder, create_decoder, settings_of
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import fit_camera
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import camera_of, diagnostics_message
 from semcom_ros.nodes.node_base import SemcomNode, run
-from semcom_ros.nodes.rsu_outputs import FrameOutputs, RsuOutputs
+from semcom_ros.nodes.rsu_frame import FrameOutputs
+from semcom_ros.nodes.rsu_outputs import RsuOutputs
 from semcom_ros.nodes.worker import Worker
 from semcom_ros.payload import Payload, PayloadError
 from semcom_ros.receiver import Receiver
@@ -65,7 +65,10 @@ class RsuNode(SemcomNode):
         # Two workers: the map of a frame is not to wait for the image of the frame before.
         self._images = Worker(self._complete, self._give_up, self.fail_frame, self._warm_up)
         self._maps = Worker(
-            self._begin, lambda _: self._receiver.superseded(), self.fail_frame, self._warm_up
+            self._begin,
+            lambda _: self._receiver.superseded(),
+            self.fail_frame,
+            self._decoder.warm_up,
         )
         self._outputs.announce()
         self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
@@ -115,8 +118,7 @@ class RsuNode(SemcomNode):
             **settings_of(settings.codec, vars(settings)),
         )
         decoder.warm_up()
-        if not decoder.gives_labels:
-            self._outputs.load_segmenter()
+        self._outputs.load_perception(decoder.gives_labels)
         return decoder
 
     def _warm_up(self) -> None:
@@ -125,7 +127,7 @@ class RsuNode(SemcomNode):
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         try:
-            self._outputs.camera = fit_camera(camera_of(message))
+            self._outputs.take(camera_of(message))
         except SemcomError as error:
             self.complain(str(error))
 
@@ -152,7 +154,7 @@ class RsuNode(SemcomNode):
             self._images.put(job)
 
     def _complete(self, job: Job) -> None:
-        """Publish the rest: the image, and what is made from it."""
+        """Publish the rest: detections, the image, and what else is made from it."""
         with self._booked(job):
             for reconstruction in job.steps:
                 job.frame.publish(reconstruction)

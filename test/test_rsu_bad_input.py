@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A camera, a depth or a perception that is of no use to the RSU: a word, and the rest goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
+
+from ros_bench import Bench, bench  # noqa: E402
+from rsu_bench import CAMERA, FakePerception, rsu, send, show_camera, street  # noqa: E402
+
+from semcom_ros.nodes.rsu_node import RsuNode  # noqa: E402
+from semcom_ros.perception import backends  # noqa: E402
+
+
+@pytest.fixture
+def fake(monkeypatch) -> FakePerception:
+    made = FakePerception()
+    monkeypatch.setattr(backends, "create_perception", made.create)
+    return made
+
+
+def complaints(b: Bench) -> list[str]:
+    """Sentences that the node logs as warnings from now on."""
+    said: list[str] = []
+    logger = b.node.get_logger()
+    b.node.get_logger = lambda: logger
+    logger.warning = lambda text: said.append(text)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("camera", "sentence"),
+    [
+        (None, "No camera_info has come"),
+        (replace(CAMERA, fx=0.0, fy=0.0, cx=0.0, cy=0.0), "all zero"),
+        (replace(CAMERA, fx=-430.0), "mirrored"),
+        (replace(CAMERA, fy=-430.0), "mirrored"),
+    ],
+)
+def test_without_metres_the_node_says_why_and_the_rest_goes_on(fake, camera, sentence):
+    metric = ("rsu/depth", "rsu/points", "rsu/detections_3d")
+    with rsu(street(), topics=(*metric, "rsu/detections", "rsu/image")) as (b, got):
+        said = complaints(b)
+        if camera:
+            show_camera(b, camera)
+        for number in (1, 2):
+            send(b, got, number, but=metric)
+        assert not any(got[topic] for topic in metric)
+        assert len(said) == 1 and sentence in said[0]
+        assert b.state() == "active"
+
+
+@pytest.mark.parametrize(
+    ("depth", "sentence"),
+    [
+        (np.full((256, 512), np.nan, np.float32), "No pixel of the depth is known"),
+        (np.zeros((0, 0), np.float32), "does not belong to a camera"),
+    ],
+)
+def test_a_depth_that_knows_nothing_costs_points_and_places_alone(fake, depth, sentence):
+    fake.seen = fake.seen._replace(depth=depth)
+    solid = ("rsu/points", "rsu/detections_3d")
+    with rsu(street(), topics=(*solid, "rsu/detections", "rsu/image")) as (b, got):
+        said = complaints(b)
+        show_camera(b)
+        send(b, got, but=solid)
+        assert len(said) == 1 and sentence in said[0]
+        assert b.node._receiver.counters.snapshot()["decoded"] == 1
+
+
+def test_when_looking_fails_the_maps_objects_and_the_image_are_published(fake):
+    with rsu(street(), topics=("rsu/detections", "rsu/image")) as (b, got):
+        said = complaints(b)
+        fake.fails = ValueError("an empty frame")
+        send(b, got)
+        (car,) = got["rsu/detections"][0].detections
+        assert car.results[0].hypothesis.score == pytest.approx(0.8)
+        assert "an empty frame" in said[0] and b.state() == "active"
+        fake.fails = None
+        send(b, got, 2)
+        assert got["rsu/detections"][1].detections[0].results[0].hypothesis.score < 0.7
+
+
+def test_a_missing_checkpoint_is_told_at_configure(tmp_path):
+    with bench(RsuNode, codec="classical", detection=str(tmp_path / "absent")) as b:
+        b.node.trigger_configure()
+        assert b.state() == "unconfigured"
+        assert "Max: 1.0" in b.set(detection_threshold=2.0)
