@@ -101,6 +101,7 @@ def run(args: argparse.Namespace) -> None:
             "widths": list(args.widths),
             "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive",
             "recipe": command_line("segmenter", args),
+            **({"start": weights.read_card(args.start, "")["sha256"]} if args.start else {}),
             "scores": {
                 "on": f"CamVid val, 101 frames at 256x512, and {TOWN_FRAMES} frames of the "
                 f"procedural drive, seeds {HELD_OUT.start} to {HELD_OUT.stop - 1}",
