@@ -35,7 +35,8 @@ _PREFIX = struct.Struct(">2sBH")
 _CRC = struct.Struct(">I")
 # A text in this list travels as its place in it, any other as it is. Append only: places are wire.
 _WORDS = ("", "gesco", "classical", "cityscapes19", "labels", "image", "appearance",
-          "jpeg2000", "hevc", "av1", "classes", "planes")  # fmt: skip
+          "jpeg2000", "hevc", "av1", "classes", "planes", "sqgan", "map_tokens",
+          "image_1", "image_2", "image_3")  # fmt: skip
 # On the wire: the fields of Header in their order and the SNR, then four fields for every part.
 _FIELDS, _PART_FIELDS = 10, 4
 _TEXT_FIELDS = (0, 5, 8)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads the networks of either end from their file in models/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from semcom_ros import weights
+from semcom_ros.codecs.sqgan.ends import ImageReceiver, ImageSender, MapReceiver, MapSender
+from semcom_ros.codecs.sqgan.pipeline import Pipeline, image_pipeline, map_pipeline
+from semcom_ros.codecs.sqgan.shared import (
+    DECODER_FILE,
+    ENCODER_FILE,
+    PIPELINES,
+    RECIPE,
+    Shared,
+    load_end,
+    named,
+)
+from semcom_ros.errors import SemcomError
+
+MAKERS = {"map": map_pipeline, "image": image_pipeline}
+
+
+def make(pipeline: str, classes: tuple[int, ...], card: dict, path: Path) -> Pipeline:
+    """The pipeline, "map" or "image", of the sizes that `card` gives, before it has weights.
+
+    Raises SemcomError where the card of `path` gives none.
+    """
+    try:
+        return MAKERS[pipeline](len(classes), **card["networks"][pipeline])
+    except (KeyError, TypeError):
+        raise SemcomError(
+            f"The card of {path} does not describe its networks: restore models/ from the "
+            f"repository or make it with `{RECIPE}`."
+        ) from None
+
+
+def load_senders(models: Path, shared: Shared, device: str) -> tuple[MapSender, ImageSender, dict]:
+    """The vehicle's ends of map and image, and their card. Raises SemcomError."""
+    tensors, card, classes = load_end(models, ENCODER_FILE, shared)
+    ends = []
+    for pipeline, end in zip(PIPELINES, (MapSender, ImageSender), strict=True):
+        network = make(pipeline, classes, card, models / ENCODER_FILE).sender
+        weights.fill(network, named(tensors, pipeline), models / ENCODER_FILE)
+        codebook = torch.from_numpy(shared.codebooks[pipeline])
+        ends.append(end(network, codebook, classes, device))
+    return ends[0], ends[1], card
+
+
+def load_receivers(models: Path, shared: Shared, device: str) -> tuple[MapReceiver, ImageReceiver]:
+    """The RSU's ends of map and image. Raises SemcomError."""
+    tensors, card, classes = load_end(models, DECODER_FILE, shared)
+    ends = []
+    for pipeline, end in zip(PIPELINES, (MapReceiver, ImageReceiver), strict=True):
+        network = make(pipeline, classes, card, models / DECODER_FILE).receiver
+        weights.fill(network, named(tensors, pipeline), models / DECODER_FILE)
+        codebook = torch.from_numpy(shared.codebooks[pipeline])
+        ends.append(end(network, codebook, classes, device))
+    return ends[0], ends[1]

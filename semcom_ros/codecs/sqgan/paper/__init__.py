@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQ-GAN at the sizes of its paper."""

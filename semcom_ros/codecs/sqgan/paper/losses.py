@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The losses of the paper: class-weighted errors, a patch discriminator and its adaptive weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from semcom_ros.codecs.gesco.training.feature_loss import FeatureLoss
+from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES
+from semcom_ros.codecs.sqgan.paper.draws import Draw, pixels
+from semcom_ros.codecs.sqgan.pipeline import Passed
+from semcom_ros.codecs.sqgan.training import emphasis
+from semcom_ros.codecs.sqgan.training.learning import give_back
+from semcom_ros.errors import SemcomError
+
+CRITIC = {"map": (0.75, 1.0), "image": (0.15, 0.2)}
+"""Weight of the discriminator's verdict, in units of the adaptive weight, and its most."""
+COMMITMENT = {"map": 1.0, "image": 0.15}
+PERCEPTUAL = 0.15
+VGG = "vgg16-397923af.pth"
+
+Perceptual = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Distance of two images [B, 3, H, W] in 0..1."""
+
+
+class PatchDiscriminator(nn.Sequential):
+    """Unconditional PatchGAN (Isola et al. 2017): [B, cin, H, W] -> one score a patch, 1/8."""
+
+    def __init__(self, cin: int, width: int = 64, layers: int = 3):
+        blocks: list[nn.Module] = [nn.Conv2d(cin, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        channels = width
+        for layer in range(1, layers + 1):
+            wider = width * min(2**layer, 8)
+            stride = 2 if layer < layers else 1
+            blocks += [
+                nn.Conv2d(channels, wider, 4, stride, 1, bias=False),
+                nn.BatchNorm2d(wider),
+                nn.LeakyReLU(0.2),
+            ]
+            channels = wider
+        super().__init__(*blocks, nn.Conv2d(channels, 1, 4, 1, 1))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, 0, 0.02)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight, 1, 0.02)
+
+
+def perceptual(vgg: Path | None, segmenter: Path, seed: int, device: torch.device) -> Perceptual:
+    """LPIPS on VGG where its weights lie at `vgg`; else our own segmenter's features.
+
+    Raises SemcomError where `vgg` is not that file.
+    """
+    if vgg is None:
+        features = FeatureLoss(segmenter, seed)
+        features.network.to(device)
+        return features
+    if vgg.name != VGG or not vgg.is_file():
+        raise SemcomError(f"'{vgg}' is not the file {VGG} of torchvision's VGG-16: give that.")
+    from semcom_ros.evaluation.study.backbones import torch_beside_torchvision
+
+    torch_beside_torchvision()
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    usual = torch.hub.get_dir()
+    with TemporaryDirectory() as hub:
+        # Torch hub finds its files in a folder of this name.
+        (Path(hub) / "checkpoints").symlink_to(vgg.resolve().parent)
+        torch.hub.set_dir(hub)
+        try:
+            metric = LearnedPerceptualImagePatchSimilarity(net_type="vgg")
+        finally:
+            torch.hub.set_dir(usual)
+    network = metric.net.to(device).eval().requires_grad_(False)
+    return lambda image, target: network(2 * image - 1, 2 * target - 1).mean()
+
+
+def map_error(passed: Passed, draw: Draw) -> torch.Tensor:
+    """Class-weighted cross-entropy of the map, scalar."""
+    table = emphasis.table(emphasis.MAP, emphasis.MAP_OTHERS)
+    weights = torch.from_numpy(table[:MAP_PLANES]).to(passed.output.device)
+    return F.cross_entropy(passed.output.float(), draw["labels"], weights)
+
+
+def image_error(passed: Passed, draw: Draw, distance: Perceptual) -> torch.Tensor:
+    """Class-weighted absolute error of the image and perceptual distance, scalar."""
+    image = passed.output.float()
+    weights = _by_class(draw, emphasis.IMAGE, emphasis.IMAGE_OTHERS)
+    l1 = ((image - draw["image"]).abs() * weights).mean()
+    return l1 + PERCEPTUAL * distance(pixels(image), pixels(draw["image"]))
+
+
+def judged(passed: Passed, draw: Draw, step: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the discriminator is to tell apart: what came out, and the truth.
+
+    Of an image it does not see what is not worth bits: of sky, vegetation and, half, road the
+    residual is given back first.
+    """
+    output = passed.output.float()
+    if step == "map":
+        return output, draw["planes"]
+    share = _by_class(draw, emphasis.GIVEN_BACK, 0.0)
+    return give_back(output, draw["image"], share), draw["image"]
+
+
+def verdict_weight(
+    error: torch.Tensor, verdict: torch.Tensor, last: torch.Tensor, pipeline: str
+) -> torch.Tensor:
+    """Adaptive weight of the discriminator: as strong as the error in the gradient of the `last`
+    weights, by a factor and bounded (Esser et al. 2021, equation 7)."""
+    ours, theirs = (
+        torch.autograd.grad(loss, last, retain_graph=True)[0].norm() for loss in (error, verdict)
+    )
+    factor, most = CRITIC[pipeline]
+    return (factor * (ours / (theirs + 1e-4)).clamp(max=1e4)).clamp(max=most).detach()
+
+
+def hinge(doubted: torch.Tensor, trusted: torch.Tensor) -> torch.Tensor:
+    """The discriminator's own loss."""
+    return (F.relu(1 + doubted).mean() + F.relu(1 - trusted).mean()) / 2
+
+
+def _by_class(draw: Draw, weights: dict[str, float], others: float) -> torch.Tensor:
+    """The weight [B, 1, H, W] of the class at every pixel; of void, 0 as in the released code."""
+    table = torch.from_numpy(emphasis.table(weights, others)[:MAP_PLANES]).clone()
+    table[CLASS_PLANES] = 0
+    return table.to(draw["labels"].device)[draw["labels"]][:, None]

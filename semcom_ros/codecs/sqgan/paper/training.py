@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom train sqgan-paper`: the paper's networks, on any number of GPUs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+
+from semcom_ros import weights
+from semcom_ros.codecs.gesco.paper import states
+from semcom_ros.codecs.sqgan.paper import losses
+from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES, Configuration
+from semcom_ros.codecs.sqgan.paper.draws import Draw, Draws
+from semcom_ros.codecs.sqgan.paper.networks import image_pipeline, map_pipeline
+from semcom_ros.codecs.sqgan.pipeline import Passed, Pipeline
+from semcom_ros.datasets import open_source
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.labels import LABEL_SPACE, NAMES
+from semcom_ros.perception import segmentation
+from semcom_ros.training.loop import cosine
+
+STEPS = ("map", "image", "tune")
+RATE = 1.25e-5
+"""Learning rate, times the samples of an update."""
+LOG_EVERY = 50
+NAMED_RUN = ("step", "data", "split", "width", "multipliers", "size", "batch", "seed")
+"""Options that make a run what it is; the others may change when it resumes."""
+RECIPE = "semcom train sqgan-paper --data cityscapes:DIR"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom train sqgan-paper`."""
+    paper = Configuration()
+    parser.add_argument("--step", choices=STEPS, required=True, help="one after the other")
+    parser.add_argument("--data", required=True, help="labelled source, as cityscapes:DIR")
+    parser.add_argument("--split", default="train", help="split of the data")
+    parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the weights")
+    parser.add_argument(
+        "--vgg", type=Path, help=f"{losses.VGG}, for LPIPS; else our segmenter's features"
+    )
+    parser.add_argument(
+        "--models", type=Path, default=Path("models"), help="folder of the segmenter"
+    )
+    parser.add_argument("--width", type=int, default=paper.width, help="channels at full size")
+    parser.add_argument(
+        "--multipliers",
+        type=int,
+        nargs="+",
+        default=list(paper.multipliers),
+        help="of the width, one a level",
+    )
+    parser.add_argument(
+        "--size", type=int, nargs=2, default=list(WORK_SIZE), help="height and width of images"
+    )
+    parser.add_argument("--updates", type=int, default=74_400, help="in all; 200 epochs by 8")
+    parser.add_argument("--batch", type=int, default=8, help="samples an update and a GPU")
+    parser.add_argument("--precision", choices=("bf16", "no"), default="bf16", help="mixed or not")
+    parser.add_argument("--workers", type=int, default=4, help="processes that read, a GPU")
+    parser.add_argument("--every", type=int, default=2000, help="updates between saved states")
+    parser.add_argument("--state", type=Path, default=Path("out/train/sqgan_paper"))
+    parser.add_argument("--resume", action="store_true", help="go on from the state saved last")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train one step; write state, weights and card every `--every` updates and at the end.
+
+    Raises SemcomError for sizes that do not fit the networks, data without labels, a step before
+    that is missing and a state of another run.
+    """
+    if min(args.updates, args.batch, args.every) < 1:
+        raise SemcomError("Updates, samples and the updates between states start at 1: give more.")
+    configuration = Configuration(width=args.width, multipliers=tuple(args.multipliers))
+    configuration.check_size(tuple(args.size))
+    named = {name: getattr(args, name) for name in NAMED_RUN}
+    state = args.state / args.step
+    states.check(state, named, args.updates, args.resume)
+    source = open_source(args.data, args.split)
+
+    accelerator = Accelerator(mixed_precision=args.precision)
+    torch.manual_seed(args.seed)
+    kind = "map" if args.step == "map" else "image"
+    pipeline = map_pipeline(configuration) if kind == "map" else image_pipeline(configuration)
+    frozen = None
+    if args.step == "tune":
+        load(pipeline, args.out / file("image"))
+        frozen = map_pipeline(configuration)
+        load(frozen, args.out / file("map"))
+        frozen.to(accelerator.device).eval().requires_grad_(False)
+    critic = losses.PatchDiscriminator(MAP_PLANES if kind == "map" else 3)
+    adam = partial(torch.optim.Adam, lr=RATE, betas=(0.5, 0.9))
+    prepared = accelerator.prepare(
+        pipeline, critic, adam(pipeline.parameters()), adam(critic.parameters())
+    )
+    if args.resume:
+        accelerator.load_state(str(states.newest(state)))
+    done = int(states.newest(state).name) if args.resume else 0
+
+    processes = accelerator.num_processes
+    draws = Draws(source, tuple(args.size), args.seed, args.updates * processes, args.batch)
+    left = Subset(draws, range(done * processes, len(draws)))
+    loader = accelerator.prepare(DataLoader(left, batch_size=None, num_workers=args.workers))
+    distance = losses.perceptual(
+        args.vgg, args.models / segmentation.FILE, args.seed, accelerator.device
+    )
+    learning = Learning(args.step, accelerator, *prepared, distance, frozen)
+    peak = RATE * args.batch * processes
+    epoch = max(1, len(source) // (args.batch * processes))
+    started, sums = time.monotonic(), {}
+    for step, draw in enumerate(loader, done + 1):
+        rate = cosine(step - 1, args.updates, peak, warm_up=max(1, epoch // 10))
+        for name, value in learning.update(draw, rate).items():
+            sums[name] = sums.get(name, 0.0) + value
+        last = step == args.updates
+        if (step % LOG_EVERY == 0 or last) and accelerator.is_main_process:
+            seen = (step - 1) % LOG_EVERY + 1
+            means = {name: round(float(total) / seen, 5) for name, total in sums.items()}
+            minutes = round((time.monotonic() - started) / 60, 2)
+            print(json.dumps({"step": step, "minutes": minutes, **means}), flush=True)
+            sums = {}
+        if step % args.every == 0 or last:
+            states.save(accelerator, state, step, named)
+            if accelerator.is_main_process:
+                save(args, configuration, accelerator.unwrap_model(prepared[0]), step, processes)
+    accelerator.end_training()
+
+
+class Learning:
+    """Pipeline and discriminator, and how a batch changes both in step `step`."""
+
+    def __init__(
+        self,
+        step: str,
+        accelerator: Accelerator,
+        pipeline: nn.Module,
+        critic: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        rival: torch.optim.Optimizer,
+        distance: losses.Perceptual,
+        frozen: Pipeline | None = None,
+    ):
+        self.step, self.accelerator = step, accelerator
+        self.kind = "map" if step == "map" else "image"
+        self.pipeline, self.critic = pipeline.train(), critic.train()
+        self.optimizer, self.rival = optimizer, rival
+        self.distance, self.frozen = distance, frozen
+
+    def update(self, draw: Draw, rate: float) -> dict[str, torch.Tensor]:
+        """Learn from one batch at learning rate `rate`."""
+        for optimizer in (self.optimizer, self.rival):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        passed = self.passed(draw)
+        if self.kind == "map":
+            error = losses.map_error(passed, draw)
+        else:
+            error = losses.image_error(passed, draw, self.distance)
+        fake, real = losses.judged(passed, draw, self.kind)
+        self.critic.requires_grad_(False)
+        verdict = -self.critic(fake).mean()
+        decoder = self.accelerator.unwrap_model(self.pipeline).receiver.decoder
+        weight = losses.verdict_weight(error, verdict, decoder.last.weight, self.kind)
+        loss = error + weight * verdict + losses.COMMITMENT[self.kind] * passed.commitment
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+        self.critic.requires_grad_(True)
+        doubt = losses.hinge(self.critic(fake.detach()), self.critic(real))
+        self.accelerator.backward(doubt)
+        self.rival.step()
+        self.rival.zero_grad()
+        seen = {"error": error, "commitment": passed.commitment, "verdict": weight, "hinge": doubt}
+        return {name: value.detach() for name, value in seen.items()}
+
+    def passed(self, draw: Draw) -> Passed:
+        """The batch through the pipeline that learns."""
+        planes, fraction = draw["planes"], draw["fraction"]
+        classes = planes[:, :CLASS_PLANES]
+        if self.kind == "map":
+            return self.pipeline((planes,), classes, fraction)
+        received = classes
+        if self.frozen is not None:
+            with torch.no_grad(), self.accelerator.autocast():
+                decoded = self.frozen((planes,), classes, fraction).output.argmax(1)
+            received = nn.functional.one_hot(decoded, MAP_PLANES).permute(0, 3, 1, 2)
+            received = received[:, :CLASS_PLANES].to(planes.dtype)
+        return self.pipeline((draw["image"], classes), classes, fraction, (received,))
+
+
+def file(step: str) -> str:
+    """The name of the weights that a step makes."""
+    return f"sqgan_paper_{step}.safetensors"
+
+
+def load(pipeline: Pipeline, path: Path) -> None:
+    """Put the weights in `path` into `pipeline`. Raises SemcomError."""
+    tensors, _ = weights.load(path, RECIPE)
+    weights.fill(pipeline, tensors, path)
+
+
+def save(
+    args: argparse.Namespace,
+    configuration: Configuration,
+    pipeline: Pipeline,
+    step: int,
+    processes: int,
+) -> None:
+    """Write weights and card of a step after `step` updates."""
+    options = " ".join(f"--{n} {_text(args, n)}" for n in (*NAMED_RUN, "updates"))
+    card = {
+        "what": f"the pipeline of the SQ-GAN paper after the step '{args.step}'",
+        "label_space": LABEL_SPACE,
+        "classes": list(NAMES),
+        "network": asdict(configuration),
+        "size": list(args.size),
+        "perceptual": losses.VGG if args.vgg else "features of our own segmenter",
+        "recipe": f"accelerate launch --num_processes {processes} -m semcom_ros.cli train "
+        f"sqgan-paper {options}",
+        "updates": step,
+    }
+    weights.save(args.out / file(args.step), weights.tensors_of(pipeline), card)
+
+
+def _text(args: argparse.Namespace, name: str) -> str:
+    value = getattr(args, name)
+    if name == "data":
+        kind, colon, where = value.partition(":")
+        return value if colon and where.isdecimal() else f"{kind}:DIR" if colon else "DIR"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pipeline, of the map or of the image, from one end to the other: encoder, SAMM, codebook, ADM,
+decoder."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from semcom_ros.codecs.sqgan.masking import SCORES, Adm, Samm, keep, rescaled
+from semcom_ros.codecs.sqgan.networks import (
+    HEAD,
+    ImageDecoder,
+    ImageEncoder,
+    MapDecoder,
+    MapEncoder,
+)
+from semcom_ros.layers.vector_quantiser import VectorQuantiser
+
+CODEWORDS = 1024
+DIMS = 32
+"""Length of a codeword of the narrow networks."""
+STRIDE = 16
+"""Pixels to a latent vector, each way."""
+MASKS = ("samm", "random")
+MAP_SIZES = {"widths": (32, 48, 64), "depth": 2}
+IMAGE_SIZES = {"widths": (48, 80, 128), "depth": 3}
+"""Of the shipped networks: widths at 1/4, 1/8 and 1/16 of the resolution, attentions of ADM."""
+
+
+class Sender(nn.Module):
+    """The vehicle's end: what an encoder sees to latent vectors and their relevance."""
+
+    def __init__(self, encoder: nn.Module, samm: nn.Module, width: int, dims: int):
+        super().__init__()
+        self.encoder, self.samm = encoder, samm
+        self.project = nn.Conv2d(width, dims, 1, bias=False)
+
+    def forward(
+        self, inputs: tuple[torch.Tensor, ...], shares: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Vectors [B, dims, h, w] and scores [B, 1, h, w] of the encoder's `inputs`; shares
+        [B, classes, h, w]: of every class in a cell."""
+        features = self.encoder(*inputs)
+        scores = self.samm(features, shares)
+        return self.project(rescaled(features, scores)), scores
+
+
+class Receiver(nn.Module):
+    """The RSU's end: codes, and which of them came, to what the decoder paints."""
+
+    def __init__(self, adm: nn.Module, decoder: nn.Module):
+        super().__init__()
+        self.adm, self.decoder = adm, decoder
+
+    def forward(
+        self, codes: torch.Tensor, kept: torch.Tensor, conditions: tuple[torch.Tensor, ...] = ()
+    ) -> torch.Tensor:
+        """codes: [B, dims, h, w]. kept: [B, 1, h, w], 1 where received. conditions: what the
+        decoder reads besides."""
+        return self.decoder(self.adm(codes, kept), *conditions)
+
+
+class Passed(NamedTuple):
+    """One pass through both ends: the decoder's output, the commitment loss, scores and mask
+    [B, 1, h, w], indices [B, h, w]."""
+
+    output: torch.Tensor
+    commitment: torch.Tensor
+    scores: torch.Tensor
+    kept: torch.Tensor
+    indices: torch.Tensor
+
+
+class Pipeline(nn.Module):
+    """Both ends around one codebook.
+
+    mask: "samm" keeps the vectors of the highest scores; "random" keeps any, for comparison.
+    straight: scores learn from the choice itself too, also where it left a vector out.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        quantiser: VectorQuantiser,
+        receiver: Receiver,
+        mask: str = MASKS[0],
+        straight: bool = True,
+    ):
+        super().__init__()
+        self.sender, self.quantiser, self.receiver = sender, quantiser, receiver
+        self.mask, self.straight = mask, straight and mask == MASKS[0]
+
+    def forward(
+        self,
+        inputs: tuple[torch.Tensor, ...],
+        shares: torch.Tensor,
+        fractions: torch.Tensor,
+        conditions: tuple[torch.Tensor, ...] = (),
+    ) -> Passed:
+        """Keep `fractions` [B] of the vectors."""
+        vectors, scores = self.sender(inputs, shares)
+        ranking = torch.rand_like(scores) if self.mask == MASKS[1] else scores
+        kept = keep(ranking, fractions)
+        codes, commitment, indices = self.quantiser(vectors, kept)
+        heard = kept.to(codes.dtype)
+        if self.straight:
+            # The choice itself has no gradient; that of the score stands in (straight through),
+            # so that a vector left out can learn that it was missed. It is the score above the
+            # frame's mean: how many are kept is not for scores to say.
+            above = scores - scores.mean((2, 3), keepdim=True)
+            heard = heard + (above - above.detach()).to(heard.dtype)
+        output = self.receiver(codes, heard, conditions)
+        return Passed(output, commitment, scores, kept, indices)
+
+
+def shares_of(evidence: torch.Tensor) -> torch.Tensor:
+    """Shares of every class in each cell, [B, classes, h, w], from evidence at twice 1/16."""
+    return F.avg_pool2d(evidence, STRIDE // 2)
+
+
+def image_pipeline(
+    classes: int,
+    widths: tuple[int, ...],
+    depth: int,
+    mask: str = MASKS[0],
+    score: str = SCORES[0],
+) -> Pipeline:
+    """The narrow image pipeline. widths: at 1/4, 1/8 and 1/16; depth: attentions of ADM."""
+    width = widths[-1]
+    samm = Samm(width, classes, width // 4, score)
+    sender = Sender(ImageEncoder(classes, widths), samm, width, DIMS)
+    receiver = Receiver(
+        Adm(DIMS, width, depth, width // HEAD), ImageDecoder(classes, widths=widths)
+    )
+    return Pipeline(sender, VectorQuantiser(CODEWORDS, DIMS), receiver, mask)
+
+
+def map_pipeline(
+    classes: int,
+    widths: tuple[int, ...],
+    depth: int,
+    mask: str = MASKS[0],
+    score: str = SCORES[0],
+) -> Pipeline:
+    """The narrow map pipeline, as `image_pipeline`."""
+    width = widths[-1]
+    samm = Samm(width, classes, width // 4, score)
+    sender = Sender(MapEncoder(classes, widths), samm, width, DIMS)
+    receiver = Receiver(Adm(DIMS, width, depth, width // HEAD), MapDecoder(classes, widths))
+    return Pipeline(sender, VectorQuantiser(CODEWORDS, DIMS), receiver, mask)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a batch changes the narrow networks: losses of map and image, and the critics'."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from semcom_ros.codecs.gesco.training.discriminator import Discriminator
+from semcom_ros.codecs.gesco.training.feature_loss import FeatureLoss
+from semcom_ros.codecs.sqgan.pipeline import Pipeline, shares_of
+from semcom_ros.codecs.sqgan.training.batches import Batch
+from semcom_ros.layers.vector_quantiser import as_float
+from semcom_ros.training.loop import MixedPrecision
+
+CRITIC_RATE = 0.4
+"""Of the network's learning rate."""
+PIXELS = 4.0
+"""Weight of the absolute error beside the features'."""
+
+
+class Learning:
+    """A pipeline and its critic. `objective` of a subclass says what is learned of a batch."""
+
+    def __init__(self, pipeline: Pipeline, critic: Discriminator):
+        self.pipeline, self.critic = pipeline, critic
+        self.trainer = MixedPrecision(pipeline, torch.bfloat16, decay=0.998, weight_decay=0.01)
+        self.rival = MixedPrecision(critic, torch.bfloat16, decay=0.0, weight_decay=0.0)
+        as_float(pipeline)
+        pipeline.train()
+
+    @property
+    def average(self) -> Pipeline:
+        """The pipeline with averaged weights."""
+        return self.trainer.average
+
+    def objective(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float], Judged, Judged]:
+        """The loss without the critic, its parts, and what the critic is to tell apart."""
+        raise NotImplementedError
+
+    def update(self, batch: Batch, rate: float, adversarial: float) -> dict[str, float]:
+        """Learn from one batch; the critic learns and is heard where `adversarial` is not 0."""
+        loss, seen, fake, real = self.objective(batch)
+        if adversarial:
+            # The critic learns first, so that it looks at what is true once a step.
+            wanted, seen["hinge"] = self._teach(fake, real, CRITIC_RATE * rate)
+            verdict, found = self.critic(*fake)
+            matching = sum(
+                F.l1_loss(f.float(), w.float()) for f, w in zip(found, wanted, strict=True)
+            )
+            loss = loss + adversarial * (matching - verdict.float().mean())
+        loss.backward()
+        self.trainer.step(rate)
+        return seen
+
+    def _teach(self, fake: Judged, real: Judged, rate: float) -> tuple[list[torch.Tensor], float]:
+        """The critic's features of what is true, and its loss."""
+        self.critic.requires_grad_(True)
+        doubted, _ = self.critic(*(part.detach() for part in fake))
+        trusted, wanted = self.critic(*real)
+        hinge = F.relu(1 + doubted.float()).mean() + F.relu(1 - trusted.float()).mean()
+        hinge.backward()
+        self.rival.step(rate)
+        self.critic.requires_grad_(False)
+        return [level.detach() for level in wanted], hinge.item()
+
+
+Judged = tuple[torch.Tensor, torch.Tensor]
+"""An image [B, 3, H, W] and evidence [B, classes, H/2, W/2] that a critic sees together."""
+
+
+class MapLearning(Learning):
+    """Class-weighted cross-entropy of the map; the critic asks whether map and image agree."""
+
+    def __init__(self, pipeline: Pipeline, critic: Discriminator, class_weights: torch.Tensor):
+        super().__init__(pipeline, critic)
+        self.class_weights = class_weights.reshape(1, -1, 1, 1)
+
+    def objective(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float], Judged, Judged]:
+        passed = self.pipeline((batch.sent,), shares_of(batch.sent), batch.fractions)
+        logits = passed.output.float()
+        weighted = self.class_weights * batch.sent.float()
+        entropy = -(weighted * logits.log_softmax(1)).sum() / weighted.sum()
+        loss = entropy + passed.commitment
+        seen = {
+            "entropy": entropy.item(),
+            "commitment": passed.commitment.item(),
+            "codewords": float(passed.indices.unique().numel()),
+        }
+        image = batch.image.bfloat16()
+        return loss, seen, (image, logits.softmax(1).bfloat16()), (image, batch.sent)
+
+
+class ImageLearning(Learning):
+    """Class-weighted error and feature distance of the image, and a semantic-aware critic.
+
+    aware: the residual of classes that are not worth bits is given back before the critic looks.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        critic: Discriminator,
+        feature_loss: FeatureLoss,
+        aware: bool = True,
+    ):
+        super().__init__(pipeline, critic)
+        self.feature_loss, self.aware = feature_loss, aware
+
+    def objective(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float], Judged, Judged]:
+        shown = batch.image.to(torch.bfloat16, memory_format=torch.channels_last)
+        passed = self.pipeline(
+            (shown, batch.sent), shares_of(batch.sent), batch.fractions, (batch.received,)
+        )
+        image = passed.output.float()
+        l1 = ((image - batch.image).abs() * batch.weight).mean()
+        features = self.feature_loss(image, batch.image)
+        loss = PIXELS * l1 + features + passed.commitment
+        seen = {
+            "l1": l1.item(),
+            "features": features.item(),
+            "commitment": passed.commitment.item(),
+            "spread": passed.scores.float().std().item(),
+            "codewords": float(passed.indices.unique().numel()),
+        }
+        judged = give_back(image, batch.image, batch.given_back) if self.aware else image
+        fake = (judged.bfloat16(), batch.received)
+        return loss, seen, fake, (shown, batch.received)
+
+
+def give_back(image: torch.Tensor, target: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """What a semantic-aware discriminator sees of an image [B, 3, H, W]: a share [B, 1, H, W] of
+    its residual from the target is taken away."""
+    return image + share * (target - image)

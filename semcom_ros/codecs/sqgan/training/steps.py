@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three training steps: the map, the image with true maps, the image on decoded maps."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semcom_ros import weights
+from semcom_ros.codecs.gesco.training.discriminator import Discriminator
+from semcom_ros.codecs.gesco.training.feature_loss import FeatureLoss
+from semcom_ros.codecs.sqgan.ends import MapReceiver, MapSender
+from semcom_ros.codecs.sqgan.pipeline import (
+    IMAGE_SIZES,
+    MAP_SIZES,
+    Pipeline,
+    image_pipeline,
+    map_pipeline,
+)
+from semcom_ros.codecs.sqgan.training import emphasis, states
+from semcom_ros.codecs.sqgan.training.batches import Maker, MapLink
+from semcom_ros.codecs.sqgan.training.judge import Judge
+from semcom_ros.codecs.sqgan.training.learning import ImageLearning, Learning, MapLearning
+from semcom_ros.codecs.sqgan.training.sets import street_sets
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.labels import LABEL_SPACE, NAMES
+from semcom_ros.perception import segmentation
+from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.training import data
+from semcom_ros.training.loop import cosine, train
+from semcom_ros.training.recipe import command_line
+
+MAP, IMAGE, TUNED = "map.safetensors", "image.safetensors", "tuned.safetensors"
+OUTPUT = {"map": MAP, "image": IMAGE, "tune": TUNED}
+ZOOM = (1.0, 1.25)
+WARM_UP = 100
+SCORED = 10
+"""Times a step is scored."""
+CLASSES = data.CAMVID_CLASSES
+FREE = ("resume", "start")
+"""Options that may differ when a step goes on."""
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train step `args.step`; keep the best by the judge in the folder `args.work`."""
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(os.cpu_count() or 1)
+    segmenter = Segmenter(args.models / segmentation.FILE)
+    judge = Judge(args.judge, data.read_camvid(args.camvid, "val", WORK_SIZE), segmenter)
+    learning = begin(args)
+    state = args.work / f"{args.step}.state"
+    done = states.load(state, learning, named(args)) if args.resume else 0
+    left = args.updates - done
+
+    maker = Maker(CLASSES, tuple(args.crop), args.seed + done, args.enhancement == "on", link(args))
+    frames = data.Batches(
+        street_sets(args.camvid, args.scenes, segmenter),
+        args.batch,
+        WORK_SIZE,
+        ZOOM,
+        args.seed + done,
+        jitter=False,
+    )
+    batches = maker.batches(frames)
+    # A tuned network has met the critic before.
+    adversarial_from = 0 if args.step == "tune" else int(args.adversarial_from * args.updates)
+
+    def update(step: int) -> dict[str, float]:
+        at = step + done
+        rate = cosine(at, args.updates, args.rate, WARM_UP)
+        adversarial = args.adversarial if at >= adversarial_from else 0.0
+        return learning.update(next(batches), rate, adversarial)
+
+    def score() -> dict[str, float]:
+        states.save(state, learning, named(args))
+        if args.step == "map":
+            return judge.of_maps(learning.average, CLASSES)
+        return judge.of_images(learning.average, CLASSES)
+
+    def keep(scores: dict[str, float]) -> None:
+        save(args, learning.average, scores, judge.ceiling)
+
+    log = args.work / (f"{args.step}.jsonl" if not done else f"{args.step}-from-{done}.jsonl")
+    every = max(1, args.updates // SCORED)
+    train(update, left, score, keep, "judge", log, every, max(0, adversarial_from - done))
+
+
+def named(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that make a step what it is."""
+    return {k: v for k, v in vars(args).items() if k not in FREE and not isinstance(v, Path)}
+
+
+def begin(args: argparse.Namespace) -> Learning:
+    """A new pipeline for step `args.step`, or one that begins from weights, and its critic."""
+    choices = {"mask": args.mask, "score": args.score}
+    critic = Discriminator(len(CLASSES))
+    if args.step == "map":
+        pipeline = map_pipeline(len(CLASSES), **MAP_SIZES, **choices)
+        table = emphasis.table(emphasis.MAP, emphasis.MAP_OTHERS)
+        fill(pipeline, args.start)
+        return MapLearning(pipeline, critic, torch.from_numpy(table[list(CLASSES)]))
+    pipeline = image_pipeline(len(CLASSES), **IMAGE_SIZES, **choices)
+    fill(pipeline, args.work / IMAGE if args.step == "tune" and not args.start else args.start)
+    features = FeatureLoss(args.models / segmentation.FILE, args.seed)
+    return ImageLearning(pipeline, critic, features, args.discriminator == "aware")
+
+
+def fill(pipeline: Pipeline, path: Path | None) -> None:
+    """Put the weights in `path`, if any, into `pipeline`. Raises SemcomError."""
+    if path is not None:
+        tensors, _ = weights.load(path, "semcom train sqgan")
+        weights.fill(pipeline, tensors, path)
+
+
+def link(args: argparse.Namespace) -> MapLink | None:
+    """How maps arrive: as they are until the image is tuned, then coded or by the trained map
+    pipeline, which is frozen."""
+    if args.step != "tune":
+        return None
+    pipeline = map_pipeline(len(CLASSES), **MAP_SIZES)
+    fill(pipeline, args.work / MAP)
+    codebook = pipeline.quantiser.codebook
+    ends = (
+        MapSender(pipeline.sender, codebook, CLASSES),
+        MapReceiver(pipeline.receiver, codebook, CLASSES),
+    )
+    return MapLink(ends, args.map_tokens)
+
+
+def save(
+    args: argparse.Namespace, pipeline: Pipeline, scores: dict[str, float], ceiling: float
+) -> None:
+    """Write the pipeline's weights and card for the next step."""
+    card = {
+        "what": f"{'map' if args.step == 'map' else 'image'} pipeline of the codec sqgan",
+        "label_space": LABEL_SPACE,
+        "classes": [NAMES[c] for c in CLASSES],
+        "networks": {"map": MAP_SIZES} if args.step == "map" else {"image": IMAGE_SIZES},
+        "mask": args.mask,
+        "score": args.score,
+        "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive",
+        "recipe": command_line("sqgan", argparse.Namespace(**named(args))),
+        "scores": {
+            "on": "every fourth frame of CamVid val, by the share of latent vectors kept; mIoU "
+            "against truth, of the map itself or of the image by the judge",
+            "ceiling": round(ceiling, 4),
+            **{name: round(value, 4) for name, value in scores.items()},
+        },
+    }
+    weights.save(args.work / OUTPUT[args.step], weights.tensors_of(pipeline), card)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks of SQ-GAN of a few channels with random weights, to test what holds of any weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from semcom_ros.codecs.gesco import map_prior
+from semcom_ros.codecs.sqgan import token_prior
+from semcom_ros.codecs.sqgan.pipeline import Pipeline, image_pipeline, map_pipeline
+from semcom_ros.codecs.sqgan.training import pack
+from semcom_ros.labels import LABEL_SPACE, NAMES
+from semcom_ros.training.data import CAMVID_CLASSES
+
+SIZES = {"widths": (8, 8, 32), "depth": 2}
+
+
+def tiny(seed: int = 0, **choices: str) -> dict[str, Pipeline]:
+    """Both pipelines, by name."""
+    torch.manual_seed(seed)
+    n = len(CAMVID_CLASSES)
+    pipelines = {
+        "map": map_pipeline(n, **SIZES, **choices),
+        "image": image_pipeline(n, **SIZES, **choices),
+    }
+    # New decoders paint grey, whatever they are told.
+    for layer in (
+        pipelines["image"].receiver.decoder.coarse,
+        pipelines["image"].receiver.decoder.to_image,
+    ):
+        torch.nn.init.normal_(layer.weight, std=0.2)
+    return pipelines
+
+
+def write_tiny(models: Path, seed: int = 0) -> Path:
+    """The files of a codec with random weights in the folder `models`."""
+    pipelines = tiny(seed)
+    for pipeline in pipelines.values():
+        pack.order(pipeline)
+    card = {
+        "label_space": LABEL_SPACE,
+        "classes": [NAMES[c] for c in CAMVID_CLASSES],
+        "networks": {name: SIZES for name in pipelines},
+    }
+    map_prior.save_prior(models, map_prior.scratch(), {})
+    pack.write(models, pipelines, {name: token_prior.scratch() for name in pipelines}, card)
+    return models
