@@ -149,11 +149,20 @@ class LadderEncoder(ImageEncoder):
         if climbed is None:
             return super()._best(image, fits)
         at, quality = self.coder.ladder[point]
-        sizes = [scale for scale in self.coder.sizes if scale > at // 2]
-        near = min(self.coder.qualities, key=lambda q: abs(q - quality))
-        found = self._search(image, fits, sizes, self.coder.qualities.index(near))
-        there = [bits for bits in (climbed, found) if bits is not None]
-        return max(there, key=lambda bits: self._psnr(image, bits))
+        sizes, qualities = list(self.coder.sizes), self.coder.qualities
+        near = min(range(len(qualities)), key=lambda i: abs(qualities[i] - quality))
+        best, best_psnr = climbed, self._psnr(image, climbed)
+        # PSNR has one peak over the sizes, and the ladder is near it.
+        here = sizes.index(at)
+        for ahead in (sizes[here:], sizes[here - 1 :: -1] if here else []):
+            start = near
+            for scale in ahead:
+                bits, start = self._fit(image, scale, fits, start)
+                psnr = -1.0 if bits is None else self._psnr(image, bits)
+                if psnr < best_psnr:
+                    break
+                best, best_psnr = bits, psnr
+        return best
 
     def _climb(self, image: np.ndarray, fits: Fits) -> tuple[bytes | None, int]:
         """The bits of the last point of the ladder that fits, or None, and the point's place."""
