@@ -16,6 +16,7 @@ from semcom_ros.evaluation.study.cache import Cache
 from semcom_ros.evaluation.study.readers import Readers
 from semcom_ros.evaluation.study.runner import Progress, Runner
 from semcom_ros.evaluation.study.study_file import Study
+from semcom_ros.memory import keep_freed_memory
 
 WORTH = 200
 """Frames left for which a further process is worth the seconds that it takes to start."""
@@ -84,6 +85,7 @@ def _begin(setup: Setup, told: Any, stop: Any) -> None:
     import cv2
     import torch
 
+    keep_freed_memory()
     # The cores are shared out among processes, which need not wait for one another.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
