@@ -153,8 +153,11 @@ def printed(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, frame: Frame, words: str
 ) -> str:
     class Dark:
-        def __call__(self, frame: Frame, labels: np.ndarray, size: int, index: int):
-            return np.zeros_like(frame.image), labels
+        def sent(self, frame: Frame) -> np.ndarray:
+            return frame.labels
+
+        def __call__(self, frame: Frame, size: int, index: int):
+            return np.zeros_like(frame.image), frame.labels
 
     def replaced(name: str, value: Callable | type) -> None:
         monkeypatch.setattr(evaluate_perception, name, value)
