@@ -33,9 +33,12 @@ from semcom_ros.parameter import Value
 OPTIONS = (
     "data", "split", "frames", "codec", "payload_bytes",
     *(p.name for p in (*gesco.ENCODER, *gesco.DECODER)),
-    "device", *PARAMETERS, "seed",
+    "device", "detection", *PARAMETERS, "seed",
 )  # fmt: skip
 """The parameters of the graph that the demo lets one set."""
+DEFAULTS = {"detection": "none"}
+"""Those that begin otherwise. The demo listens to detections: a detector in every picture is more
+than two cores have left at 10 Hz, so that they come from the received map alone."""
 ENDLESS_FRAMES = 100
 """Frames played of the procedural drive, which has no end."""
 RESULTS = ("summary.json", "strip.png", "drive.mp4", "payload.bin")
@@ -50,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             allowed += f" The procedural drive has no end: all are {ENDLESS_FRAMES}."
         parser.add_argument(
             "--" + name.replace("_", "-"),
-            default=str(parameter.default),
+            default=str(DEFAULTS.get(name, parameter.default)),
             help=(parameter.text + allowed).replace("%", "%%"),
         )
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="Folder of the results.")

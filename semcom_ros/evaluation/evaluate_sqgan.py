@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> None:
     frames = labelled_frames(args.data, args.split, args.frames)
     segmenter = Segmenter(args.models / segmentation.FILE)
     judge = Segmenter.of(*load_network(args.models / JUDGE, RECIPE))
+    # The networks read maps without void; what is void in truth is not scored.
+    truth = [f.labels for f in frames]
     frames = [
         Frame(f.image, np.where(f.labels == VOID, segmenter(f.image), f.labels)) for f in frames
     ]
@@ -74,10 +76,10 @@ def run(args: argparse.Namespace) -> None:
             raise SemcomError(f"An ablation is NAME=FILE, not '{pair}'.")
         named[name] = Path(path)
     systems = {name: Ends(path, "image") for name, path in named.items()}
-    rows = {"area": area(frames)}
+    rows = {"area": area(truth)}
     scores = {}
     for name, ends in systems.items():
-        rows[name], scores[name] = kept_by_class(ends, frames, judge)
+        rows[name], scores[name] = kept_by_class(ends, frames, truth, judge)
     record = {"data": args.data, "kept": KEPT, "by_class": rows, "scores": scores}
     (args.out / "kept.json").write_text(json.dumps(record, indent=2) + "\n")
     show(rows, scores)
@@ -85,7 +87,8 @@ def run(args: argparse.Namespace) -> None:
         picture = np.concatenate([chosen(ends, frame, i) for ends in systems.values()])
         cv2.imwrite(str(args.out / f"kept_{i}.png"), picture[..., ::-1])
     if args.surfaces:
-        surface = surfaces(Ends(args.work / MAP, "map"), systems["sqgan"], frames, judge)
+        maps = Ends(args.work / MAP, "map")
+        surface = surfaces(maps, systems["sqgan"], frames, truth, judge)
         (args.out / "surfaces.json").write_text(json.dumps(surface, indent=2) + "\n")
 
 
@@ -112,24 +115,24 @@ class Ends:
         return kept_of(self.pipeline, scores, fraction, seed)
 
 
-def area(frames: list[Frame]) -> dict[str, float]:
+def area(truth: list[np.ndarray]) -> dict[str, float]:
     """Share of the pixels by class."""
-    counts = sum(np.bincount(fold(f.labels).ravel(), minlength=256) for f in frames)
+    counts = sum(np.bincount(fold(labels).ravel(), minlength=256) for labels in truth)
     return _shares(counts)
 
 
 def kept_by_class(
-    ends: Ends, frames: list[Frame], judge: Segmenter
+    ends: Ends, frames: list[Frame], truth: list[np.ndarray], judge: Segmenter
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Share of the kept cells' pixels by class, and mIoU and PSNR of what they regenerate."""
     counts, confusion, fidelity = np.zeros(256, np.int64), ConfusionMatrix(folded=True), []
-    for i, frame in enumerate(frames):
+    for i, (frame, labels) in enumerate(zip(frames, truth, strict=True)):
         indices, scores = ends.send(frame.image, frame.labels)
         kept = ends.kept(scores, KEPT, i)
         covered = np.kron(kept, np.ones((STRIDE, STRIDE), bool))
-        counts += np.bincount(fold(frame.labels)[covered], minlength=256)
+        counts += np.bincount(fold(labels)[covered], minlength=256)
         shown = ends.receive(indices, kept, frame.labels)
-        confusion.add(frame.labels, judge(shown))
+        confusion.add(labels, judge(shown))
         fidelity.append(psnr(frame.image, shown))
     return _shares(counts), {"miou": confusion.miou(), "psnr": float(np.mean(fidelity))}
 
@@ -160,7 +163,9 @@ def chosen(ends: Ends, frame: Frame, seed: int) -> np.ndarray:
     return np.concatenate([seen, ends.receive(indices, kept, frame.labels)], axis=1)
 
 
-def surfaces(maps: Ends, images: Ends, frames: list[Frame], judge: Segmenter) -> dict[str, list]:
+def surfaces(
+    maps: Ends, images: Ends, frames: list[Frame], truth: list[np.ndarray], judge: Segmenter
+) -> dict[str, list]:
     """PSNR and mIoU of the image, and mIoU of the map, at all pairs of fractions (m_s, m_x)."""
     found: dict[str, list] = {"fractions": list(FRACTIONS), "map": [], "image": [], "psnr": []}
     latents = [(maps.send(f.labels), images.send(f.image, f.labels)) for f in frames]
@@ -169,14 +174,14 @@ def surfaces(maps: Ends, images: Ends, frames: list[Frame], judge: Segmenter) ->
             maps.receive(indices, maps.kept(scores, m_s, i))[0]
             for i, ((indices, scores), _) in enumerate(latents)
         ]
-        found["map"].append(_miou(frames, received))
+        found["map"].append(_miou(truth, received))
         mious, psnrs = [], []
         for m_x in FRACTIONS:
             shown = [
                 images.receive(indices, images.kept(scores, m_x, i), received[i])
                 for i, (_, (indices, scores)) in enumerate(latents)
             ]
-            mious.append(_miou(frames, [judge(image) for image in shown]))
+            mious.append(_miou(truth, [judge(image) for image in shown]))
             pairs = zip(frames, shown, strict=True)
             psnrs.append(float(np.mean([psnr(f.image, image) for f, image in pairs])))
         found["image"].append(mious)
@@ -184,10 +189,10 @@ def surfaces(maps: Ends, images: Ends, frames: list[Frame], judge: Segmenter) ->
     return found
 
 
-def _miou(frames: list[Frame], found: list[np.ndarray]) -> float:
+def _miou(truth: list[np.ndarray], found: list[np.ndarray]) -> float:
     confusion = ConfusionMatrix(folded=True)
-    for frame, labels in zip(frames, found, strict=True):
-        confusion.add(frame.labels, labels)
+    for labels, estimate in zip(truth, found, strict=True):
+        confusion.add(labels, estimate)
     return confusion.miou()
 
 

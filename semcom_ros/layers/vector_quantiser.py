@@ -47,10 +47,12 @@ class VectorQuantiser(nn.Module):
             indices = nearest(flat, self.codebook)
         if self.training:
             self._follow(flat.detach()[taught], indices[taught])
-        codes = self.look_up(indices).to(vectors.dtype)
-        distance = (flat - codes.permute(0, 2, 3, 1).float()).square().mean(-1)
+        codes = self.look_up(indices)
+        distance = (flat - codes.permute(0, 2, 3, 1)).square().mean(-1)
         loss = COMMITMENT * (distance * taught).sum() / taught.sum().clamp(min=1)
-        return Quantised(vectors + (codes - vectors).detach(), loss, indices)
+        # The difference is 0 in any precision: what is decoded is the codeword exactly.
+        codes = codes.to(vectors.dtype) + (vectors - vectors.detach())
+        return Quantised(codes, loss, indices)
 
     def look_up(self, indices: torch.Tensor) -> torch.Tensor:
         """Codewords float32 [B, dims, H, W] of indices [B, H, W]."""

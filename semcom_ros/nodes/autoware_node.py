@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
 from types import ModuleType
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -29,18 +30,34 @@ class AutowareNode(SemcomNode):
 
     def setup(self) -> None:
         self._messages = importlib.import_module(f"{PACKAGE}.msg")
-        self._objects = self.publisher(self._messages.DetectedObjects, "rsu/objects")
+        self._objects = self.publisher(
+            self._messages.DetectedObjects, "rsu/objects", matched=self._follow_demand
+        )
 
     def start(self) -> None:
-        self.subscribe(Detection3DArray, "rsu/detections_3d", self._pass_on)
+        self._follow_demand()
 
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+        if not self.subscribed:
+            return DiagnosticStatus.OK, "idle: nobody listens", {}
+        if not self.statistics.rate_hz():
+            return DiagnosticStatus.WARN, "no detections came in the last seconds", {}
         return DiagnosticStatus.OK, "passing detections on to Autoware", {}
 
+    def _follow_demand(self) -> None:
+        """Listen only while somebody listens here: for a listener the RSU makes images and looks."""
+        wanted = self.active and self._objects.get_subscription_count() > 0
+        if wanted and not self.subscribed:
+            self.subscribe(Detection3DArray, "rsu/detections_3d", self._pass_on)
+        elif not wanted:
+            self.unsubscribe()
+
     def _pass_on(self, array: Detection3DArray) -> None:
+        began = time.monotonic()
         try:
             self._objects.publish(detected_objects(array, self._messages))
             self.statistics.count("passed_on")
+            self.statistics.output(time.monotonic() - began, self.age_s(array.header))
         except Exception as error:
             self.fail_frame(error)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rclpy.publisher import Publisher
@@ -24,11 +24,9 @@ from semcom_ros.nodes.percept_messages import (
 from semcom_ros.nodes.rsu_outputs import Perceive, RsuOutputs, listened
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.fusion import evident_labels, fuse, objects_in
+from semcom_ros.perception.perceive import Seen
 from semcom_ros.perception.projection import project_detections, project_points
 from semcom_ros.reconstruction import Reconstruction
-
-if TYPE_CHECKING:
-    from semcom_ros.perception.perceive import Seen
 
 INFERRED = 64
 """Confidence of labels that the RSU reads off a received image: none of them was received."""
@@ -40,12 +38,13 @@ class FrameOutputs:
     """Publishes one frame under `header`: its map at once, the rest when its image is there.
 
     Those come first whom planners wait for: labels and confidence, detections, the image, then
-    depth, points and overlay.
+    depth, points and overlay. The camera is that of the frame's beginning throughout.
     """
 
     def __init__(self, outputs: RsuOutputs, header: Header) -> None:
         self._to = outputs
         self._header = header
+        self._source_camera, self._camera = outputs.intrinsics
         self._begun = self._map_received = self._detected = False
         self._image: np.ndarray | None = None
         self._map: Reconstruction | None = None
@@ -64,7 +63,7 @@ class FrameOutputs:
         """Take what is `known`; publish intrinsics and the map as soon as they are."""
         if not self._begun:
             self._begun = True
-            self._offer(self._to.camera_info, camera_info_message, lambda: self._to.camera)
+            self._offer(self._to.camera_info, camera_info_message, lambda: self._camera)
         if known.labels is not None and self._map is None:
             self._map_received = True
             self._publish_map(known)
@@ -74,13 +73,13 @@ class FrameOutputs:
             self._image = known.image
 
     def finish(self) -> None:
-        """Publish the rest: the image, and what is seen in it."""
+        """Publish the rest: the image, and what is seen in it; without one, the map's objects."""
         to, image = self._to, self._image
-        if image is None:
-            return
         if self._map is None and self._map_wanted:
             self._infer_map()
         self._publish_detections()
+        if image is None:
+            return
         if self._measured and listened(to.detections_3d):
             self._publish_detections_3d()
         self._offer(to.image, image_message, lambda: image)
@@ -95,23 +94,26 @@ class FrameOutputs:
         to = self._to
         alone = () if "detection" in to.perceive else (to.detections,)
         pictures = (to.segmentation, to.confidence, to.color, to.overlay)
-        return listened(*pictures, to.points, to.detections_3d, *alone)
+        metric = self._measured and listened(to.points, to.detections_3d)
+        return metric or listened(*pictures, *alone)
 
     @cached_property
     def _measured(self) -> bool:
         """Whether somebody wants metres, and they can be told."""
         to = self._to
-        return listened(to.depth, to.points, to.detections_3d) and to.measures()
+        return listened(to.depth, to.points, to.detections_3d) and to.measures(self._source_camera)
 
     @cached_property
     def _objects(self) -> list[Detection] | None:
-        """What is published as observed; None where nothing could look for it."""
+        """What is published as observed; None where nothing could look for it, or that failed."""
         min_area = self._to.node.settings.min_area
         found = self._look("detection")
-        if self._map is not None and found is None:
-            return objects_in(self._map, min_area)
-        # An image that was received is evidence itself; one made from a map is none beside it.
-        return fuse(found, self._map, min_area) if self._map_received else found
+        with self._complaining():
+            if self._map is not None and found is None:
+                return objects_in(self._map, min_area)
+            # An image that was received is evidence itself; one made from a map is none beside it.
+            return fuse(found, self._map, min_area) if self._map_received else found
+        return None
 
     def _look(self, task: str) -> Any:
         """What `task` says of the image; None if nothing sees to it or, complained of, it fails."""
@@ -124,7 +126,7 @@ class FrameOutputs:
             road = task == "depth" and self._map is None
             labels = self._look("segmentation") if road else self._map and self._map.labels
             with self._complaining():
-                self._seen[perceive] = perceive(self._image, self._to.camera, labels)
+                self._seen[perceive] = perceive(self._image, self._camera, labels)
         return self._seen[perceive] and getattr(self._seen[perceive], _FIELD[task])
 
     def _infer_map(self) -> None:
@@ -143,7 +145,8 @@ class FrameOutputs:
     def _publish_detections(self) -> None:
         if not self._detected and listened(self._to.detections) and self._objects is not None:
             self._detected = True
-            self._offer(self._to.detections, detections_message, lambda: self._objects)
+            with self._complaining():
+                self._offer(self._to.detections, detections_message, lambda: self._objects)
 
     def _publish_detections_3d(self) -> None:
         depth = self._look("depth")
@@ -151,7 +154,9 @@ class FrameOutputs:
             return
         labels = None if self._map is None else evident_labels(self._map)
         with self._complaining():
-            placed = project_detections(self._objects, depth, self._to.camera, labels)
+            placed = project_detections(self._objects, depth, self._camera, labels)
+            for _ in range(len(self._objects) - len(placed)):
+                self._to.node.statistics.count("unplaced")
             self._offer(self._to.detections_3d, detections_3d_message, lambda: placed)
 
     def _publish_depth(self) -> None:
@@ -162,7 +167,7 @@ class FrameOutputs:
         if listened(self._to.points):
             labels = np.full(depth.shape, VOID) if self._map is None else self._map.labels
             with self._complaining():
-                xyz = project_points(depth, self._to.camera)
+                xyz = project_points(depth, self._camera)
                 cloud = (xyz, image, labels)
                 self._offer(self._to.points, lambda h, c: points_message(h, *c), lambda: cloud)
 

@@ -156,8 +156,13 @@ class RsuNode(SemcomNode):
     def _complete(self, job: Job) -> None:
         """Publish the rest: detections, the image, and what else is made from it."""
         with self._booked(job):
-            for reconstruction in job.steps:
-                job.frame.publish(reconstruction)
+            try:
+                for reconstruction in job.steps:
+                    job.frame.publish(reconstruction)
+            except Exception:
+                # Whatever became of its image, the map was received, and so were its objects.
+                job.frame.finish()
+                raise
             self._finish(job)
 
     def _finish(self, job: Job) -> None:

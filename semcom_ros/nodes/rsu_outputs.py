@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from rclpy.publisher import Publisher
@@ -17,24 +17,30 @@ from semcom_ros.frame import WORK_SIZE, Camera, fit_camera
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.percept_messages import label_info_message
+from semcom_ros.perception import backends
+from semcom_ros.perception.backends import NONE, SHIPPED
+from semcom_ros.perception.perceive import Seen
 from semcom_ros.perception.projection import check_camera
 
-if TYPE_CHECKING:
-    from semcom_ros.perception.perceive import Seen
-
-SHIPPED, NONE = "shipped", "none"
 TASKS = ("segmentation", "detection", "depth")
 WARM_UPS = 3
 
-Perceive = Callable[[np.ndarray, Camera | None, np.ndarray | None], "Seen"]
+Perceive = Callable[[np.ndarray, Camera | None, np.ndarray | None], Seen]
 """Image, its intrinsics and its labels, where known -> what is seen in it."""
+
+
+class Intrinsics(NamedTuple):
+    """Those of the source images, None until they come, and the same at the size of work."""
+
+    source: Camera | None
+    fitted: Camera
 
 
 class RsuOutputs:
     """The publishers of `node` under `rsu/`, and what the frames to come are seen with.
 
-    camera: intrinsics of the size of work. perceive: by task, what sees to it; tasks of one network
-    share it.
+    intrinsics: replaced as a whole, since other threads read them. perceive: by task, what sees to
+    it; tasks of one network share it.
     """
 
     def __init__(self, node: SemcomNode) -> None:
@@ -50,8 +56,7 @@ class RsuOutputs:
         self.depth = node.publisher(Image, "rsu/depth")
         self.points = node.publisher(PointCloud2, "rsu/points")
         self._label_info = node.publisher(LabelInfo, "rsu/segmentation/label_info", qos.latched())
-        self.camera = Camera(*WORK_SIZE)
-        self._source_camera: Camera | None = None
+        self.intrinsics = Intrinsics(None, Camera(*WORK_SIZE))
         self.perceive: dict[str, Perceive] = {}
         self._chosen: dict[str, str] = {}
 
@@ -77,11 +82,8 @@ class RsuOutputs:
         self.perceive, self._chosen = perceive, chosen
 
     def _create(self, backend: str, tasks: Sequence[str]) -> Perceive:
-        # torch takes a second to import, and a codec alone may not need it here.
-        from semcom_ros.perception.backends import create_perception
-
         settings = self.node.settings
-        return create_perception(
+        return backends.create_perception(
             **{task: backend if task in tasks else NONE for task in TASKS},
             device=settings.device,
             threshold=settings.detection_threshold,
@@ -100,14 +102,16 @@ class RsuOutputs:
                 continue
 
     def take(self, camera: Camera) -> None:
-        """Go on with `camera`, the intrinsics of the source images. Raises SemcomError."""
-        self._source_camera = camera
-        self.camera = fit_camera(camera)
+        """Go on with `camera`, the intrinsics of the source images.
 
-    def measures(self) -> bool:
-        """Whether metres can be told; complains where camera or settings bar it."""
+        Raises SemcomError for images that are too small, and goes on with those of before.
+        """
+        self.intrinsics = Intrinsics(camera, fit_camera(camera))
+
+    def measures(self, source: Camera | None) -> bool:
+        """Whether metres can be told with `source`; complains where it or settings bar it."""
         try:
-            check_camera(self._source_camera)
+            check_camera(source)
             if "depth" not in self.perceive:
                 raise SemcomError(
                     "Somebody listens to depth, points or detections_3d, and no network is there "

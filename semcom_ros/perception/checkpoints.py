@@ -51,8 +51,9 @@ class Checkpoint:
     """A network of `task` (a key of `TASKS`) in a folder or under a hub id `name`.
 
     A folder is read as it is; a hub id goes through the cache of `transformers`, which downloads
-    what it lacks. Only safetensors are read: a pickle can run any code. Raises SemcomError when
-    anything is missing, damaged, a pickle, incomplete or made for another task.
+    what it lacks. Only safetensors are read, and no code that comes with them: a pickle can run any.
+    Raises SemcomError when anything is missing, damaged, a pickle, incomplete, in need of code of
+    its own or made for another task.
     """
 
     def __init__(self, name: str, task: str, device: str = "cpu"):
@@ -67,10 +68,14 @@ class Checkpoint:
         if isinstance(source, Path):
             _check_folder(source)
         with _sentences(name):
-            self.config: PretrainedConfig = transformers.AutoConfig.from_pretrained(source)
+            self.config: PretrainedConfig = transformers.AutoConfig.from_pretrained(
+                source, trust_remote_code=False
+            )
         network = getattr(transformers, _architecture(self.config, name, task))
         with _sentences(name):
-            self._processor = transformers.AutoImageProcessor.from_pretrained(source)
+            self._processor = transformers.AutoImageProcessor.from_pretrained(
+                source, trust_remote_code=False
+            )
             self._network, absent = _load(network, source)
             self._network.to(device)
         # Shows at once, not at the first frame, whether it answers to an image alone.
@@ -180,7 +185,11 @@ def _load(network: type, source: Path | str) -> tuple[nn.Module, list[str]]:
     import torch
 
     loaded, info = network.from_pretrained(
-        source, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        source,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        output_loading_info=True,
     )
     state = loaded.state_dict()
     absent = sorted(key for key in info["missing_keys"] if _is_float(state.get(key)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
-from semcom_ros.labels import TRAIN_ID
+from semcom_ros.labels import CLASSES, TRAIN_ID
 from semcom_ros.perception.depth import read_depth
 from semcom_ros.perception.detection import THRESHOLD, Detection, read_boxes
 
@@ -49,7 +49,7 @@ class Perception:
         path = path or weights.models_dir() / FILE
         tensors, card = weights.load(path, RECIPE)
         classes = weights.classes_of(card, path)
-        detected = card["detected"]
+        detected = _detected(card, path)
         network = PerceptionNetwork(len(classes), len(detected), card["widths"], card["branches"])
         weights.fill(network, tensors, path)
         self._prepare(network, classes, detected, card["focal"], device, threshold)
@@ -111,6 +111,18 @@ class Perception:
                 read_boxes(outputs, self.names, self.threshold),
                 read_depth(outputs, sky, (focal or self.focal) / self.focal),
             )
+
+
+def _detected(card: dict, path: Path) -> list[str]:
+    """The classes that the network in `path` detects; raises SemcomError for what is no thing."""
+    names = card.get("detected", [])
+    odd = [name for name in names if name not in {c.name for c in CLASSES if c.thing}]
+    if odd or not names:
+        raise SemcomError(
+            f"The card of {path} is damaged, it detects {odd[0] if odd else 'nothing'!r}: restore "
+            "models/ from the repository."
+        )
+    return names
 
 
 def _check(image: np.ndarray) -> None:

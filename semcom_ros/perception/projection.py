@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Camera
+from semcom_ros.frame import MIN_SIDE, Camera
 from semcom_ros.labels import VOID
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.fusion import class_pixels
@@ -85,6 +85,12 @@ def check_camera(camera: Camera | None) -> Camera:
             f"centre is {camera.cx:g}, {camera.cy:g}: nothing is projected with numbers that are "
             "not finite or with a mirrored camera. Calibrate it, or flip its images instead."
         )
+    if min(camera.height, camera.width) < MIN_SIDE:
+        raise SemcomError(
+            f"The images in camera_info have {camera.width}x{camera.height} pixels: without their "
+            "true size the focal lengths tell no metres. Publish the height and width that the "
+            "camera was calibrated with."
+        )
     return camera
 
 
@@ -136,22 +142,29 @@ def project_detections(
 def rays(camera: Camera) -> np.ndarray:
     """Where each pixel looks: float32 [H, W, 3], z = 1, without the lens's distortion.
 
-    Raises SemcomError for a distortion model that is not known.
+    Raises SemcomError for a distortion model that is not known or has other coefficients.
     """
     k = camera
     matrix = np.array([[k.fx, 0, k.cx], [0, k.fy, k.cy], [0, 0, 1]])
     pixels = np.stack(np.meshgrid(np.arange(k.width), np.arange(k.height)), -1)
     pixels = pixels.reshape(-1, 1, 2).astype(np.float64)
     lens = np.array(k.distortion)
-    if k.distortion_model == "equidistant" and lens.any():
-        plane = cv2.fisheye.undistortPoints(pixels, matrix, lens)
-    elif k.distortion_model in ("plumb_bob", "rational_polynomial") or not lens.any():
-        plane = cv2.undistortPoints(pixels, matrix, lens if lens.any() else None)
-    else:
+    try:
+        if k.distortion_model == "equidistant" and lens.any():
+            plane = cv2.fisheye.undistortPoints(pixels, matrix, lens)
+        elif k.distortion_model in ("plumb_bob", "rational_polynomial") or not lens.any():
+            plane = cv2.undistortPoints(pixels, matrix, lens if lens.any() else None)
+        else:
+            raise SemcomError(
+                f"The distortion model '{k.distortion_model}' in camera_info is not known: rectify "
+                "the images, or use plumb_bob, rational_polynomial or equidistant."
+            )
+    except cv2.error:
         raise SemcomError(
-            f"The distortion model '{k.distortion_model}' in camera_info is not known: rectify "
-            "the images, or use plumb_bob, rational_polynomial or equidistant."
-        )
+            f"camera_info has {lens.size} distortion coefficients, which the model "
+            f"'{k.distortion_model}' does not take: give 5 for plumb_bob, 8 for "
+            "rational_polynomial, 4 for equidistant."
+        ) from None
     plane = plane.reshape(k.height, k.width, 2)
     found = np.concatenate([plane, np.ones_like(plane[..., :1])], -1).astype(np.float32)
     found.setflags(write=False)
@@ -165,8 +178,9 @@ def _place(
     if surface is None:
         return None
     wide, high = d.width * surface / camera.fx, d.height * surface / camera.fy
-    deep = _extent(d.name, wide)
-    z = surface + (REACH * deep if d.name in BODIES and BODIES[d.name].closed else 0.0)
+    body = BODIES[d.name]
+    deep = _extent(body, wide)
+    z = surface + (REACH * deep if body.closed else 0.0)
     col, row = d.left + d.width / 2 - 0.5, d.top + d.height / 2 - 0.5
     nearest = (
         int(np.clip(round(row), 0, camera.height - 1)),
@@ -212,13 +226,10 @@ def _distance(d: Detection, depth: np.ndarray, labels: np.ndarray | None) -> flo
     return float(np.median(values)) if values.size >= FEWEST_PIXELS else None
 
 
-def _extent(name: str, wide: float) -> float:
-    """Metres along the optical axis of a thing that is `wide` metres across in the picture.
+def _extent(body: Body, wide: float) -> float:
+    """Metres along the optical axis of a `body` that is `wide` metres across in the picture.
 
     What looks as wide as its kind is long stands across; in between it is taken as in between.
     """
-    if name not in BODIES:
-        return wide
-    body = BODIES[name]
     turned = np.clip((wide - body.width) / (body.length - body.width), 0, 1)
     return float(body.length + turned * (body.width - body.length))

@@ -126,15 +126,19 @@ def learn(
     indices: np.ndarray,
     classes: np.ndarray,
     layers: Sequence[int],
+    count: int,
     prior: TokenPrior,
 ) -> None:
-    """Let `prior` itself adapt to a frame of which all cells are kept: one step of training."""
+    """Let `prior` itself adapt to a frame of which `count` cells are kept: one step of training."""
     order = np.argsort(-scores, axis=None, kind="stable")
     known, grid = _classes(classes), np.pad(indices.astype(np.int64), 1)
     levels = np.zeros_like(known)
     buffer = np.empty(SLACK * scores.size, np.uint8)
     for layer, end in enumerate(np.cumsum(layers)):
-        levels[1:-1, 1:-1].flat[order[end - layers[layer] : end]] = layer + 1
+        cells = order[end - layers[layer] : min(end, count)]
+        if not len(cells):
+            break
+        levels[1:-1, 1:-1].flat[cells] = layer + 1
         walk(
             buffer, False, layer, layers[layer], levels, grid, known, prior.counters, prior.weights,
             _TRAIN_COUNT,

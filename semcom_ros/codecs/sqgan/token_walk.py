@@ -133,6 +133,9 @@ def walk(
         for x in range(1, w + 1):
             if 0 < levels[y, x] <= layer:
                 continue
+            # Before every cell: those that are left out take bits too, and many may follow.
+            if not decoding and coder[3] + SLACK > buffer.size:
+                return -1
             mine = 1 if levels[y, x] == layer + 1 else 0
             if wanted == 0 or wanted == left:
                 mine = 1 if wanted else 0
@@ -169,6 +172,4 @@ def walk(
                 )  # fmt: skip
                 node = 2 * node + bit
             indices[y, x] = node - NODES
-            if not decoding and coder[3] + SLACK > buffer.size:
-                return -1
     return 0 if decoding else finish(coder, buffer)

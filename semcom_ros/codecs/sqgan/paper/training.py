@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
@@ -35,6 +35,9 @@ RATE = 1.25e-5
 LOG_EVERY = 50
 NAMED_RUN = ("step", "data", "split", "width", "multipliers", "size", "batch", "seed")
 """Options that make a run what it is; the others may change when it resumes."""
+DISTRIBUTED = DistributedDataParallelKwargs(broadcast_buffers=False)
+"""The critic looks twice before it learns: buffers sent anew between would spoil the first look.
+One seed starts all processes alike, and the quantiser keeps its codebook alike itself."""
 RECIPE = "semcom train sqgan-paper --data cityscapes:DIR"
 
 
@@ -87,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
     states.check(state, named, args.updates, args.resume)
     source = open_source(args.data, args.split)
 
-    accelerator = Accelerator(mixed_precision=args.precision)
+    accelerator = Accelerator(mixed_precision=args.precision, kwargs_handlers=[DISTRIBUTED])
     torch.manual_seed(args.seed)
     kind = "map" if args.step == "map" else "image"
     pipeline = map_pipeline(configuration) if kind == "map" else image_pipeline(configuration)

@@ -31,16 +31,16 @@ from semcom_ros.codecs.sqgan.shared import (
 from semcom_ros.codecs.sqgan.split import UNMEASURED
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN, TokenPrior
 from semcom_ros.codecs.sqgan.training.codewords import ordered
-from semcom_ros.codecs.sqgan.training.sets import street_sets
+from semcom_ros.codecs.sqgan.training.sets import HELD_OUT, held_out, street_sets
 from semcom_ros.codecs.sqgan.training.steps import MAP, TUNED
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception import segmentation
 from semcom_ros.perception.segmentation import Segmenter
-from semcom_ros.training import data
 from semcom_ros.training.recipe import command_line
 
+UNKNOWN_SHARE = 0.25
+"""Of the frames whose image tokens are learned as beside a map of tokens: classes unknown."""
 GRIDS_SEEN = tuple(g for g in GRIDS if g[0] >= 24)
 Tokens = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Of a frame: scores float [h, w], indices int [h, w], classes uint8 [h, w]."""
@@ -72,11 +72,10 @@ def run(args: argparse.Namespace) -> None:
     ]
     frames = [frames[i] for i in rng.permutation(len(frames))]
     tokens = learn(pipelines, classes, frames, rng)
-    held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
-    held_out = [(image, segmenter(image)) for image in held_out.images[::4]]
+    unseen = [(image, segmenter(image)) for image in held_out(args.camvid).images]
     scores = {
-        "on": "estimated maps of every fourth frame of CamVid val",
-        **measured(pipelines, classes, held_out, tokens),
+        "on": f"estimated maps of {HELD_OUT}",
+        **measured(pipelines, classes, unseen, tokens),
     }
     own = argparse.Namespace(step="pack", scenes=args.scenes, seed=args.seed)
     card = {
@@ -108,11 +107,18 @@ def learn(
     frames: Iterable[tuple[np.ndarray, np.ndarray]],
     rng: np.random.Generator,
 ) -> dict[str, TokenPrior]:
-    """The token coder's priors, by pipeline, from frames of image and labels."""
+    """The token coder's priors, by pipeline, from frames of image and labels.
+
+    Every frame is cut at a random number of cells, as payloads are: of whole layers alone, where
+    the last one takes all that is left, nothing tells which cells come first.
+    """
     priors = {name: token_prior.scratch() for name in PIPELINES}
     for name, (scores, indices, known) in _tokens(pipelines, classes, frames, rng):
         layers = MAP_LAYERS if name == "map" else IMAGE_LAYERS
-        token_coder.learn(scores, indices, known, layers, priors[name])
+        if rng.random() < UNKNOWN_SHARE:
+            known = np.full_like(known, UNKNOWN)
+        count = int(rng.integers(1, scores.size + 1))
+        token_coder.learn(scores, indices, known, layers, count, priors[name])
     # Coded with what can be stored of them.
     return {name: token_prior.restored(token_prior.stored(p)) for name, p in priors.items()}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames that the networks learn from: real and rendered, with true and with estimated maps."""
+"""The frames that the networks learn from and are chosen on: real and rendered streets."""
 
 from __future__ import annotations
 
@@ -15,19 +15,46 @@ from semcom_ros.training import data
 REAL = 0.75
 """Share of the samples that are CamVid's."""
 TOWNS = range(100, 120)
+EVERY = 12
+"""Of CamVid train one frame in so many is held out."""
+UNSEEN_TOWNS = range(220, 224)
+"""Nothing is trained on them, the segmenters neither."""
+UNSEEN_SCENES = 8
+HELD_OUT = (
+    f"every {EVERY}th frame of CamVid train and {UNSEEN_SCENES} frames of other towns of the "
+    "procedural drive, held out of the training of these networks"
+)
+"""In words, for cards."""
+
+
+def held_out(camvid: Path) -> data.Samples:
+    """The frames that checkpoints and split are chosen on; CamVid val is left for scoring.
+
+    The segmenters have seen those of CamVid: what they make of them orders networks, and is better
+    than what they make of a new street.
+    """
+    real = data.read_camvid(camvid, "train", WORK_SIZE)
+    drive = data.render_scenes(UNSEEN_SCENES, UNSEEN_TOWNS, step=37)
+    return data.Samples(
+        np.concatenate([real.images[::EVERY], drive.images]),
+        np.concatenate([real.labels[::EVERY], drive.labels]),
+    )
 
 
 def street_sets(
     camvid: Path, scenes: int, segmenter: Segmenter
 ) -> list[tuple[data.Samples, float]]:
-    """CamVid train and `scenes` frames of the procedural drive, with the share of each set.
+    """CamVid train but for what is held out, and `scenes` frames of the procedural drive, with the
+    share of each set.
 
     Half of the maps are true, their void filled by the estimate, and half estimated, as those that
     vehicles send are.
     """
+    real = data.read_camvid(camvid, "train", WORK_SIZE)
+    learned = np.arange(len(real.images)) % EVERY > 0
     sets = []
     for share, samples in (
-        (REAL, data.read_camvid(camvid, "train", WORK_SIZE)),
+        (REAL, data.Samples(real.images[learned], real.labels[learned])),
         (1 - REAL, data.render_scenes(scenes, TOWNS)),
     ):
         estimated = np.stack([segmenter(image) for image in samples.images])

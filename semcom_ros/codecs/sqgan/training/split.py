@@ -19,18 +19,19 @@ from semcom_ros.codecs.sqgan.decoder import Decoder
 from semcom_ros.codecs.sqgan.encoder import Encoder
 from semcom_ros.codecs.sqgan.shared import ENCODER_FILE, LABELS_PART, MAP_TOKENS_PART
 from semcom_ros.codecs.sqgan.split import Split
+from semcom_ros.codecs.sqgan.training.sets import HELD_OUT, held_out
 from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.metrics import ConfusionMatrix, psnr
-from semcom_ros.frame import WORK_SIZE, Frame
+from semcom_ros.frame import Frame
 from semcom_ros.perception import segmentation
 from semcom_ros.perception.segmentation import Segmenter, load_network
-from semcom_ros.training import data
 from semcom_ros.training.recipe import command_line
 
 SETTINGS = (128, 256, 512, 1024, 1200)
 MAP_BYTES = (40, 56, 72, 96, 128, 176, 240, 320, 440, 600, 800)
 """Tried where they leave room for the header."""
 HEADER = 55
+THIRD = 3
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,14 @@ class Measured:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Try every split on every eighth frame of CamVid val; write the table into the encoder's
+    """Try every split on every third of the frames held out; write the table into the encoder's
     card."""
     torch.set_num_threads(os.cpu_count() or 1)
     segmenter = Segmenter(args.models / segmentation.FILE)
     judge = Segmenter.of(*load_network(args.judge, RECIPE))
-    held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
-    frames = [Frame(image, segmenter(image)) for image in held_out.images[::8]]
-    truth = list(held_out.labels[::8])
+    samples = held_out(args.camvid)
+    frames = [Frame(image, segmenter(image)) for image in samples.images[::THIRD]]
+    truth = list(samples.labels[::THIRD])
     encoder, decoder = Encoder(args.models), Decoder(models=args.models)
     split, rows = table(encoder, decoder, judge, frames, truth, SETTINGS, MAP_BYTES)
     write(args.models, split, rows)
@@ -99,6 +100,7 @@ def write(models: Path, split: Split, rows: list[dict[str, Any]]) -> None:
     card = (models / ENCODER_FILE).with_suffix(".json")
     content = json.loads(card.read_text())
     content["split"] = split.card()
+    content["split_on"] = f"every third of {HELD_OUT}"
     content["split_recipe"] = command_line("sqgan", argparse.Namespace(step="split"))
     content["split_tried"] = [
         {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from semcom_ros.codecs.sqgan.training import emphasis, states
 from semcom_ros.codecs.sqgan.training.batches import Maker, MapLink
 from semcom_ros.codecs.sqgan.training.judge import Judge
 from semcom_ros.codecs.sqgan.training.learning import ImageLearning, Learning, MapLearning
-from semcom_ros.codecs.sqgan.training.sets import street_sets
+from semcom_ros.codecs.sqgan.training.sets import EVERY, HELD_OUT, held_out, street_sets
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception import segmentation
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(os.cpu_count() or 1)
     segmenter = Segmenter(args.models / segmentation.FILE)
-    judge = Judge(args.judge, data.read_camvid(args.camvid, "val", WORK_SIZE), segmenter)
+    judge = Judge(args.judge, held_out(args.camvid), segmenter)
     learning = begin(args)
     state = args.work / f"{args.step}.state"
     done = states.load(state, learning, named(args)) if args.resume else 0
@@ -81,12 +83,26 @@ def run(args: argparse.Namespace) -> None:
             return judge.of_maps(learning.average, CLASSES)
         return judge.of_images(learning.average, CLASSES)
 
+    best = best_of(args, adversarial_from) if done else -math.inf
+
     def keep(scores: dict[str, float]) -> None:
-        save(args, learning.average, scores, judge.ceiling)
+        if scores["judge"] > best:
+            save(args, learning.average, scores, judge.ceiling, learning.trainer.steps)
 
     log = args.work / (f"{args.step}.jsonl" if not done else f"{args.step}-from-{done}.jsonl")
     every = max(1, args.updates // SCORED)
     train(update, left, score, keep, "judge", log, every, max(0, adversarial_from - done))
+
+
+def best_of(args: argparse.Namespace, compete_from: int) -> float:
+    """The score to surpass when a step goes on: of its weights in `args.work`, where they have
+    competed, after `compete_from` updates."""
+    card = (args.work / OUTPUT[args.step]).with_suffix(".json")
+    if not card.is_file():
+        return -math.inf
+    content = json.loads(card.read_text())
+    competed = content.get("updates", 0) > compete_from
+    return content["scores"]["judge"] if competed else -math.inf
 
 
 def named(args: argparse.Namespace) -> dict[str, Any]:
@@ -132,9 +148,13 @@ def link(args: argparse.Namespace) -> MapLink | None:
 
 
 def save(
-    args: argparse.Namespace, pipeline: Pipeline, scores: dict[str, float], ceiling: float
+    args: argparse.Namespace,
+    pipeline: Pipeline,
+    scores: dict[str, float],
+    ceiling: float,
+    updates: int,
 ) -> None:
-    """Write the pipeline's weights and card for the next step."""
+    """Write the weights and card, after `updates`, of the pipeline for the next step."""
     card = {
         "what": f"{'map' if args.step == 'map' else 'image'} pipeline of the codec sqgan",
         "label_space": LABEL_SPACE,
@@ -142,11 +162,13 @@ def save(
         "networks": {"map": MAP_SIZES} if args.step == "map" else {"image": IMAGE_SIZES},
         "mask": args.mask,
         "score": args.score,
-        "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive",
+        "data": f"CamVid train (367 frames, but for every {EVERY}th) and {args.scenes} frames of "
+        "the procedural drive",
         "recipe": command_line("sqgan", argparse.Namespace(**named(args))),
+        "updates": updates,
         "scores": {
-            "on": "every fourth frame of CamVid val, by the share of latent vectors kept; mIoU "
-            "against truth, of the map itself or of the image by the judge",
+            "on": f"{HELD_OUT}; the best of {SCORED} checkpoints by this, by the share of latent "
+            "vectors kept; mIoU against truth, of the map itself or of the image by the judge",
             "ceiling": round(ceiling, 4),
             **{name: round(value, 4) for name, value in scores.items()},
         },
