@@ -36,7 +36,8 @@ _CRC = struct.Struct(">I")
 # A text in this list travels as its place in it, any other as it is. Append only: places are wire.
 _WORDS = ("", "gesco", "classical", "cityscapes19", "labels", "image", "appearance",
           "jpeg2000", "hevc", "av1", "classes", "planes", "sqgan", "map_tokens",
-          "image_1", "image_2", "image_3")  # fmt: skip
+          "image_1", "image_2", "image_3", "x264", "x265", "svtav1", "context", "webp",
+          "png")  # fmt: skip
 # On the wire: the fields of Header in their order and the SNR, then four fields for every part.
 _FIELDS, _PART_FIELDS = 10, 4
 _TEXT_FIELDS = (0, 5, 8)

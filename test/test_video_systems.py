@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -110,9 +111,18 @@ def test_a_decoder_that_begins_at_a_key_picture_shows_what_one_from_the_start_sh
     images = [np.ascontiguousarray(f.image[:, :, ::-1]) for f in drive()]
     stream = encode(coder, images, BYTES, GOP, 5)
     whole = list(decode(coder, stream, 128, 256))
-    late = type(stream)(stream.head, stream.packets[GOP:])
+    late = replace(stream, packets=stream.packets[GOP:])
     for one, other in zip(decode(coder, late, 128, 256), whole[GOP:], strict=True):
         assert np.array_equal(one, other)
+
+
+def test_what_opens_every_av1_packet_is_not_sent() -> None:
+    images = [np.ascontiguousarray(f.image[:, :, ::-1]) for f in drive()]
+    stream = encode(VIDEO_CODERS["svtav1"], images, BYTES, GOP, 5)
+    key, other = stream.openings
+    assert key.startswith(other) and len(key) > len(other) == 2
+    # Frame and frame header OBUs, of AV1's types 6 and 3, begin what is sent.
+    assert {packet.bits[0] >> 3 for packet in stream.packets} <= {3, 6}
 
 
 def test_a_lost_frame_leaves_the_last_good_one_up_to_the_next_key_picture() -> None:

@@ -31,6 +31,7 @@ from semcom_ros.evaluation.perception_scores import (
     DetectionScores,
 )
 from semcom_ros.frame import Frame
+from semcom_ros.perception.detection import folded
 from semcom_ros.perception.ground_truth import MIN_SIDES, MIN_VISIBLE, boxes_of, frames_with_truth
 from semcom_ros.perception.perceive import Perception, Seen
 
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--frames", type=int, default=100, help="at most so many frames")
     parser.add_argument("--every", type=int, default=1, help="take every so manieth frame")
-    parser.add_argument("--weights", type=Path, help="heads other than the shipped ones")
+    parser.add_argument("--weights", type=Path, help="a network other than the shipped one")
     parser.add_argument(
         "--regenerated",
         default=SIZES,
@@ -152,7 +153,8 @@ class Tally:
     def add(self, frame: Frame, seen: Seen, labels: np.ndarray) -> None:
         """Count one frame: what is `seen` in its image, and its map at the RSU, uint8 [H, W]."""
         self.confusion.add(frame.labels, seen.segmentation)
-        self.detection.add(boxes_of(frame, self._names), seen.detections)
+        boxes = seen.detections if frame.objects is not None else folded(seen.detections)
+        self.detection.add(boxes_of(frame, self._names), boxes)
         self.plausibility.add(frame.labels, seen.depth)
         if frame.depth is not None:
             self.depth.add(frame.depth, seen.depth)

@@ -34,12 +34,14 @@ class VideoCoder:
     """An encoder and a decoder by FFmpeg's names.
 
     options: of the encoder, from kbit/s, the frames between key pictures and those that the
-    buffer of the rate control holds.
+    buffer of the rate control holds. opened: whether its packets open with a delimiter, those of
+    key pictures with a sequence header as well, that the receiver can put back.
     """
 
     encoder: str
     decoder: str
     options: Callable[[int, int, int], dict[str, str]]
+    opened: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,14 @@ class Packet:
 
 @dataclass(frozen=True)
 class Stream:
-    """A drive's packets, one a frame. head: parameter sets, known to both ends."""
+    """A drive's packets, one a frame. head: parameter sets, known to both ends.
+
+    openings: what stands before the packet of a key picture, and before any other: known as well.
+    """
 
     head: bytes
     packets: tuple[Packet, ...]
+    openings: tuple[bytes, bytes] = (b"", b"")
 
 
 def _x264(kbps: int, gop: int, buffer: int) -> dict[str, str]:
@@ -85,7 +91,7 @@ def _rate(kbps: int, buffer: int) -> str:
 VIDEO_CODERS = {
     "x264": VideoCoder("libx264", "h264", _x264),
     "x265": VideoCoder("libx265", "hevc", _x265),
-    "svtav1": VideoCoder("libsvtav1", "libdav1d", _svtav1),
+    "svtav1": VideoCoder("libsvtav1", "libdav1d", _svtav1, opened=True),
 }
 
 
@@ -109,18 +115,24 @@ def encode(
     context.options = coder.options(kbps, gop, buffer)
     with unchanged_priority():
         context.open()
-    packets = []
+    packets, openings = [], (b"", b"")
     for index, image in enumerate(images):
         started = perf_counter()
         frame = av.VideoFrame.from_ndarray(to_planes(image), format=FORMAT)
         frame.pts = index
         for packet in context.encode(frame):
             encode_ms = 1e3 * (perf_counter() - started)
-            packets.append(Packet(_without_note(bytes(packet)), packet.is_keyframe, encode_ms))
+            bits = _without_note(bytes(packet))
+            if coder.opened and not packets:
+                openings = _openings(bits)
+            opening = openings[not packet.is_keyframe]
+            if not bits.startswith(opening):
+                raise SemcomError(f"{coder.encoder} opens the packet of frame {index} otherwise.")
+            packets.append(Packet(bits[len(opening) :], packet.is_keyframe, encode_ms))
     context.encode(None)
     if len(packets) != len(images):
         raise SemcomError(f"{coder.encoder} gave {len(packets)} packets for {len(images)} frames.")
-    return Stream(bytes(context.extradata or b""), tuple(packets))
+    return Stream(bytes(context.extradata or b""), tuple(packets), openings)
 
 
 def decode(coder: VideoCoder, stream: Stream, height: int, width: int) -> Iterator[np.ndarray]:
@@ -129,9 +141,17 @@ def decode(coder: VideoCoder, stream: Stream, height: int, width: int) -> Iterat
 
     context: Any = av.CodecContext.create(coder.decoder, "r")
     context.thread_count, context.extradata = 1, stream.head
-    for packet in (*(av.Packet(p.bits) for p in stream.packets), None):
+    whole = (stream.openings[not p.key] + p.bits for p in stream.packets)
+    for packet in (*map(av.Packet, whole), None):
         for frame in context.decode(packet):
             yield from_planes(frame.to_ndarray(), height, width)
+
+
+def _openings(first: bytes) -> tuple[bytes, bytes]:
+    """Those of an AV1 stream: temporal delimiter and sequence header, and the delimiter alone."""
+    delimiter = first[:2]
+    assert delimiter == b"\x12\x00" and first[2] == 0x0A, "no AV1 temporal unit of a key picture"
+    return first[: 4 + first[3]], delimiter
 
 
 def _without_note(bits: bytes) -> bytes:

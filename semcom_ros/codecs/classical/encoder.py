@@ -159,9 +159,10 @@ class LadderEncoder(ImageEncoder):
             for scale in ahead:
                 bits, start = self._fit(image, scale, fits, start)
                 psnr = -1.0 if bits is None else self._psnr(image, bits)
-                if psnr < best_psnr:
+                if psnr >= best_psnr:
+                    best, best_psnr = bits, psnr
+                elif scale != at:
                     break
-                best, best_psnr = bits, psnr
         return best
 
     def _climb(self, image: np.ndarray, fits: Fits) -> tuple[bytes | None, int]:

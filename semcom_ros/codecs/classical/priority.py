@@ -18,12 +18,14 @@ def unchanged_priority() -> Iterator[None]:
     SVT-AV1 makes its own threads and the caller's SCHED_FIFO where it may: as root, in containers.
     """
     before, own = _policies(), os.sched_getscheduler(0)
-    yield
-    for thread, policy in _policies().items():
-        usual = before.get(thread, own)
-        if policy != usual:
-            with suppress(ProcessLookupError):
-                os.sched_setscheduler(thread, usual, os.sched_param(0))
+    try:
+        yield
+    finally:
+        for thread, policy in _policies().items():
+            usual = before.get(thread, own)
+            if policy != usual:
+                with suppress(ProcessLookupError):
+                    os.sched_setscheduler(thread, usual, os.sched_param(0))
 
 
 def _policies() -> dict[int, int]:

@@ -17,6 +17,7 @@ from semcom_ros.evaluation.study.data import Data
 from semcom_ros.evaluation.study.links import Link
 from semcom_ros.evaluation.study.metrics import METRICS
 from semcom_ros.evaluation.study.pools import Score
+from semcom_ros.evaluation.study.provenance import versions
 from semcom_ros.evaluation.study.readers import Readers, digest
 from semcom_ros.evaluation.study.study_file import CEILING, Entry, Study, Table
 from semcom_ros.evaluation.study.systems import DriveSystem, System
@@ -71,6 +72,7 @@ def identity_of(cell: Cell, data: Data, system: System, seed: int, models: Seque
         "seed": seed,
         "models": [[path.name, file_hash(path)] for path in (*models, *system.models)],
         "code": code_hash(),
+        "versions": versions(),
     }
 
 

@@ -14,6 +14,7 @@ from semcom_ros.evaluation.pedestrians import Pedestrian, in_map, look_for_pedes
 from semcom_ros.evaluation.perception_scores import FARTHEST, DetectionScores
 from semcom_ros.evaluation.study.backbones import to_batch, torch_beside_torchvision
 from semcom_ros.evaluation.study.view import View
+from semcom_ros.perception.detection import folded
 from semcom_ros.perception.ground_truth import Boxes, boxes_of
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ def sent_vs_truth(view: View) -> np.ndarray | None:
 
 
 def received_vs_sent(view: View) -> np.ndarray | None:
-    return _counts(view.outcome.sent_labels, view.outcome.reconstruction.labels)
+    # No network reads either of them, so that nothing needs to be folded.
+    return _counts(view.outcome.sent_labels, view.outcome.reconstruction.labels, by_kin=False)
 
 
 def regenerated_vs_truth(view: View) -> np.ndarray | None:
@@ -142,11 +144,13 @@ def regenerated_vs_sent(view: View) -> np.ndarray | None:
     return _counts(view.outcome.sent_labels, view.readers.judged(view.image))
 
 
-def _counts(truth: np.ndarray | None, estimate: np.ndarray | None) -> np.ndarray | None:
+def _counts(
+    truth: np.ndarray | None, estimate: np.ndarray | None, by_kin: bool = True
+) -> np.ndarray | None:
     """Confusion counts of one frame, or None where one of the maps does not exist."""
     if truth is None or estimate is None:
         return None
-    confusion = ConfusionMatrix(folded=True)
+    confusion = ConfusionMatrix(by_kin)
     confusion.add(truth, estimate)
     return confusion.counts
 
@@ -157,6 +161,8 @@ def boxes(view: View) -> Found | None:
         return None
     names = view.readers.perception.names
     detections = view.readers.seen(view.image, view.frame.camera).detections
+    if view.frame.objects is None:
+        detections = folded(detections)
     return Found(tuple(names), detections, boxes_of(view.frame, names))
 
 
@@ -223,10 +229,10 @@ def _absrel(truth: np.ndarray, found: np.ndarray) -> float | None:
 def _scored(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both depths in m [n] where the truth is known and at most `FARTHEST`.
 
-    What is taken for the sky there, NaN, is as far as is scored: else it would go unpunished.
+    What is taken for the sky there, NaN, or for farther away, is as far as is scored.
     """
     scored = (truth > 0) & (truth <= FARTHEST)
-    return truth[scored], np.nan_to_num(found[scored], nan=FARTHEST)
+    return truth[scored], np.minimum(np.nan_to_num(found[scored], nan=FARTHEST), FARTHEST)
 
 
 def _depth_in(view: View, image: np.ndarray) -> np.ndarray:

@@ -14,7 +14,9 @@ from typing import Any
 from semcom_ros import __version__
 from semcom_ros.evaluation.study.cache import PACKAGE, code_hash, file_hash
 
-PACKAGES = ("numpy", "torch", "torchmetrics", "opencv-python-headless")
+PACKAGES = ("numpy", "scipy", "numba", "torch", "torchmetrics", "diffusers", "av", "pillow",
+            "opencv-python-headless")  # fmt: skip
+"""Of which a score may hang on the version: PyAV and Pillow bring the classical codecs."""
 
 
 def provenance(
@@ -32,10 +34,15 @@ def provenance(
         "versions": {
             "semcom_ros": __version__,
             "python": platform.python_version(),
-            **{name: _version(name) for name in PACKAGES},
+            **versions(),
         },
         "cores": len(os.sched_getaffinity(0)),
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Of `PACKAGES`, None where one is not installed."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def _version(package: str) -> str | None:

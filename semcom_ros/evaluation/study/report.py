@@ -45,6 +45,8 @@ def _provenance(provenance: Mapping[str, Any]) -> list[str]:
         f"Seed {provenance['seed']}. Models (SHA-256): {models or 'none'}.",
         "± is half the width of the 95 % confidence interval over frames (bootstrap): it takes "
         "frames as independent, and the channel as the one realisation that the seed draws.",
+        "Maps are scored in CamVid's eleven classes, which the vehicle's segmenter and the judge "
+        "know: trucks, buses and trains count as cars, lights as signs, two-wheelers as riders.",
         "Before its first frame the RSU shows grey; a lost one leaves the last good one standing.",
         f"The last row, {CEILING.title}, is what the metrics say of the camera's own images.",
     ]

@@ -46,7 +46,12 @@ from semcom_ros.evaluation.study.study_file import (
     read_study,
 )
 from semcom_ros.evaluation.study.tables import Scores
-from semcom_ros.evaluation.study.workers import Setup, measure_apart, workers_for
+from semcom_ros.evaluation.study.workers import (
+    Setup,
+    measure_apart,
+    take_one_thread,
+    workers_for,
+)
 
 QUICK_FRAMES = 16
 _OF_ONE_TABLE = ("codec", "setting", "labels", "channel", "snr_db")
@@ -128,6 +133,7 @@ def run(args: argparse.Namespace) -> None:
             setup = Setup(study, places, cache.folder, readers.judge_path, backbones.folder)
             measure_apart(setup, runner, workers, tell)
         else:
+            take_one_thread()
             runner.run(tell)
     command = [_placeless(word, places) for word in given["command"]]
     write_results(args.out, runner, command)

