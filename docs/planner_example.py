@@ -20,7 +20,7 @@ from vision_msgs.msg import Detection3D, Detection3DArray
 PEOPLE = ("person", "rider", "bicycle", "motorcycle")
 LANE_M, REACH_M = 1.75, 30.0  # half the lane's width, and how far ahead it is kept clear
 SIGMAS = 1.0  # so far nearer than they seem, in standard deviations, people are stopped for
-LEAST_SCORE = 0.3
+LEAST_SCORE = 0.15  # whom only the map holds scores half the map's confidence
 
 
 class Planner(Node):

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from ros_bench import Bench, bench, camera_image
@@ -77,11 +78,26 @@ class FakeDecoder:
         yield self.gives
 
 
+class StagedDecoder(FakeDecoder):
+    """Decodes first to the map of `gives`, then calls `between`, then gives the image as well."""
+
+    def __init__(self, gives: Reconstruction, between: Callable[[], None]) -> None:
+        super().__init__(gives)
+        self.between = between
+
+    def decode(self, payload: Payload) -> Iterator[Reconstruction]:
+        yield replace(self.gives, image=None)
+        self.between()
+        yield self.gives
+
+
 class FakePerception:
     """Says `seen` of every image and counts how often it was asked."""
 
     def __init__(self) -> None:
         self.calls = 0
+        self.cameras: list[Camera] = []
+        self.options: list[dict[str, object]] = []
         self.fails: Exception | None = None
         depth = np.full(WORK_SIZE, 20.0, np.float32)
         depth[:50] = np.nan
@@ -90,21 +106,28 @@ class FakePerception:
 
     def create(self, **options: object) -> FakePerception:
         """Takes the place of `create_perception`."""
+        self.options.append(options)
         return self
 
     def __call__(self, image, camera, labels) -> Seen:
         self.calls += 1
+        self.cameras.append(camera)
         if self.fails:
             raise self.fails
         return self.seen
 
 
-def show_camera(b: Bench, camera: Camera = CAMERA) -> None:
-    """Publish intrinsics, right or wrong, and wait until the RSU has them."""
-    message = camera_info_message(Header(), CAMERA)
+def publish_camera(b: Bench, camera: Camera) -> None:
+    """Publish intrinsics, right or wrong."""
+    message = camera_info_message(Header(), camera)
     message.k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
     b.speak(CameraInfo, "camera/camera_info").publish(message)
-    b.until(lambda: b.node._outputs._source_camera is not None, "the camera")
+
+
+def show_camera(b: Bench, camera: Camera = CAMERA) -> None:
+    """Publish intrinsics, right or wrong, and wait until the RSU has them."""
+    publish_camera(b, camera)
+    b.until(lambda: b.node._outputs.intrinsics.source == camera, "the camera")
 
 
 @contextmanager

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from semcom_ros.autoware import CLASSES, Sighting, autoware_objects
 from semcom_ros.labels import CLASSES as LABELS
@@ -127,5 +130,41 @@ def test_the_message_says_length_width_and_height_of_a_body_in_the_optical_frame
     assert (pose.pose.position.z, pose.covariance[14]) == (20.0, 4.0)
     # Ahead of the body is the optical axis, its left is x backwards, its up is y backwards.
     q = pose.pose.orientation
-    ahead = (2 * (q.x * q.z - q.w * q.y), 2 * (q.y * q.z + q.w * q.x))
-    assert 1 - 2 * (q.x**2 + q.y**2) == pytest.approx(0) and ahead == pytest.approx((1, 0))
+    ahead, left, up = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix().T
+    np.testing.assert_allclose([ahead, left, up], [[0, 0, 1], [-1, 0, 0], [0, -1, 0]], atol=1e-9)
+
+
+def test_the_node_listens_to_the_rsu_only_while_somebody_listens_to_it(monkeypatch):
+    pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
+    from diagnostic_msgs.msg import DiagnosticStatus
+    from ros_bench import bench
+    from std_msgs.msg import Header
+    from vision_msgs.msg import Detection3DArray
+
+    from semcom_ros.nodes import autoware_node
+
+    messages = SimpleNamespace(DetectedObjects=Detection3DArray)
+    monkeypatch.setitem(sys.modules, f"{autoware_node.PACKAGE}.msg", messages)
+    monkeypatch.setattr(autoware_node, "detected_objects", lambda array, _: array)
+    with bench(autoware_node.AutowareNode) as b:
+        b.up()
+        assert not b.node.subscribed
+        assert b.node.diagnose()[:2] == (DiagnosticStatus.OK, "idle: nobody listens")
+        got = b.listen(Detection3DArray, "rsu/objects")
+        b.until(lambda: b.node.subscribed, "the demand")
+        assert b.node.diagnose()[0] == DiagnosticStatus.WARN
+        b.listened("rsu/objects")
+        rsu = b.speak(Detection3DArray, "rsu/detections_3d")
+        (ear,) = [s for s in b.node.subscriptions if s.topic_name.endswith("rsu/detections_3d")]
+        b.until(lambda: ear.get_publisher_count(), "the RSU's detections")
+        for second in (1, 2):
+            header = Header(frame_id="camera_optical")
+            header.stamp.sec = second
+            rsu.publish(Detection3DArray(header=header))
+            b.until(lambda n=second: len(got) == n, "the objects")
+        assert [array.header.stamp.sec for array in got] == [1, 2]
+        assert b.node.diagnose()[0] == DiagnosticStatus.OK
+        assert b.node.statistics.rate_hz() > 0
+        (ear,) = [s for s in b.tester.subscriptions if s.topic_name.endswith("rsu/objects")]
+        b.tester.destroy_subscription(ear)
+        b.until(lambda: not b.node.subscribed, "the end of the demand")

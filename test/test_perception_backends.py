@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from types import SimpleNamespace
 
@@ -234,6 +235,16 @@ def test_damaged_weights_are_a_sentence(checkpoint, copy):
     folder = copy(checkpoint(detr))
     (folder / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(SemcomError, match="cannot be loaded"):
+        CheckpointDetector(str(folder))
+
+
+def test_code_that_comes_with_a_checkpoint_is_not_run(checkpoint, copy):
+    folder = copy(checkpoint(detr))
+    (folder / "own.py").write_text("raise SystemExit('this code was run')")
+    config = json.loads((folder / "config.json").read_text())
+    own = {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}
+    (folder / "config.json").write_text(json.dumps(config | own))
+    with pytest.raises(SemcomError, match="contains custom code"):
         CheckpointDetector(str(folder))
 
 

@@ -61,6 +61,8 @@ def test_it_stops_for_people_in_the_lane_ahead_and_for_nothing_else(planner):
     assert not stops(somebody("car", 0.0, 12.0))
     assert not stops(somebody("person", 4.0, 12.0)) and not stops(somebody("person", 0.0, 50.0))
     assert not stops(somebody("person", 0.0, 12.0, score=0.1))
+    # A map received with confidence 0.5 holds somebody whom the detector missed.
+    assert stops(somebody("person", 0.0, 12.0, score=0.25))
     # What is not known well may stand nearer than it seems.
     assert stops(somebody("person", 4.0, 12.0, spread=3.0))
 

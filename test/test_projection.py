@@ -53,6 +53,12 @@ def test_a_lens_bends_the_rays_back():
         rays(replace(CAMERA, distortion=(0.5,), distortion_model="fov"))
 
 
+@pytest.mark.parametrize(("model", "count"), [("plumb_bob", 3), ("equidistant", 5)])
+def test_coefficients_that_a_lens_model_does_not_take_get_a_sentence(model, count):
+    with pytest.raises(SemcomError, match=f"has {count} distortion coefficients.*'{model}'"):
+        rays(replace(CAMERA, distortion=(0.1,) * count, distortion_model=model))
+
+
 def test_position_and_size_follow_from_box_and_depth():
     (found,) = project_detections([PERSON], wall(12.0), CAMERA)
     x, y, z = found.position
@@ -125,6 +131,8 @@ def test_a_depth_that_knows_nothing_gets_a_sentence(wrong):
         (replace(CAMERA, fy=0.0), "150 and 0 pixels"),
         (replace(CAMERA, cx=math.nan), "not finite"),
         (replace(CAMERA, distortion=(math.inf,)), "not finite"),
+        (replace(CAMERA, height=0, width=0), "0x0 pixels"),
+        (replace(CAMERA, height=16, width=16), "16x16 pixels"),
     ],
 )
 def test_a_camera_without_metres_gets_a_sentence(camera, sentence):

@@ -11,10 +11,20 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
 from ros_bench import Bench, bench  # noqa: E402
-from rsu_bench import CAMERA, FakePerception, rsu, send, show_camera, street  # noqa: E402
+from rsu_bench import (  # noqa: E402
+    CAMERA,
+    FakePerception,
+    StagedDecoder,
+    publish_camera,
+    rsu,
+    send,
+    show_camera,
+    street,
+)
 
 from semcom_ros.nodes.rsu_node import RsuNode  # noqa: E402
 from semcom_ros.perception import backends  # noqa: E402
+from semcom_ros.perception.detection import Detection  # noqa: E402
 
 
 @pytest.fixture
@@ -40,6 +50,7 @@ def complaints(b: Bench) -> list[str]:
         (replace(CAMERA, fx=0.0, fy=0.0, cx=0.0, cy=0.0), "all zero"),
         (replace(CAMERA, fx=-430.0), "mirrored"),
         (replace(CAMERA, fy=-430.0), "mirrored"),
+        (replace(CAMERA, height=0, width=0), "0x0 pixels"),
     ],
 )
 def test_without_metres_the_node_says_why_and_the_rest_goes_on(fake, camera, sentence):
@@ -53,6 +64,27 @@ def test_without_metres_the_node_says_why_and_the_rest_goes_on(fake, camera, sen
         assert not any(got[topic] for topic in metric)
         assert len(said) == 1 and sentence in said[0]
         assert b.state() == "active"
+
+
+def test_a_camera_too_small_for_a_street_leaves_the_one_before(fake):
+    with rsu(street(), topics=("rsu/detections_3d",)) as (b, got):
+        said = complaints(b)
+        show_camera(b)
+        publish_camera(b, replace(CAMERA, height=16, width=16, fx=13.0, fy=13.0))
+        b.until(lambda: said, "the complaint")
+        assert len(said) == 1 and "16x16 pixels is too small" in said[0]
+        send(b, got)
+        (car,) = got["rsu/detections_3d"][0].detections
+        assert car.bbox.size.x == pytest.approx(40 * 20 / CAMERA.fx)
+
+
+def test_distortion_of_another_lens_model_costs_the_metres_alone(fake):
+    solid = ("rsu/points", "rsu/detections_3d")
+    with rsu(street(), topics=(*solid, "rsu/detections", "rsu/image")) as (b, got):
+        said = complaints(b)
+        show_camera(b, replace(CAMERA, distortion=(0.1, 0.2, 0.3)))
+        send(b, got, but=solid)
+        assert len(said) == 1 and "3 distortion coefficients" in said[0]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +116,35 @@ def test_when_looking_fails_the_maps_objects_and_the_image_are_published(fake):
         fake.fails = None
         send(b, got, 2)
         assert got["rsu/detections"][1].detections[0].results[0].hypothesis.score < 0.7
+
+
+def test_an_object_of_no_known_class_costs_the_objects_alone(fake):
+    fake.seen = fake.seen._replace(detections=[Detection("unicorn", 0.9, 0.0, 0.0, 9.0, 9.0)])
+    objects = ("rsu/detections", "rsu/detections_3d")
+    with rsu(street(), topics=(*objects, "rsu/image", "rsu/points")) as (b, got):
+        said = complaints(b)
+        show_camera(b)
+        send(b, got, but=objects)
+        assert len(said) == 1 and "unicorn" in said[0]
+        counts = b.node._receiver.counters.snapshot()
+        assert counts["decoded"] == 1 and counts["rejected"]["malformed"] == 0
+
+
+def test_when_making_the_image_fails_the_maps_objects_are_published(fake):
+    def fail() -> None:
+        raise ValueError("no image of this")
+
+    topics = ("rsu/segmentation", "rsu/detections", "rsu/image")
+    with rsu(street(), topics=topics) as (b, got):
+        said = complaints(b)
+        b.node._decoder = StagedDecoder(street(), fail)
+        sent = send(b, got, but=("rsu/image",))
+        (car,) = got["rsu/detections"][0].detections
+        assert car.results[0].hypothesis.score == pytest.approx(0.8)
+        assert got["rsu/detections"][0].header == sent.header and not got["rsu/image"]
+        assert len(said) == 1 and "no image of this" in said[0]
+        counts = b.node._receiver.counters.snapshot()
+        assert counts["decoded"] == 0 and counts["rejected"]["malformed"] == 1
 
 
 def test_a_missing_checkpoint_is_told_at_configure(tmp_path):

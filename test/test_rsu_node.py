@@ -72,7 +72,7 @@ def test_the_image_keeps_the_header_and_the_camera_is_scaled_with_it():
         b.listened("rsu/camera_info")
         camera = b.speak(CameraInfo, "camera/camera_info")
         camera.publish(camera_info_message(Header(), Camera(360, 480, 500.0, 500.0, 239.5, 179.5)))
-        b.until(lambda: b.node._outputs.camera.fx > 0, "the camera")
+        b.until(lambda: b.node._outputs.intrinsics.fitted.fx > 0, "the camera")
         message = arrival(1)
         b.speak(CompressedImage, RECEIVED).publish(message)
         b.until(lambda: images and infos, "image and camera")

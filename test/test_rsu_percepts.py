@@ -15,13 +15,13 @@ from rsu_bench import (  # noqa: E402
     CAMERA,
     TOPICS,
     FakePerception,
+    StagedDecoder,
     rsu,
     send,
     show_camera,
     street,
 )
 from sensor_msgs.msg import Image  # noqa: E402
-from vision_msgs.msg import LabelInfo  # noqa: E402
 
 from semcom_ros.labels import TRAIN_ID  # noqa: E402
 from semcom_ros.perception import backends  # noqa: E402
@@ -101,18 +101,72 @@ def test_publishers_are_reliable_and_keep_the_newest_few(fake):
             assert profile.history == HistoryPolicy.KEEP_LAST and 1 <= profile.depth <= 5, topic
         info = offered["/vehicle_1/rsu/segmentation/label_info"]
         assert info.durability == DurabilityPolicy.TRANSIENT_LOCAL and info.depth == 1
-        assert b.listen(LabelInfo, "rsu/segmentation/label_info", latched=True) == []
 
 
-@pytest.mark.parametrize("topics", [(), ("rsu/segmentation", "rsu/image", "rsu/overlay")])
-def test_nothing_is_seen_or_painted_for_nobody(fake, topics, monkeypatch):
+@pytest.mark.parametrize(
+    ("topics", "pictures"),
+    [
+        ((), []),
+        (("rsu/segmentation", "rsu/image"), []),
+        (("rsu/segmentation", "rsu/overlay"), ["tint"]),
+        (("rsu/image", "rsu/segmentation/color"), ["colorize"]),
+    ],
+)
+def test_nothing_is_seen_or_painted_for_nobody(fake, topics, pictures, monkeypatch):
     painted = []
-    monkeypatch.setattr("semcom_ros.nodes.rsu_frame.colorize", painted.append)
+    for name in ("tint", "colorize"):
+
+        def paint(*_, name=name):
+            painted.append(name)
+            return street().image
+
+        monkeypatch.setattr(f"semcom_ros.nodes.rsu_frame.{name}", paint)
     with rsu(street(), topics=topics) as (b, got):
         show_camera(b)
         warm = fake.calls
         send(b, got)
-        assert fake.calls == warm and not painted
+        assert fake.calls == warm and painted == pictures
+
+
+def test_the_perception_is_made_once_of_what_the_parameters_say(fake):
+    chosen = {"depth": "none", "detection_threshold": 0.4, "camera_height_m": 1.2}
+    with rsu(street(), topics=(), **chosen):
+        assert fake.options == [
+            {
+                "segmentation": "shipped",
+                "detection": "shipped",
+                "depth": "none",
+                "device": "cpu",
+                "threshold": 0.4,
+                "camera_height_m": 1.2,
+            }
+        ]
+
+
+def test_a_frame_keeps_the_camera_that_it_began_with(fake):
+    other = replace(CAMERA, fx=215.0, fy=215.0)
+    topics = ("rsu/camera_info", "rsu/detections_3d", "rsu/points")
+    with rsu(street(), topics=topics) as (b, got):
+        show_camera(b)
+        b.node._decoder = StagedDecoder(street(), lambda: b.node._outputs.take(other))
+        for number, camera in ((1, CAMERA), (2, other)):
+            send(b, got, number)
+            assert fake.cameras[-1] == camera
+            assert got["rsu/camera_info"][-1].k[0] == camera.fx
+            (car,) = got["rsu/detections_3d"][-1].detections
+            assert car.bbox.size.x == pytest.approx(40 * 20 / camera.fx)
+            corner = np.frombuffer(got["rsu/points"][-1].data, np.float32)[-5]
+            assert corner == pytest.approx((511 - camera.cx) / camera.fx * 20, rel=1e-4)
+
+
+def test_what_has_no_distance_is_counted(fake):
+    fake.seen.depth[:150] = np.nan
+    with rsu(street(), topics=("rsu/detections", "rsu/detections_3d")) as (b, got):
+        show_camera(b)
+        send(b, got)
+        assert len(got["rsu/detections"][0].detections) == 1
+        assert not got["rsu/detections_3d"][0].detections
+        assert b.node.statistics.snapshot()["unplaced"] == "1"
 
 
 @pytest.mark.parametrize("topic", ["detections", "detections_3d", "depth", "points"])
@@ -159,6 +213,7 @@ def test_an_all_person_map_is_published_as_sure_as_it_was_received(fake, confide
         send(b, got)
         assert set(got[topics[0]][0].data) == {confidence}
         found = got[topics[1]][0].detections
+        assert found
         assert all(d.results[0].hypothesis.score <= confidence / 255 for d in found)
 
 
@@ -181,6 +236,14 @@ def test_of_an_image_codec_labels_are_inferred_and_detections_are_the_detectors(
         assert set(got[topics[1]][0].data) == {64}
         (car,) = got["rsu/detections"][0].detections
         assert car.results[0].hypothesis.score == 0.5
+
+
+def test_of_an_image_codec_no_labels_are_inferred_for_metres_that_cannot_be_told(fake):
+    topics = ("rsu/points", "rsu/detections_3d")
+    with rsu(Reconstruction(image=street().image), topics=topics) as (b, got):
+        warm = fake.calls
+        send(b, got, but=topics)
+        assert fake.calls == warm
 
 
 def test_the_shipped_networks_see_the_street_that_was_received():

@@ -45,7 +45,7 @@ class AutowareNode(SemcomNode):
         return DiagnosticStatus.OK, "passing detections on to Autoware", {}
 
     def _follow_demand(self) -> None:
-        """Listen only while somebody listens here: for a listener the RSU makes images and looks."""
+        """Listen only while somebody listens here: for listeners the RSU makes and reads images."""
         wanted = self.active and self._objects.get_subscription_count() > 0
         if wanted and not self.subscribed:
             self.subscribe(Detection3DArray, "rsu/detections_3d", self._pass_on)

@@ -51,9 +51,9 @@ class Checkpoint:
     """A network of `task` (a key of `TASKS`) in a folder or under a hub id `name`.
 
     A folder is read as it is; a hub id goes through the cache of `transformers`, which downloads
-    what it lacks. Only safetensors are read, and no code that comes with them: a pickle can run any.
-    Raises SemcomError when anything is missing, damaged, a pickle, incomplete, in need of code of
-    its own or made for another task.
+    what it lacks. Only safetensors are read, since a pickle can run any code, and code that comes
+    with a checkpoint is not run. Raises SemcomError when anything is missing, damaged, a pickle,
+    incomplete, in need of such code or made for another task.
     """
 
     def __init__(self, name: str, task: str, device: str = "cpu"):
