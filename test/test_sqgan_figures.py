@@ -11,14 +11,16 @@ import torch
 from tiny_sqgan import SIZES, tiny, write_tiny
 
 from semcom_ros import weights
+from semcom_ros.codecs.sqgan import token_prior
 from semcom_ros.codecs.sqgan.decoder import Decoder
 from semcom_ros.codecs.sqgan.encoder import Encoder
 from semcom_ros.codecs.sqgan.shared import LABELS_PART, MAP_TOKENS_PART
+from semcom_ros.codecs.sqgan.token_prior import INDEX_START, NODES, UNKNOWN
 from semcom_ros.codecs.sqgan.training import pack, split
 from semcom_ros.evaluation import evaluate_sqgan
 from semcom_ros.evaluation.evaluate_sqgan import Ends, area, kept_by_class, surfaces
 from semcom_ros.frame import Frame
-from semcom_ros.labels import LABEL_SPACE, NAMES
+from semcom_ros.labels import LABEL_SPACE, NAMES, VOID
 from semcom_ros.perception.segmentation import Segmenter
 from semcom_ros.scenes.drive import Drive
 from semcom_ros.training.data import CAMVID_CLASSES
@@ -68,14 +70,26 @@ def judge():
 def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(
     frames, ends, judge, monkeypatch
 ):
-    shares = area(frames)
+    truth = [f.labels for f in frames]
+    shares = area(truth)
     assert sum(shares.values()) == pytest.approx(1)
     monkeypatch.setattr(evaluate_sqgan, "KEPT", 1.0)
-    assert kept_by_class(ends["image"], frames, judge)[0] == pytest.approx(shares)
+    assert kept_by_class(ends["image"], frames, truth, judge)[0] == pytest.approx(shares)
     monkeypatch.setattr(evaluate_sqgan, "KEPT", 0.2)
-    kept, scores = kept_by_class(ends["image"], frames, judge)
+    kept, scores = kept_by_class(ends["image"], frames, truth, judge)
     assert sum(kept.values()) == pytest.approx(1) and kept != pytest.approx(shares)
     assert 0 <= scores["miou"] <= 1 and scores["psnr"] > 0
+
+
+def test_what_is_void_in_truth_is_neither_scored_nor_counted(frames, ends, judge):
+    road = [np.where(f.labels == 0, f.labels, VOID) for f in frames]
+    assert area(road) == {"road": 1.0}
+    kept, scores = kept_by_class(ends["image"], frames, road, judge)
+    assert kept == {"road": 1.0}
+    assert (
+        scores["miou"]
+        != kept_by_class(ends["image"], frames, [f.labels for f in frames], judge)[1]["miou"]
+    )
 
 
 def test_a_pipeline_trained_with_a_random_mask_keeps_at_random_but_the_same_by_seed(ends):
@@ -88,7 +102,8 @@ def test_a_pipeline_trained_with_a_random_mask_keeps_at_random_but_the_same_by_s
 
 def test_surfaces_have_a_value_for_every_pair_of_fractions(frames, ends, judge, monkeypatch):
     monkeypatch.setattr(evaluate_sqgan, "FRACTIONS", (0.1, 1.0))
-    found = surfaces(ends["map"], ends["image"], frames[:1], judge)
+    truth = [frames[0].labels]
+    found = surfaces(ends["map"], ends["image"], frames[:1], truth, judge)
     assert len(found["map"]) == 2
     assert np.shape(found["image"]) == np.shape(found["psnr"]) == (2, 2)
 
@@ -102,6 +117,18 @@ def test_statistics_of_tokens_make_a_frame_smaller_than_without(frames):
     sizes = pack.measured(pipelines, CAMVID_CLASSES, pairs, priors)
     assert sizes["image"] < sizes["image, without statistics"] < sizes["flat"] == 640
     assert sizes["image"] == pytest.approx(sum(sizes[f"layer {k}"] for k in (1, 2, 3)), abs=0.2)
+
+
+def test_statistics_know_frames_whose_map_is_not_known_and_are_the_same_by_seed(frames):
+    pipelines, pairs = tiny(), 4 * [(f.image, f.labels) for f in frames]
+    learned, again = (
+        pack.learn(pipelines, CAMVID_CLASSES, pairs, np.random.default_rng(1))["image"]
+        for _ in range(2)
+    )
+    assert np.array_equal(learned.counters, again.counters)
+    unknown = slice(INDEX_START[1] + UNKNOWN * NODES, INDEX_START[1] + (UNKNOWN + 1) * NODES)
+    blank = token_prior.restored(token_prior.stored(token_prior.scratch()))
+    assert (learned.counters[unknown] != blank.counters[unknown]).any()
 
 
 def test_of_the_ways_to_split_the_best_is_written_and_none_that_refuses_frames(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from semcom_ros.codecs.sqgan import token_coder, token_prior
 from semcom_ros.codecs.sqgan.shared import CODEWORDS, IMAGE_LAYERS, LATENT_GRID, MAP_LAYERS
-from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
+from semcom_ros.codecs.sqgan.token_prior import COUNTERS, SETS, UNKNOWN, TokenPrior
+from semcom_ros.codecs.sqgan.token_walk import SLACK, walk
 from semcom_ros.codecs.sqgan.training.codewords import ordered
 
 PRIOR = token_prior.scratch()
@@ -95,7 +96,7 @@ def test_any_frame_comes_back(seed: int, budget: int) -> None:
 def test_statistics_and_the_maps_classes_make_tokens_smaller() -> None:
     learned = token_prior.scratch()
     for seed in range(1, 9):
-        token_coder.learn(*frame(seed), IMAGE_LAYERS, learned)
+        token_coder.learn(*frame(seed), IMAGE_LAYERS, 512, learned)
     stored = token_prior.restored(token_prior.stored(learned))
     scores, indices, classes = frame()
 
@@ -107,6 +108,37 @@ def test_statistics_and_the_maps_classes_make_tokens_smaller() -> None:
     assert size(classes, stored) < 0.85 * size(classes, PRIOR)
     assert size(classes, stored) < size(np.full_like(classes, UNKNOWN), stored)
     assert size(classes, stored) < 1.05 * size(classes, learned)
+
+
+@pytest.mark.parametrize("layers", [IMAGE_LAYERS, MAP_LAYERS])
+def test_statistics_of_cut_frames_bring_more_cells_into_a_cut_payload(layers) -> None:
+    whole, cut = token_prior.scratch(), token_prior.scratch()
+    rng = np.random.default_rng(0)
+    for seed in range(1, 33):
+        token_coder.learn(*frame(seed), layers, 512, whole)
+        token_coder.learn(*frame(seed), layers, int(rng.integers(1, 513)), cut)
+    scores, indices, classes = frame()
+
+    def kept(prior: TokenPrior) -> int:
+        parts = token_coder.encode(scores, indices, classes, layers, 300, 0, prior)
+        return int(token_coder.decode(parts, classes, layers, prior)[0].sum())
+
+    assert kept(cut) > kept(whole)
+
+
+def test_a_layer_of_unlikely_gaps_never_writes_past_its_buffer() -> None:
+    # Counters and mixing that are sure of every cell, and a layer that has but the first and last.
+    prior = TokenPrior(
+        np.full(COUNTERS, 0xFFFFFFFF, np.uint32), np.full((SETS, 6), 65536, np.int32)
+    )
+    levels = np.zeros((LATENT_GRID[0] + 2, LATENT_GRID[1] + 2), np.int64)
+    levels[1, 1] = levels[-2, -2] = 1
+    memory = np.full(4096, 0xA5, np.uint8)
+    buffer = memory[: 2 * SLACK]
+    blank = np.zeros_like(levels)
+    size = walk(buffer, False, 0, 512, levels, blank, blank, prior.counters, prior.weights, 255)
+    assert size == -1
+    assert (memory[buffer.size :] == 0xA5).all()
 
 
 def test_coding_leaves_the_prior_as_it_was() -> None:

@@ -31,7 +31,8 @@ SETTINGS = (128, 256, 512, 1024, 1200)
 MAP_BYTES = (40, 56, 72, 96, 128, 176, 240, 320, 440, 600, 800)
 """Tried where they leave room for the header."""
 HEADER = 55
-THIRD = 3
+EVERY = 3
+"""Of the frames held out one in so many is tried."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,13 @@ class Measured:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Try every split on every third of the frames held out; write the table into the encoder's
-    card."""
+    """Try every split on frames held out; write the table into the encoder's card."""
     torch.set_num_threads(os.cpu_count() or 1)
     segmenter = Segmenter(args.models / segmentation.FILE)
     judge = Segmenter.of(*load_network(args.judge, RECIPE))
     samples = held_out(args.camvid)
-    frames = [Frame(image, segmenter(image)) for image in samples.images[::THIRD]]
-    truth = list(samples.labels[::THIRD])
+    frames = [Frame(image, segmenter(image)) for image in samples.images[::EVERY]]
+    truth = list(samples.labels[::EVERY])
     encoder, decoder = Encoder(args.models), Decoder(models=args.models)
     split, rows = table(encoder, decoder, judge, frames, truth, SETTINGS, MAP_BYTES)
     write(args.models, split, rows)
@@ -100,7 +100,7 @@ def write(models: Path, split: Split, rows: list[dict[str, Any]]) -> None:
     card = (models / ENCODER_FILE).with_suffix(".json")
     content = json.loads(card.read_text())
     content["split"] = split.card()
-    content["split_on"] = f"every third of {HELD_OUT}"
+    content["split_on"] = f"one in {EVERY} of these frames: {HELD_OUT}"
     content["split_recipe"] = command_line("sqgan", argparse.Namespace(step="split"))
     content["split_tried"] = [
         {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows

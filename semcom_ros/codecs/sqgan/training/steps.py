@@ -167,8 +167,8 @@ def save(
         "recipe": command_line("sqgan", argparse.Namespace(**named(args))),
         "updates": updates,
         "scores": {
-            "on": f"{HELD_OUT}; the best of {SCORED} checkpoints by this, by the share of latent "
-            "vectors kept; mIoU against truth, of the map itself or of the image by the judge",
+            "on": f"{HELD_OUT}: mIoU against truth, of the map itself or of the image by the "
+            "judge, by the share of latent vectors kept; checkpoints were chosen by their mean",
             "ceiling": round(ceiling, 4),
             **{name: round(value, 4) for name, value in scores.items()},
         },
