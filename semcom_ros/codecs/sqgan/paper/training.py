@@ -36,8 +36,8 @@ LOG_EVERY = 50
 NAMED_RUN = ("step", "data", "split", "width", "multipliers", "size", "batch", "seed")
 """Options that make a run what it is; the others may change when it resumes."""
 DISTRIBUTED = DistributedDataParallelKwargs(broadcast_buffers=False)
-"""The critic looks twice before it learns: buffers sent anew between would spoil the first look.
-One seed starts all processes alike, and the quantiser keeps its codebook alike itself."""
+"""No process changes another's buffers between the critic's two looks at a batch: both are part of
+one gradient. One seed starts all alike, and the quantiser keeps its codebook alike itself."""
 RECIPE = "semcom train sqgan-paper --data cityscapes:DIR"
 
 
