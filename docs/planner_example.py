@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from std_msgs.msg import Bool
@@ -51,8 +50,9 @@ def main() -> None:
     rclpy.init()
     try:
         rclpy.spin(Planner())
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    except (KeyboardInterrupt, Exception):
+        if rclpy.ok():  # a signal ends the context under whatever runs just then
+            raise
 
 
 if __name__ == "__main__":

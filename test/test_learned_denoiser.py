@@ -17,7 +17,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.evaluate_denoising import fill_void
 from semcom_ros.evaluation.matrix_rate import operations
 from semcom_ros.evaluation.metrics import ConfusionMatrix
-from semcom_ros.labels import VOID
+from semcom_ros.labels import VOID, fold
 from semcom_ros.training.data import CAMVID_CLASSES
 
 
@@ -29,7 +29,7 @@ def learned() -> LearnedDenoiser:
 @cache
 def street() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels of the middle of a procedural frame, the classes present, its one-hot planes."""
-    labels = Scenes("3")[400].labels[:, 128:384]
+    labels = fold(Scenes("3")[400].labels[:, 128:384])
     present = np.unique(labels)
     return labels, present, (labels == present[:, None, None]).astype(np.float32)
 

@@ -142,6 +142,7 @@ def test_when_making_the_image_fails_the_maps_objects_are_published(fake):
         (car,) = got["rsu/detections"][0].detections
         assert car.results[0].hypothesis.score == pytest.approx(0.8)
         assert got["rsu/detections"][0].header == sent.header and not got["rsu/image"]
+        b.until(lambda: said, "the complaint")
         assert len(said) == 1 and "no image of this" in said[0]
         counts = b.node._receiver.counters.snapshot()
         assert counts["decoded"] == 0 and counts["rejected"]["malformed"] == 1

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from semcom_ros.codecs.sqgan.paper import losses, training
 from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES, Configuration
@@ -46,6 +47,14 @@ def data(tmp_path_factory):
 @pytest.fixture
 def draw(data):
     return Draws(open_source(data, "train"), SIZE, 7, 4, 2)[0]
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator():
+    """accelerate keeps the precision of the process's first run, which may have been another's."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def test_at_full_width_the_pipelines_have_the_papers_size():
