@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 
@@ -15,3 +18,26 @@ def camvid() -> Path:
     if not (path / "images" / "val").is_dir():
         pytest.skip("needs the CamVid frames in ../shared/data/camvid beside the repository")
     return path
+
+
+@pytest.fixture(scope="session")
+def small_camvid(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The spec of a small data set: four frames in CamVid's layout, three of them to train on."""
+    folder, rng = tmp_path_factory.mktemp("camvid"), np.random.default_rng(1)
+    for kind, shape in (("images", (32, 64, 3)), ("labels", (32, 64))):
+        for name in ("train/a", "train/b", "train/c", "val/d"):
+            path = folder / kind / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), rng.integers(0, 12, shape).astype(np.uint8))
+    return f"camvid:{folder}"
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small networks of a module's tests run on one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

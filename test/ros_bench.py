@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bench for the node tests: one node, a tester that talks to it, and waiting with a deadline."""
+"""A bench for the node tests: a node or a graph, a tester, and waiting with a deadline."""
 
 from __future__ import annotations
 
 import gc
 import json
 import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import domain_coordinator
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from semcom_ros import graph
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import image_message
 from semcom_ros.nodes.node_base import SemcomNode
@@ -40,6 +45,55 @@ def isolated_domain() -> Iterator[None]:
         finally:
             os.environ.clear()
             os.environ.update(saved)
+
+
+@contextmanager
+def graph_tester() -> Iterator[Node]:
+    """A tester in a domain of its own, in the namespace of the graph that it is to watch."""
+    with isolated_domain():
+        rclpy.init(args=["--ros-args", "--disable-external-lib-logs"])
+        tester = rclpy.create_node("tester", namespace=graph.NAMESPACE)
+        try:
+            yield tester
+        finally:
+            tester.destroy_node()
+            rclpy.try_shutdown()
+
+
+def run_until(
+    done: Callable[[], Any],
+    tester: Node,
+    lines: dict[str, list[str]],
+    stop: signal.Signals,
+    folder: Path,
+) -> tuple[list[int], dict[str, str]]:
+    """Spin `tester` beside the processes of the command `lines` until `done()`, then `stop` them.
+
+    Returns exit statuses and, by the names of `lines`, what they wrote, which `folder` keeps.
+    """
+    env = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    running = []
+    try:
+        for name, line in lines.items():
+            with (folder / name).open("wb") as log:
+                running.append(subprocess.Popen(line, stdout=log, stderr=log, env=env))
+        deadline = time.monotonic() + 3 * PATIENCE_S
+        while not done() and time.monotonic() < deadline:
+            rclpy.spin_once(tester, timeout_sec=0.1)
+    finally:
+        for process in running:
+            process.send_signal(stop)
+        statuses = [_ended(process) for process in running]
+    return statuses, {name: (folder / name).read_text() for name in lines}
+
+
+def _ended(process: subprocess.Popen) -> int:
+    """Its exit status; one that hangs is made to write where each of its threads stands."""
+    try:
+        return process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        return process.wait(PATIENCE_S)
 
 
 class Bench:

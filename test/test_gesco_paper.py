@@ -29,13 +29,7 @@ from semcom_ros.errors import SemcomError
 NARROW = Configuration(width=32, multipliers=(1, 2), blocks=1, attention=(2,), head=32, hidden=8)
 SIZE = (16, 32)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -49,21 +43,9 @@ def network():
     return network.eval()
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """The spec of a small data set: four frames in CamVid's layout, three of them to train on."""
-    folder, rng = tmp_path_factory.mktemp("camvid"), np.random.default_rng(1)
-    for kind, pixels in (("images", (32, 64, 3)), ("labels", (32, 64))):
-        for name in ("train/a", "train/b", "train/c", "val/d"):
-            path = folder / kind / f"{name}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), rng.integers(0, 12, pixels).astype(np.uint8))
-    return f"camvid:{folder}"
-
-
 @pytest.fixture
-def draws(data):
-    return Draws(open_source(data, "train"), SIZE, 7, 4)
+def draws(small_camvid):
+    return Draws(open_source(small_camvid, "train"), SIZE, 7, 4)
 
 
 @pytest.fixture
@@ -142,8 +124,8 @@ def test_the_first_step_pays_for_the_image_in_bits_of_its_levels():
         assert low <= bits.min() / STEPS and bits.max() / STEPS < high
 
 
-def test_a_draw_depends_on_seed_and_place_alone(draws, data):
-    again = Draws(open_source(data, "train"), SIZE, 7, 9)
+def test_a_draw_depends_on_seed_and_place_alone(draws, small_camvid):
+    again = Draws(open_source(small_camvid, "train"), SIZE, 7, 9)
     for name, value in draws[3].items():
         assert torch.equal(value, again[3][name])
     assert not torch.equal(draws[2]["noise"], draws[3]["noise"])
@@ -208,7 +190,7 @@ def test_a_number_of_steps_outside_the_schedule_is_a_sentence(network, planes):
 
 
 @pytest.fixture(scope="module")
-def options(data):
+def options(small_camvid):
     """The command's options, from the folder that it writes to and further words."""
     parser = argparse.ArgumentParser()
     training.add_arguments(parser)
@@ -217,7 +199,7 @@ def options(data):
     def parse(folder, *words):
         places = ["--out", f"{folder}/net.safetensors", "--state", f"{folder}/state"]
         places += ["--log", f"{folder}/log.jsonl"]
-        return parser.parse_args(["--data", data, *small.split(), *places, *words])
+        return parser.parse_args(["--data", small_camvid, *small.split(), *places, *words])
 
     return parse
 

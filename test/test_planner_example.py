@@ -5,17 +5,14 @@ from __future__ import annotations
 
 import importlib.util
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
-import rclpy  # noqa: E402
-from ros_bench import PATIENCE_S, isolated_domain  # noqa: E402
+from ros_bench import graph_tester, run_until  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
 from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose  # noqa: E402
 
@@ -35,15 +32,6 @@ def planner():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def ended(process: subprocess.Popen) -> int:
-    """Its exit status; one that does not end by itself is killed, not left behind."""
-    try:
-        return process.wait(PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
 
 
 def somebody(name: str, x: float, z: float, score: float = 0.8, spread: float = 0.1) -> Detection3D:
@@ -70,34 +58,19 @@ def test_it_stops_for_people_in_the_lane_ahead_and_for_nothing_else(planner):
 def test_it_stops_on_the_procedural_drive_through_the_whole_graph(planner, tmp_path):
     arrays: list[Detection3DArray] = []
     stops: list[Bool] = []
-    with isolated_domain():
-        rclpy.init(args=["--ros-args", "--disable-external-lib-logs"])
-        tester = rclpy.create_node("tester", namespace=graph.NAMESPACE)
+
+    def done() -> bool:
+        return len(arrays) >= ARRAYS and any(stop.data for stop in stops)
+
+    with graph_tester() as tester:
         tester.create_subscription(
             Detection3DArray, "rsu/detections_3d", arrays.append, qos.reliable(99)
         )
         tester.create_subscription(Bool, "stop", stops.append, qos.reliable(99))
-        lines = [graph.command(process) for process in graph.vehicle_rsu(**VALUES)]
-        lines.append([sys.executable, str(FILE), "--ros-args", "-r", f"__ns:={graph.NAMESPACE}"])
-        running = []
-        try:
-            for number, line in enumerate(lines):
-                with (tmp_path / f"{number}").open("wb") as log:
-                    running.append(subprocess.Popen(line, stdout=log, stderr=log))
-            deadline = time.monotonic() + 3 * PATIENCE_S
-
-            def done() -> bool:
-                return len(arrays) >= ARRAYS and any(stop.data for stop in stops)
-
-            while not done() and time.monotonic() < deadline:
-                rclpy.spin_once(tester, timeout_sec=0.1)
-        finally:
-            for process in running:
-                process.send_signal(signal.SIGINT)
-            statuses = [ended(process) for process in running]
-            tester.destroy_node()
-            rclpy.try_shutdown()
-    logs = {path.name: path.read_text() for path in tmp_path.iterdir()}
+        lines = {process.name: graph.command(process) for process in graph.vehicle_rsu(**VALUES)}
+        namespace = ["--ros-args", "-r", f"__ns:={graph.NAMESPACE}"]
+        lines["planner"] = [sys.executable, str(FILE), *namespace]
+        statuses, logs = run_until(done, tester, lines, signal.SIGINT, tmp_path)
     assert len(arrays) >= ARRAYS, logs
     assert any(planner.in_the_way(d) for array in arrays for d in array.detections), logs
     assert any(stop.data for stop in stops), logs

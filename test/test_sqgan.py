@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from tiny_sqgan import write_tiny
 
 from semcom_ros.codecs.sqgan import shared
@@ -25,13 +24,7 @@ from semcom_ros.scenes.drive import Drive
 
 TOKENS = Split((1200,), (300,), (MAP_TOKENS_PART,))
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,7 @@ from semcom_ros.scenes.drive import Drive
 from semcom_ros.training.data import CAMVID_CLASSES, Samples
 from semcom_ros.weights import models_dir
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_networks_are_chosen_on_frames_that_they_never_learn_from(tmp_path):

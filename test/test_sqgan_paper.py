@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import json
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -23,30 +22,12 @@ from semcom_ros.labels import TRAIN_ID
 NARROW = Configuration(width=32, multipliers=(1, 1), blocks=1, dims=32, depth=1, hidden=8)
 SIZE = (16, 32)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """The spec of a small data set in CamVid's layout, three frames of it to train on."""
-    folder, rng = tmp_path_factory.mktemp("camvid"), np.random.default_rng(1)
-    for kind, pixels_ in (("images", (32, 64, 3)), ("labels", (32, 64))):
-        for name in ("train/a", "train/b", "train/c", "val/d"):
-            path = folder / kind / f"{name}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), rng.integers(0, 12, pixels_).astype(np.uint8))
-    return f"camvid:{folder}"
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def draw(data):
-    return Draws(open_source(data, "train"), SIZE, 7, 4, 2)[0]
+def draw(small_camvid):
+    return Draws(open_source(small_camvid, "train"), SIZE, 7, 4, 2)[0]
 
 
 @pytest.fixture(autouse=True)
@@ -90,8 +71,8 @@ def test_fractions_are_those_of_the_released_code():
     assert shares == pytest.approx([0.02, 0.53, 0.35, 0.08, 0.02], abs=0.02)
 
 
-def test_a_batch_depends_on_seed_and_place_alone(data, draw):
-    again = Draws(open_source(data, "train"), SIZE, 7, 9, 2)
+def test_a_batch_depends_on_seed_and_place_alone(small_camvid, draw):
+    again = Draws(open_source(small_camvid, "train"), SIZE, 7, 9, 2)
     for name, value in draw.items():
         assert torch.equal(value, again[0][name])
     assert not torch.equal(draw["image"], again[1]["image"])
@@ -138,7 +119,7 @@ def test_the_discriminators_weight_balances_the_gradients_within_its_bound():
 
 
 @pytest.fixture(scope="module")
-def options(data):
+def options(small_camvid):
     """The command's options, from the folder that it writes to and further words."""
     parser = argparse.ArgumentParser()
     training.add_arguments(parser)
@@ -146,7 +127,8 @@ def options(data):
 
     def parse(folder, step, *words):
         places = ["--out", f"{folder}/models", "--state", f"{folder}/state"]
-        return parser.parse_args(["--data", data, "--step", step, *small.split(), *places, *words])
+        places += ["--data", small_camvid, "--step", step]
+        return parser.parse_args([*small.split(), *places, *words])
 
     return parse
 

@@ -42,14 +42,8 @@ Calls = dict[str, Callable[[], object]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom bench gesco`."""
-    timing.add_arguments(parser)
-    parser.add_argument("--payload-bytes", type=int, default=512)
-    parser.add_argument(
-        "--paper",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="time the paper's network too, with random weights: a minute and 3 GB",
-    )
+    paper = "time the paper's network too, with random weights: a minute and 3 GB"
+    timing.add_codec_arguments(parser, 512, paper)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -34,14 +34,8 @@ from semcom_ros.perception.segmentation import Segmenter
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom bench sqgan`."""
-    timing.add_arguments(parser)
-    parser.add_argument("--payload-bytes", type=int, default=1024)
-    parser.add_argument(
-        "--paper",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="time the paper's networks too, with random weights: some seconds and 2 GB",
-    )
+    paper = "time the paper's networks too, with random weights: some seconds and 2 GB"
+    timing.add_codec_arguments(parser, 1024, paper)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -31,8 +31,7 @@ from semcom_ros.evaluation.perception_scores import (
     DetectionScores,
 )
 from semcom_ros.frame import Frame
-from semcom_ros.perception.detection import folded
-from semcom_ros.perception.ground_truth import MIN_SIDES, MIN_VISIBLE, boxes_of, frames_with_truth
+from semcom_ros.perception.ground_truth import MIN_SIDES, MIN_VISIBLE, comparable, frames_with_truth
 from semcom_ros.perception.perceive import Perception, Seen
 
 ORIGINAL = "original"
@@ -153,8 +152,7 @@ class Tally:
     def add(self, frame: Frame, seen: Seen, labels: np.ndarray) -> None:
         """Count one frame: what is `seen` in its image, and its map at the RSU, uint8 [H, W]."""
         self.confusion.add(frame.labels, seen.segmentation)
-        boxes = seen.detections if frame.objects is not None else folded(seen.detections)
-        self.detection.add(boxes_of(frame, self._names), boxes)
+        self.detection.add(*comparable(frame, seen.detections, self._names))
         self.plausibility.add(frame.labels, seen.depth)
         if frame.depth is not None:
             self.depth.add(frame.depth, seen.depth)

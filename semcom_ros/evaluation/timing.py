@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser, networks: bool = True) -> Non
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
 
 
+def add_codec_arguments(parser: argparse.ArgumentParser, payload_bytes: int, paper: str) -> None:
+    """Options of benchmarks of a learned codec; paper: the help of `--paper`."""
+    add_arguments(parser)
+    parser.add_argument("--payload-bytes", type=int, default=payload_bytes)
+    parser.add_argument("--paper", action=argparse.BooleanOptionalAction, default=True, help=paper)
+
+
 def measure(call: Callable[[], object], repeats: int, warm_up: int = 5) -> dict[str, float]:
     """Milliseconds of wall time that `call` takes: {median, p99} of `repeats` after a warm-up.
 

@@ -12,6 +12,7 @@ from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
 from semcom_ros.perception.components import find_components
+from semcom_ros.perception.detection import Detection, folded
 
 MIN_SIDES = (4, 8)
 """Least shorter and longer side in pixels of an object that a detector shall find."""
@@ -83,3 +84,14 @@ def boxes_of(frame: Frame, names: Sequence[str]) -> Boxes:
     small = (np.sort(boxes[:, 2:], 1) < MIN_SIDES).any(1)
     boxes[:, 2:] += boxes[:, :2]
     return Boxes(boxes, classes, hidden | small)
+
+
+def comparable(
+    frame: Frame, detections: list[Detection], names: Sequence[str]
+) -> tuple[Boxes, list[Detection]]:
+    """The objects of `frame` (`boxes_of`), and `detections` in the classes that they are known in.
+
+    These are CamVid's where the frame knows labels alone.
+    """
+    found = folded(detections) if frame.objects is None else detections
+    return boxes_of(frame, names), found

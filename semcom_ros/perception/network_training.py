@@ -16,8 +16,7 @@ from semcom_ros.evaluation.perception_scores import LOWEST, DepthScores, Detecti
 from semcom_ros.frame import Frame
 from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
 from semcom_ros.perception import segmentation
-from semcom_ros.perception.detection import folded
-from semcom_ros.perception.ground_truth import boxes_of, frames_with_truth
+from semcom_ros.perception.ground_truth import comparable, frames_with_truth
 from semcom_ros.perception.network import BRANCHES, PerceptionNetwork
 from semcom_ros.perception.network_data import (
     COARSE,
@@ -153,8 +152,7 @@ def score_frames(perception: Perception, frames: list[Frame]) -> dict[str, float
     for frame in frames:
         seen = perception(frame.image, CAMERA.fx)
         confusion.add(frame.labels, seen.segmentation)
-        boxes = seen.detections if frame.objects is not None else folded(seen.detections)
-        detection.add(boxes_of(frame, perception.names), boxes)
+        detection.add(*comparable(frame, seen.detections, perception.names))
         if frame.depth is not None:
             depth.add(frame.depth, seen.depth)
     mean = detection.compute()["mean"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from semcom_ros.labels import TRAIN_ID, VOID, fold
 
 CAMVID_CLASSES = tuple(sorted(TRAIN_ID[name] for name in CLASS_NAMES))
 """trainIds of the eleven classes that CamVid's labels know."""
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Samples:
 
     images: np.ndarray
     labels: np.ndarray
+
+
+Sets = list[tuple[Samples, float]]
+"""Samples, each set with its share of what is drawn."""
 
 
 def read_camvid(root: Path, split: str, size: tuple[int, int] | None = None) -> Samples:
@@ -49,6 +55,22 @@ def render_scenes(frames: int, seeds: range, step: int = 7) -> Samples:
         fit(sources[i % len(sources)][(i // len(sources)) * step], WORK_SIZE) for i in range(frames)
     ]
     return Samples(np.stack([f.image for f in picked]), np.stack([f.labels for f in picked]))
+
+
+def with_estimates(sets: Sets, estimate: Callable[[np.ndarray], np.ndarray]) -> Sets:
+    """Every set twice, for half of its share each: its true maps, their void filled by the
+    estimate, and estimated maps, as those that vehicles send are.
+
+    The estimates of training frames are better than those of new streets, and trained on them alone
+    a network would trust them too much.
+    estimate: labels uint8 [H, W] trainId of an image uint8 [H, W, 3] RGB.
+    """
+    both = []
+    for samples, share in sets:
+        estimated = np.stack([estimate(image) for image in samples.images])
+        filled = np.where(samples.labels == VOID, estimated, samples.labels)
+        both += [(Samples(samples.images, maps), share / 2) for maps in (filled, estimated)]
+    return both
 
 
 def class_indices(classes: tuple[int, ...] = CAMVID_CLASSES) -> np.ndarray:
@@ -110,7 +132,7 @@ class Batches:
 
     def __init__(
         self,
-        sets: list[tuple[Samples, float]],
+        sets: Sets,
         batch: int,
         size: tuple[int, int],
         zoom: tuple[float, float],
@@ -139,3 +161,17 @@ class Batches:
             for i in itertools.count(4):
                 ahead.append(pool.submit(self._make, i))
                 yield ahead.popleft().result()
+
+
+def one_ahead(
+    make: Callable[[np.ndarray, np.ndarray], Made],
+    frames: Iterable[tuple[np.ndarray, np.ndarray]],
+) -> Iterator[Made]:
+    """What `make` gives of each of `frames` but the last, made one ahead in a thread."""
+    with ThreadPoolExecutor(1) as pool:
+        frames = iter(frames)
+        coming = pool.submit(make, *next(frames))
+        for images, labels in frames:
+            ready = coming.result()
+            coming = pool.submit(make, images, labels)
+            yield ready

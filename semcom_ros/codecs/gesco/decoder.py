@@ -25,9 +25,10 @@ from semcom_ros.codecs.gesco.shared import (
     VERSION,
     Shared,
 )
+from semcom_ros.codecs.map_header import check_header
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.labels import CLASSES, LABEL_SPACE, VOID
+from semcom_ros.labels import CLASSES, VOID
 from semcom_ros.parameter import Value
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
@@ -88,7 +89,7 @@ class Decoder:
         Raises PayloadError: codec, version, model, lost (no map), malformed.
         """
         settings = self.settings
-        self._check(payload)
+        check_header(payload.header, NAME, VERSION, self.shared.model, "GESCO")
         colours = next((p.bits for p in payload.parts if p.name == APPEARANCE_PART), None)
         sequence = payload.header.sequence
         try:
@@ -163,22 +164,6 @@ class Decoder:
             guidance=settings.gesco_guidance,
             seed=None if settings.gesco_noise == "same" else sequence,
         )
-
-    def _check(self, payload: Payload) -> None:
-        header = payload.header
-        header.expect(NAME, VERSION, self.shared.model)
-        if header.label_space != LABEL_SPACE:
-            raise PayloadError(
-                "model",
-                f"The payload's map is in the label space '{header.label_space}', "
-                f"the decoder speaks '{LABEL_SPACE}'.",
-            )
-        if (header.height, header.width) != WORK_SIZE:
-            raise PayloadError(
-                "malformed",
-                f"The payload's frame has {header.width}x{header.height} pixels; "
-                f"GESCO works at {WORK_SIZE[1]}x{WORK_SIZE[0]}.",
-            )
 
 
 def _planes_of(payload: Payload) -> planes.Received:

@@ -81,6 +81,14 @@ def fit_to(labels: np.ndarray, budget: int, prior: Prior) -> bytes:
 def decode_map(data: bytes, size: tuple[int, int], prior: Prior) -> tuple[np.ndarray, np.ndarray]:
     """Labels and certainty, uint8 [H, W] of `size`, from what `fit_to` made.
 
+    Raises SemcomError as `decode_cells`.
+    """
+    return upsample(decode_cells(data, prior), size)
+
+
+def decode_cells(data: bytes, prior: Prior) -> np.ndarray:
+    """The cells uint8 [h, w], of the grid chosen, from what `fit_to` made.
+
     Raises SemcomError for data that names no grid.
     """
     if not data or data[0] >= len(GRIDS):
@@ -88,7 +96,7 @@ def decode_map(data: bytes, size: tuple[int, int], prior: Prior) -> tuple[np.nda
             "The coded label map is damaged: it must begin with a grid's number below "
             f"{len(GRIDS)}."
         )
-    return upsample(map_coder.decode(data[1:], *GRIDS[data[0]], prior), size)
+    return map_coder.decode(data[1:], *GRIDS[data[0]], prior)
 
 
 @njit(cache=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from semcom_ros.codecs.gesco.grids import pool, upsample
+from semcom_ros.codecs.gesco.grids import decode_cells, pool, upsample
+from semcom_ros.codecs.map_header import check_header
 from semcom_ros.codecs.sqgan import token_coder
 from semcom_ros.codecs.sqgan.shared import (
     IMAGE_LAYERS,
@@ -22,12 +23,11 @@ from semcom_ros.codecs.sqgan.shared import (
     STRIDE,
     VERSION,
     Shared,
-    decode_cells,
 )
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.labels import LABEL_SPACE, VOID
+from semcom_ros.labels import VOID
 from semcom_ros.payload import Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
@@ -68,7 +68,7 @@ class Decoder:
 
         Raises PayloadError: codec, version, model, lost (no map), malformed.
         """
-        self._check(payload)
+        check_header(payload.header, NAME, VERSION, self.shared.model, "SQ-GAN")
         try:
             known, classes = self._map(payload)
         except PayloadError:
@@ -97,22 +97,6 @@ class Decoder:
         labels, confidence = upsample(cells, WORK_SIZE)
         known = Reconstruction(None, labels, confidence, labels != VOID)
         return known, pool(cells, LATENT_GRID)
-
-    def _check(self, payload: Payload) -> None:
-        header = payload.header
-        header.expect(NAME, VERSION, self.shared.model)
-        if header.label_space != LABEL_SPACE:
-            raise PayloadError(
-                "model",
-                f"The payload's map is in the label space '{header.label_space}', "
-                f"the decoder speaks '{LABEL_SPACE}'.",
-            )
-        if (header.height, header.width) != WORK_SIZE:
-            raise PayloadError(
-                "malformed",
-                f"The payload's frame has {header.width}x{header.height} pixels; "
-                f"SQ-GAN works at {WORK_SIZE[1]}x{WORK_SIZE[0]}.",
-            )
 
 
 def _received(payload: Payload) -> list[bytes | None]:

@@ -40,23 +40,22 @@ def make(pipeline: str, classes: tuple[int, ...], card: dict, path: Path) -> Pip
 
 def load_senders(models: Path, shared: Shared, device: str) -> tuple[MapSender, ImageSender, dict]:
     """The vehicle's ends of map and image, and their card. Raises SemcomError."""
-    tensors, card, classes = load_end(models, ENCODER_FILE, shared)
-    ends = []
-    for pipeline, end in zip(PIPELINES, (MapSender, ImageSender), strict=True):
-        network = make(pipeline, classes, card, models / ENCODER_FILE).sender
-        weights.fill(network, named(tensors, pipeline), models / ENCODER_FILE)
-        codebook = torch.from_numpy(shared.codebooks[pipeline])
-        ends.append(end(network, codebook, classes, device))
-    return ends[0], ends[1], card
+    return _load(models / ENCODER_FILE, "sender", (MapSender, ImageSender), shared, device)
 
 
 def load_receivers(models: Path, shared: Shared, device: str) -> tuple[MapReceiver, ImageReceiver]:
     """The RSU's ends of map and image. Raises SemcomError."""
-    tensors, card, classes = load_end(models, DECODER_FILE, shared)
-    ends = []
-    for pipeline, end in zip(PIPELINES, (MapReceiver, ImageReceiver), strict=True):
-        network = make(pipeline, classes, card, models / DECODER_FILE).receiver
-        weights.fill(network, named(tensors, pipeline), models / DECODER_FILE)
+    ends = (MapReceiver, ImageReceiver)
+    return _load(models / DECODER_FILE, "receiver", ends, shared, device)[:2]
+
+
+def _load(path: Path, half: str, ends: tuple[type, type], shared: Shared, device: str) -> tuple:
+    """The two `ends` around that `half` of their pipelines, and the card of the file `path`."""
+    tensors, card, classes = load_end(path.parent, path.name, shared)
+    loaded = []
+    for pipeline, end in zip(PIPELINES, ends, strict=True):
+        network = getattr(make(pipeline, classes, card, path), half)
+        weights.fill(network, named(tensors, pipeline), path)
         codebook = torch.from_numpy(shared.codebooks[pipeline])
-        ends.append(end(network, codebook, classes, device))
-    return ends[0], ends[1]
+        loaded.append(end(network, codebook, classes, device))
+    return *loaded, card

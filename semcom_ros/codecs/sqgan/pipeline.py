@@ -4,6 +4,7 @@ decoder."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -122,33 +123,23 @@ def shares_of(evidence: torch.Tensor) -> torch.Tensor:
     return F.avg_pool2d(evidence, STRIDE // 2)
 
 
-def image_pipeline(
+def _pipeline(
+    encoder: type[nn.Module],
+    decoder: type[nn.Module],
     classes: int,
     widths: tuple[int, ...],
     depth: int,
     mask: str = MASKS[0],
     score: str = SCORES[0],
 ) -> Pipeline:
-    """The narrow image pipeline. widths: at 1/4, 1/8 and 1/16; depth: attentions of ADM."""
     width = widths[-1]
     samm = Samm(width, classes, width // 4, score)
-    sender = Sender(ImageEncoder(classes, widths), samm, width, DIMS)
-    receiver = Receiver(
-        Adm(DIMS, width, depth, width // HEAD), ImageDecoder(classes, widths=widths)
-    )
+    sender = Sender(encoder(classes, widths), samm, width, DIMS)
+    receiver = Receiver(Adm(DIMS, width, depth, width // HEAD), decoder(classes, widths=widths))
     return Pipeline(sender, VectorQuantiser(CODEWORDS, DIMS), receiver, mask)
 
 
-def map_pipeline(
-    classes: int,
-    widths: tuple[int, ...],
-    depth: int,
-    mask: str = MASKS[0],
-    score: str = SCORES[0],
-) -> Pipeline:
-    """The narrow map pipeline, as `image_pipeline`."""
-    width = widths[-1]
-    samm = Samm(width, classes, width // 4, score)
-    sender = Sender(MapEncoder(classes, widths), samm, width, DIMS)
-    receiver = Receiver(Adm(DIMS, width, depth, width // HEAD), MapDecoder(classes, widths))
-    return Pipeline(sender, VectorQuantiser(CODEWORDS, DIMS), receiver, mask)
+map_pipeline = partial(_pipeline, MapEncoder, MapDecoder)
+image_pipeline = partial(_pipeline, ImageEncoder, ImageDecoder)
+"""The narrow pipelines, by `classes`, `widths` at 1/4, 1/8 and 1/16, `depth` (attentions of ADM),
+and, for comparison, `mask` and `score`."""

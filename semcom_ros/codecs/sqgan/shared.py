@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco import map_coder
-from semcom_ros.codecs.gesco.grids import GRIDS
 from semcom_ros.codecs.gesco.map_prior import Prior, load_prior
 from semcom_ros.codecs.sqgan import token_prior
 from semcom_ros.codecs.sqgan.token_prior import TokenPrior
@@ -96,16 +94,3 @@ def named(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """Those of `tensors` whose names begin with `prefix` and a dot, without both."""
     start = f"{prefix}."
     return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
-
-
-def decode_cells(data: bytes, prior: Prior) -> np.ndarray:
-    """The cells uint8 [h, w] of a label map that was coded by `grids.fit_to`.
-
-    Raises SemcomError for data that names no grid.
-    """
-    if not data or data[0] >= len(GRIDS):
-        raise SemcomError(
-            f"The coded label map is damaged: it must begin with a grid's number below "
-            f"{len(GRIDS)}."
-        )
-    return map_coder.decode(data[1:], *GRIDS[data[0]], prior)

@@ -14,8 +14,7 @@ from semcom_ros.evaluation.pedestrians import Pedestrian, in_map, look_for_pedes
 from semcom_ros.evaluation.perception_scores import FARTHEST, DetectionScores
 from semcom_ros.evaluation.study.backbones import to_batch, torch_beside_torchvision
 from semcom_ros.evaluation.study.view import View
-from semcom_ros.perception.detection import folded
-from semcom_ros.perception.ground_truth import Boxes, boxes_of
+from semcom_ros.perception.ground_truth import Boxes, comparable
 
 if TYPE_CHECKING:
     from semcom_ros.perception.detection import Detection
@@ -161,9 +160,8 @@ def boxes(view: View) -> Found | None:
         return None
     names = view.readers.perception.names
     detections = view.readers.seen(view.image, view.frame.camera).detections
-    if view.frame.objects is None:
-        detections = folded(detections)
-    return Found(tuple(names), detections, boxes_of(view.frame, names))
+    truth, found = comparable(view.frame, detections, names)
+    return Found(tuple(names), found, truth)
 
 
 def missed_in_image(view: View) -> list[Pedestrian] | None:

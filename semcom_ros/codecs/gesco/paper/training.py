@@ -15,7 +15,6 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Subset
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.paper import states
 from semcom_ros.codecs.gesco.paper.configuration import Configuration
 from semcom_ros.codecs.gesco.paper.diffusion import BOUND_WEIGHT, hybrid_loss, scheduler
 from semcom_ros.codecs.gesco.paper.draws import Draw, Draws
@@ -23,47 +22,35 @@ from semcom_ros.codecs.gesco.paper.network import PaperNetwork
 from semcom_ros.codecs.gesco.paper.sampling import FILE, card_of
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import LABEL_SPACE, NAMES
+from semcom_ros.training import accelerated
+from semcom_ros.training.recipe import launch_line, without_folder
 
 LOG_EVERY = 50
 """Updates that one line of the log is the mean of."""
 NAMED_RUN = ("data", "split", "width", "multipliers", "size", "batch", "rate", "decay", "seed")
 """Options that make a run what it is; the others may change when it resumes."""
+RECIPE_OPTIONS = (*NAMED_RUN, "steps", "precision")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom train gesco-paper`."""
     paper = Configuration()
-    parser.add_argument("--data", required=True, help="labelled source, as cityscapes:DIR")
-    parser.add_argument("--split", default="train", help="split of the data")
+    accelerated.add_arguments(
+        parser,
+        paper.width,
+        paper.multipliers,
+        batch=4,
+        every=5000,
+        state=Path("out/train/gesco_paper"),
+    )
     parser.add_argument("--out", type=Path, default=Path("models") / FILE)
-    parser.add_argument(
-        "--width", type=int, default=paper.width, help="channels at full resolution"
-    )
-    parser.add_argument(
-        "--multipliers",
-        type=int,
-        nargs="+",
-        default=list(paper.multipliers),
-        help="of the width, one a level",
-    )
-    parser.add_argument(
-        "--size", type=int, nargs=2, default=list(WORK_SIZE), help="height and width of images"
-    )
     parser.add_argument("--steps", type=int, default=200_000, help="updates in all")
-    parser.add_argument("--batch", type=int, default=4, help="samples an update and a GPU")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate")
     parser.add_argument("--decay", type=float, default=0.9999, help="of the averaged weights")
-    parser.add_argument("--precision", choices=("bf16", "no"), default="bf16", help="mixed or not")
     parser.add_argument(
         "--checkpointing", action="store_true", help="less memory for a third more time"
     )
-    parser.add_argument("--workers", type=int, default=4, help="processes that read, a GPU")
-    parser.add_argument("--every", type=int, default=5000, help="updates between saved states")
-    parser.add_argument("--state", type=Path, default=Path("out/train/gesco_paper"))
-    parser.add_argument("--resume", action="store_true", help="go on from the state saved last")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, default=Path("out/train/gesco_paper.jsonl"))
 
 
@@ -78,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     configuration = Configuration(width=args.width, multipliers=tuple(args.multipliers))
     configuration.check_size(tuple(args.size))
     named = {name: getattr(args, name) for name in NAMED_RUN}
-    states.check(args.state, named, args.steps, args.resume)
+    accelerated.check_state(args.state, named, args.resume, args.steps, "--steps")
     source = open_source(args.data, args.split)
 
     accelerator = Accelerator(mixed_precision=args.precision)
@@ -90,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     network, optimizer = accelerator.prepare(network, optimizer)
     accelerator.register_for_checkpointing(average)
     if args.resume:
-        accelerator.load_state(str(states.newest(args.state)))
+        accelerator.load_state(str(accelerated.newest_state(args.state)))
     done = int(average.n_averaged)
 
     an_update = args.batch * accelerator.num_processes
@@ -106,8 +93,8 @@ def run(args: argparse.Namespace) -> None:
         "label_space": LABEL_SPACE,
         "classes": list(NAMES),
         **card_of(configuration, tuple(args.size)),
-        "data": f"{_without_folder(args.data)}, split {args.split}, {len(source)} frames",
-        "recipe": _recipe(args, accelerator.num_processes),
+        "data": f"{without_folder(args.data)}, split {args.split}, {len(source)} frames",
+        "recipe": launch_line("gesco-paper", args, RECIPE_OPTIONS, accelerator.num_processes),
     }
 
     log = _Log(accelerator, args.log, args.resume)
@@ -119,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
         if step % LOG_EVERY == 0 or step == args.steps:
             log.write(step)
         if step % args.every == 0 or step == args.steps:
-            states.save(accelerator, args.state, step, named)
+            accelerated.save_state(accelerator, args.state, step, named)
             if accelerator.is_main_process:
                 tensors = weights.tensors_of(average.module)
                 weights.save(args.out, tensors, card | {"updates": step})
@@ -184,22 +171,3 @@ class _Log:
             with self.path.open("a") as lines:
                 lines.write(json.dumps(record) + "\n")
             print(json.dumps(record), flush=True)
-
-
-def _without_folder(spec: str) -> str:
-    """The source without its folder, which differs by machine."""
-    kind, colon, where = spec.partition(":")
-    if not colon:
-        return "DIR"
-    return spec if where.isdecimal() else f"{kind}:DIR"
-
-
-def _recipe(args: argparse.Namespace, processes: int) -> str:
-    """The command that makes these weights again."""
-    words = [f"accelerate launch --num_processes {processes} -m semcom_ros.cli train gesco-paper"]
-    for name in (*NAMED_RUN, "steps", "precision"):
-        value = getattr(args, name)
-        text = _without_folder(value) if name == "data" else value
-        text = " ".join(map(str, text)) if isinstance(text, list) else str(text)
-        words.append(f"--{name} {text}")
-    return " ".join(words)

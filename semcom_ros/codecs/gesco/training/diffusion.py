@@ -7,7 +7,6 @@ import argparse
 import os
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -17,11 +16,11 @@ from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
 from semcom_ros.codecs.gesco.schedule import PICTURE_STEPS, TRAIN_STEPS, betas
 from semcom_ros.codecs.gesco.shared import Shared
 from semcom_ros.codecs.gesco.training import judge as judging
-from semcom_ros.codecs.gesco.training.discriminator import Discriminator
+from semcom_ros.codecs.gesco.training.discriminator import Discriminator, compete
 from semcom_ros.codecs.gesco.training.feature_loss import FeatureLoss
 from semcom_ros.codecs.gesco.training.received import MAPS, Link, Received
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.labels import LABEL_SPACE, NAMES, VOID
+from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception import segmentation
 from semcom_ros.perception.segmentation import Segmenter
 from semcom_ros.training import data
@@ -82,7 +81,7 @@ class Learning:
     def __init__(
         self, network: DiffusionNetwork, critic: Discriminator, feature_loss: FeatureLoss
     ) -> None:
-        self.network, self.critic, self.feature_loss = network, critic, feature_loss
+        self.network, self.feature_loss = network, feature_loss
         self.noising = Noising()
         self.trainer = MixedPrecision(network, torch.bfloat16, decay=0.998, weight_decay=0.01)
         self.rival = MixedPrecision(critic, torch.bfloat16, decay=0.0, weight_decay=0.0)
@@ -103,29 +102,12 @@ class Learning:
         loss = 4 * l1 + features
         seen = {"l1": l1.item(), "features": features.item()}
         if adversarial:
-            # The critic learns first, so that it looks at the true image once a step.
-            wanted, seen["hinge"] = self._teach_critic(batch, image.detach(), 0.4 * rate)
-            verdict, found = self.critic(image.bfloat16(), batch.evidence)
-            matching = sum(
-                F.l1_loss(f.float(), w.float()) for f, w in zip(found, wanted, strict=True)
-            )
-            loss = loss + adversarial * (matching - verdict.float().mean())
+            fake, real = ((i.bfloat16(), batch.evidence) for i in (image, batch.image))
+            verdict, seen["hinge"] = compete(self.rival, fake, real, rate)
+            loss = loss + adversarial * verdict
         loss.backward()
         self.trainer.step(rate)
         return seen
-
-    def _teach_critic(
-        self, batch: Received, image: torch.Tensor, rate: float
-    ) -> tuple[list[torch.Tensor], float]:
-        """Its features of the true images, and its loss."""
-        self.critic.requires_grad_(True)
-        fake, _ = self.critic(image.bfloat16(), batch.evidence)
-        real, wanted = self.critic(batch.image.bfloat16(), batch.evidence)
-        hinge = F.relu(1 + fake.float()).mean() + F.relu(1 - real.float()).mean()
-        hinge.backward()
-        self.rival.step(rate)
-        self.critic.requires_grad_(False)
-        return [level.detach() for level in wanted], hinge.item()
 
 
 def run(args: argparse.Namespace) -> None:
@@ -137,10 +119,15 @@ def run(args: argparse.Namespace) -> None:
     segmenter = Segmenter(args.models / segmentation.FILE)
     held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
     judge = judging.Judge(args.judge, held_out, segmenter, shared)
-    frames = data.Batches(
-        _sets(args, segmenter), args.batch, WORK_SIZE, ZOOM, args.seed, jitter=False
+    sets = data.with_estimates(
+        [
+            (data.read_camvid(args.camvid, "train", WORK_SIZE), 0.75),
+            (data.render_scenes(args.scenes, range(100, 120)), 0.25),
+        ],
+        segmenter,
     )
-    batches = Link(shared, classes, args.maps, args.seed).batches(frames)
+    frames = data.Batches(sets, args.batch, WORK_SIZE, ZOOM, args.seed, jitter=False)
+    batches = data.one_ahead(Link(shared, classes, args.maps, args.seed), frames)
     learning = Learning(
         DiffusionNetwork(len(classes)),
         Discriminator(len(classes)),
@@ -174,24 +161,6 @@ def run(args: argparse.Namespace) -> None:
     every = max(1, args.steps // 15)
     # Before it is sharpened the network may please the judge more and a person less.
     train(update, args.steps, score, keep, "judge", args.log, every, adversarial_from)
-
-
-def _sets(args: argparse.Namespace, segmenter: Segmenter) -> list[tuple[data.Samples, float]]:
-    """True maps and estimated ones, of real frames and of the procedural drive, with their shares.
-
-    What crosses the air is mostly an estimate and has no void. Those of training frames are better
-    than those of new streets, and trained on them alone the network would trust them too much.
-    """
-    sets = []
-    for share, samples in (
-        (0.75, data.read_camvid(args.camvid, "train", WORK_SIZE)),
-        (0.25, data.render_scenes(args.scenes, range(100, 120))),
-    ):
-        estimated = np.stack([segmenter(image) for image in samples.images])
-        filled = np.where(samples.labels == VOID, estimated, samples.labels)
-        sets.append((data.Samples(samples.images, filled), share * 0.5))
-        sets.append((data.Samples(samples.images, estimated), share * 0.5))
-    return sets
 
 
 def _channels_last(values: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,12 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from semcom_ros.codecs.gesco.diffusion_network import EVIDENCE_STRIDE
+from semcom_ros.training.loop import MixedPrecision
+
+CRITIC_RATE = 0.4
+"""Of the generator's learning rate."""
+Judged = tuple[torch.Tensor, torch.Tensor]
+"""An image [B, 3, H, W] and evidence [B, classes, H/2, W/2] that a critic sees together."""
 
 
 class Discriminator(nn.Module):
@@ -36,3 +42,27 @@ class Discriminator(nn.Module):
             x = F.leaky_relu(layer(x), 0.2)
             features.append(x)
         return self.score(x), features
+
+
+def compete(
+    critic: MixedPrecision, fake: Judged, real: Judged, rate: float
+) -> tuple[torch.Tensor, float]:
+    """Teach a critic, a `Discriminator`, to tell `fake` from `real`; `rate` is the generator's.
+
+    Returns the generator's loss, feature matching less the score of `fake`, and the critic's.
+    """
+    network = critic.network
+    # The critic learns first, so that it looks at what is true once a step.
+    network.requires_grad_(True)
+    doubted, _ = network(*(part.detach() for part in fake))
+    trusted, wanted = network(*real)
+    hinge = F.relu(1 + doubted.float()).mean() + F.relu(1 - trusted.float()).mean()
+    hinge.backward()
+    critic.step(CRITIC_RATE * rate)
+    network.requires_grad_(False)
+
+    score, found = network(*fake)
+    matching = sum(
+        F.l1_loss(f.float(), w.detach().float()) for f, w in zip(found, wanted, strict=True)
+    )
+    return matching - score.float().mean(), hinge.item()

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,16 +59,6 @@ class Link:
         self.emphasis = np.ones(256, np.float32)
         for name, weight in EMPHASIS.items():
             self.emphasis[NAMES.index(name)] = weight
-
-    def batches(self, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[Received]:
-        """What is received of `frames`, made one batch ahead in a thread."""
-        with ThreadPoolExecutor(1) as ahead:
-            frames = iter(frames)
-            coming = ahead.submit(self, *next(frames))
-            for images, labels in frames:
-                ready = coming.result()
-                coming = ahead.submit(self, images, labels)
-                yield ready
 
     def __call__(self, images: np.ndarray, labels: np.ndarray) -> Received:
         # A crop costs half of a frame and starts on a cell of the thumbnail's chroma.

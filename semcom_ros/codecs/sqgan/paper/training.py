@@ -16,7 +16,6 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.paper import states
 from semcom_ros.codecs.sqgan.paper import losses
 from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES, Configuration
 from semcom_ros.codecs.sqgan.paper.draws import Draw, Draws
@@ -24,10 +23,11 @@ from semcom_ros.codecs.sqgan.paper.networks import image_pipeline, map_pipeline
 from semcom_ros.codecs.sqgan.pipeline import Passed, Pipeline
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception import segmentation
+from semcom_ros.training import accelerated
 from semcom_ros.training.loop import cosine
+from semcom_ros.training.recipe import launch_line
 
 STEPS = ("map", "image", "tune")
 RATE = 1.25e-5
@@ -45,8 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom train sqgan-paper`."""
     paper = Configuration()
     parser.add_argument("--step", choices=STEPS, required=True, help="one after the other")
-    parser.add_argument("--data", required=True, help="labelled source, as cityscapes:DIR")
-    parser.add_argument("--split", default="train", help="split of the data")
+    accelerated.add_arguments(
+        parser,
+        paper.width,
+        paper.multipliers,
+        batch=8,
+        every=2000,
+        state=Path("out/train/sqgan_paper"),
+    )
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the weights")
     parser.add_argument(
         "--vgg", type=Path, help=f"{losses.VGG}, for LPIPS; else our segmenter's features"
@@ -54,25 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", type=Path, default=Path("models"), help="folder of the segmenter"
     )
-    parser.add_argument("--width", type=int, default=paper.width, help="channels at full size")
-    parser.add_argument(
-        "--multipliers",
-        type=int,
-        nargs="+",
-        default=list(paper.multipliers),
-        help="of the width, one a level",
-    )
-    parser.add_argument(
-        "--size", type=int, nargs=2, default=list(WORK_SIZE), help="height and width of images"
-    )
     parser.add_argument("--updates", type=int, default=74_400, help="in all; 200 epochs by 8")
-    parser.add_argument("--batch", type=int, default=8, help="samples an update and a GPU")
-    parser.add_argument("--precision", choices=("bf16", "no"), default="bf16", help="mixed or not")
-    parser.add_argument("--workers", type=int, default=4, help="processes that read, a GPU")
-    parser.add_argument("--every", type=int, default=2000, help="updates between saved states")
-    parser.add_argument("--state", type=Path, default=Path("out/train/sqgan_paper"))
-    parser.add_argument("--resume", action="store_true", help="go on from the state saved last")
-    parser.add_argument("--seed", type=int, default=0)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -87,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     configuration.check_size(tuple(args.size))
     named = {name: getattr(args, name) for name in NAMED_RUN}
     state = args.state / args.step
-    states.check(state, named, args.updates, args.resume)
+    accelerated.check_state(state, named, args.resume, args.updates, "--updates")
     source = open_source(args.data, args.split)
 
     accelerator = Accelerator(mixed_precision=args.precision, kwargs_handlers=[DISTRIBUTED])
@@ -106,8 +94,8 @@ def run(args: argparse.Namespace) -> None:
         pipeline, critic, adam(pipeline.parameters()), adam(critic.parameters())
     )
     if args.resume:
-        accelerator.load_state(str(states.newest(state)))
-    done = int(states.newest(state).name) if args.resume else 0
+        accelerator.load_state(str(accelerated.newest_state(state)))
+    done = int(accelerated.newest_state(state).name) if args.resume else 0
 
     processes = accelerator.num_processes
     draws = Draws(source, tuple(args.size), args.seed, args.updates * processes, args.batch)
@@ -132,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
             print(json.dumps({"step": step, "minutes": minutes, **means}), flush=True)
             sums = {}
         if step % args.every == 0 or last:
-            states.save(accelerator, state, step, named)
+            accelerated.save_state(accelerator, state, step, named)
             if accelerator.is_main_process:
                 save(args, configuration, accelerator.unwrap_model(prepared[0]), step, processes)
     accelerator.end_training()
@@ -220,7 +208,6 @@ def save(
     processes: int,
 ) -> None:
     """Write weights and card of a step after `step` updates."""
-    options = " ".join(f"--{n} {_text(args, n)}" for n in (*NAMED_RUN, "updates"))
     card = {
         "what": f"the pipeline of the SQ-GAN paper after the step '{args.step}'",
         "label_space": LABEL_SPACE,
@@ -228,16 +215,7 @@ def save(
         "network": asdict(configuration),
         "size": list(args.size),
         "perceptual": losses.VGG if args.vgg else "features of our own segmenter",
-        "recipe": f"accelerate launch --num_processes {processes} -m semcom_ros.cli train "
-        f"sqgan-paper {options}",
+        "recipe": launch_line("sqgan-paper", args, (*NAMED_RUN, "updates"), processes),
         "updates": step,
     }
     weights.save(args.out / file(args.step), weights.tensors_of(pipeline), card)
-
-
-def _text(args: argparse.Namespace, name: str) -> str:
-    value = getattr(args, name)
-    if name == "data":
-        kind, colon, where = value.partition(":")
-        return value if colon and where.isdecimal() else f"{kind}:DIR" if colon else "DIR"
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,16 +89,6 @@ class Maker:
         least = emphasis.IMAGE_OTHERS
         self.weight = emphasis.table(emphasis.IMAGE, least).clip(least) / least
         self.given_back = emphasis.table(emphasis.GIVEN_BACK, 0.0)
-
-    def batches(self, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[Batch]:
-        """Batches of `frames`, made one ahead in a thread."""
-        with ThreadPoolExecutor(1) as ahead:
-            frames = iter(frames)
-            coming = ahead.submit(self, *next(frames))
-            for images, labels in frames:
-                ready = coming.result()
-                coming = ahead.submit(self, images, labels)
-                yield ready
 
     def __call__(self, images: np.ndarray, labels: np.ndarray) -> Batch:
         """One batch of images uint8 [B, H, W, 3] and labels uint8 [B, H, W]."""

@@ -4,17 +4,14 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
-from semcom_ros.codecs.gesco.training.discriminator import Discriminator
+from semcom_ros.codecs.gesco.training.discriminator import Discriminator, Judged, compete
 from semcom_ros.codecs.gesco.training.feature_loss import FeatureLoss
 from semcom_ros.codecs.sqgan.pipeline import Pipeline, shares_of
 from semcom_ros.codecs.sqgan.training.batches import Batch
 from semcom_ros.layers.vector_quantiser import as_float
 from semcom_ros.training.loop import MixedPrecision
 
-CRITIC_RATE = 0.4
-"""Of the network's learning rate."""
 PIXELS = 4.0
 """Weight of the absolute error beside the features'."""
 
@@ -23,7 +20,7 @@ class Learning:
     """A pipeline and its critic. `objective` of a subclass says what is learned of a batch."""
 
     def __init__(self, pipeline: Pipeline, critic: Discriminator):
-        self.pipeline, self.critic = pipeline, critic
+        self.pipeline = pipeline
         self.trainer = MixedPrecision(pipeline, torch.bfloat16, decay=0.998, weight_decay=0.01)
         self.rival = MixedPrecision(critic, torch.bfloat16, decay=0.0, weight_decay=0.0)
         as_float(pipeline)
@@ -42,31 +39,11 @@ class Learning:
         """Learn from one batch; the critic learns and is heard where `adversarial` is not 0."""
         loss, seen, fake, real = self.objective(batch)
         if adversarial:
-            # The critic learns first, so that it looks at what is true once a step.
-            wanted, seen["hinge"] = self._teach(fake, real, CRITIC_RATE * rate)
-            verdict, found = self.critic(*fake)
-            matching = sum(
-                F.l1_loss(f.float(), w.float()) for f, w in zip(found, wanted, strict=True)
-            )
-            loss = loss + adversarial * (matching - verdict.float().mean())
+            verdict, seen["hinge"] = compete(self.rival, fake, real, rate)
+            loss = loss + adversarial * verdict
         loss.backward()
         self.trainer.step(rate)
         return seen
-
-    def _teach(self, fake: Judged, real: Judged, rate: float) -> tuple[list[torch.Tensor], float]:
-        """The critic's features of what is true, and its loss."""
-        self.critic.requires_grad_(True)
-        doubted, _ = self.critic(*(part.detach() for part in fake))
-        trusted, wanted = self.critic(*real)
-        hinge = F.relu(1 + doubted.float()).mean() + F.relu(1 - trusted.float()).mean()
-        hinge.backward()
-        self.rival.step(rate)
-        self.critic.requires_grad_(False)
-        return [level.detach() for level in wanted], hinge.item()
-
-
-Judged = tuple[torch.Tensor, torch.Tensor]
-"""An image [B, 3, H, W] and evidence [B, classes, H/2, W/2] that a critic sees together."""
 
 
 class MapLearning(Learning):

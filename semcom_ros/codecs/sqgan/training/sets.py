@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.labels import VOID
 from semcom_ros.perception.segmentation import Segmenter
 from semcom_ros.training import data
 
@@ -41,24 +40,13 @@ def held_out(camvid: Path) -> data.Samples:
     )
 
 
-def street_sets(
-    camvid: Path, scenes: int, segmenter: Segmenter
-) -> list[tuple[data.Samples, float]]:
+def street_sets(camvid: Path, scenes: int, segmenter: Segmenter) -> data.Sets:
     """CamVid train but for what is held out, and `scenes` frames of the procedural drive, with the
-    share of each set.
-
-    Half of the maps are true, their void filled by the estimate, and half estimated, as those that
-    vehicles send are.
-    """
+    share of each set; half of the maps are true and half estimated."""
     real = data.read_camvid(camvid, "train", WORK_SIZE)
     learned = np.arange(len(real.images)) % EVERY > 0
-    sets = []
-    for share, samples in (
-        (REAL, data.Samples(real.images[learned], real.labels[learned])),
-        (1 - REAL, data.render_scenes(scenes, TOWNS)),
-    ):
-        estimated = np.stack([segmenter(image) for image in samples.images])
-        filled = np.where(samples.labels == VOID, estimated, samples.labels)
-        sets.append((data.Samples(samples.images, filled), share / 2))
-        sets.append((data.Samples(samples.images, estimated), share / 2))
-    return sets
+    sets = [
+        (data.Samples(real.images[learned], real.labels[learned]), REAL),
+        (data.render_scenes(scenes, TOWNS), 1 - REAL),
+    ]
+    return data.with_estimates(sets, segmenter)

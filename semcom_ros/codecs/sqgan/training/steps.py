@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
         args.seed + done,
         jitter=False,
     )
-    batches = maker.batches(frames)
+    batches = data.one_ahead(maker, frames)
     # A tuned network has met the critic before.
     adversarial_from = 0 if args.step == "tune" else int(args.adversarial_from * args.updates)
 
