@@ -35,7 +35,8 @@ def models_dir() -> Path:
 
 
 def save(path: Path, tensors: dict[str, np.ndarray], card: dict) -> None:
-    """Write `tensors` to `path` (.safetensors) and `card`, completed by name, hash and commit.
+    """Write `tensors` to `path` (.safetensors) and `card`, completed by name, hash, parameters
+    (unless it names them) and commit.
 
     Floating tensors are stored in half precision, others as they are.
     """
@@ -49,7 +50,7 @@ def save(path: Path, tensors: dict[str, np.ndarray], card: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     full = {"name": path.stem, "sha256": hashlib.sha256(data).hexdigest(), **card}
-    full["parameters"] = int(sum(t.size for t in half.values()))
+    full.setdefault("parameters", int(sum(t.size for t in half.values())))
     full["commit"] = _commit()
     path.with_suffix(".json").write_text(json.dumps(full, indent=2) + "\n")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.logistic import SQUASH
+from semcom_ros.codecs.gesco.counters import pack_counters, unpack_counters
 from semcom_ros.errors import SemcomError
 
 FILE = "gesco_map.safetensors"
@@ -23,8 +23,6 @@ SCALES = 3
 _FINE, _MIDDLE = 144, 72
 
 _CODED_RATE, _SCRATCH_RATE = 60, 1000
-_LEVELS = (0, 2, 8, 255)
-_STEP = 90  # of the logistic domain, in 1/256: the 63 levels span eleven nats either way
 
 
 @dataclass(frozen=True)
@@ -55,13 +53,10 @@ def scratch() -> Prior:
 
 
 def save_prior(models: Path, prior: Prior, card: dict) -> None:
-    """Write `prior` into the folder `models`, one byte a counter: 6 bits chance, 2 bits trust."""
-    chance = ((prior.counters >> 10) + 0.5) / (1 << 22)
-    logit = np.log(chance / (1 - chance)) * 256
-    level = np.clip(np.rint(logit / _STEP), -31, 31).astype(np.int64) + 31
-    count = np.digitize((prior.counters & 1023).astype(np.int64), (1, 4, 20))
-    stored = (level * 4 + count).astype(np.uint8)
-    weights.save(models / FILE, {"counters": stored, "weights": prior.weights}, card)
+    """Write `prior` into the folder `models`."""
+    tensors = {"counters": pack_counters(prior.counters), "weights": prior.weights}
+    n_parameters = prior.counters.size + prior.weights.size
+    weights.save(models / FILE, tensors, {**card, "parameters": n_parameters})
 
 
 def load_prior(models: Path) -> tuple[Prior, bytes]:
@@ -72,18 +67,14 @@ def load_prior(models: Path) -> tuple[Prior, bytes]:
     path = models / FILE
     tensors, card = weights.load(path, RECIPE)
     blank = scratch()
-    stored, mixing = tensors.get("counters"), tensors.get("weights")
+    packed, mixing = tensors.get("counters"), tensors.get("weights")
+    counters = None if packed is None else unpack_counters(packed, blank.counters.shape)
     if (
-        stored is None
+        counters is None
         or mixing is None
-        or (stored.shape, stored.dtype) != (blank.counters.shape, np.uint8)
         or (mixing.shape, mixing.dtype) != (blank.weights.shape, np.int32)
     ):
         raise SemcomError(
             f"The prior {path} is of another version of the map coder: make it with `{RECIPE}`."
         )
-    middle = SQUASH.size // 2
-    logit = np.clip((np.arange(64) - 31) * _STEP, -middle, middle)
-    chance = SQUASH[middle + logit].astype(np.uint32) << 6
-    counters = (chance[stored >> 2] << 10) | np.array(_LEVELS, np.uint32)[stored & 3]
     return Prior(counters, mixing, _CODED_RATE), bytes.fromhex(card["sha256"])[:8]

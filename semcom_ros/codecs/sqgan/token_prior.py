@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semcom_ros.codecs.gesco.logistic import SQUASH
+from semcom_ros.codecs.gesco.counters import pack_counters, unpack_counters
 from semcom_ros.labels import CLASSES, VOID
 
 BITS = 10
@@ -30,9 +30,6 @@ _STARTS = np.concatenate([[0], np.cumsum(_MASK_SIZES + _INDEX_SIZES)])
 MASK_START = tuple(int(s) for s in _STARTS[:CONTEXTS])
 INDEX_START = tuple(int(s) for s in _STARTS[CONTEXTS : 2 * CONTEXTS])
 COUNTERS = int(_STARTS[-1])
-
-_STEP = 90  # of the logistic domain, in 1/256: the 63 levels span eleven nats either way
-_LEVELS = (0, 2, 8, 255)
 
 SYMBOL = np.full(256, UNKNOWN, np.uint8)
 """Lookup table: trainId -> symbol of a cell's class."""
@@ -60,26 +57,18 @@ def scratch() -> TokenPrior:
 
 
 def stored(prior: TokenPrior) -> dict[str, np.ndarray]:
-    """As tensors, one byte a counter: 6 bits chance, 2 bits trust."""
-    chance = ((prior.counters >> 10) + 0.5) / (1 << 22)
-    logit = np.log(chance / (1 - chance)) * 256
-    level = np.clip(np.rint(logit / _STEP), -31, 31).astype(np.int64) + 31
-    count = np.digitize((prior.counters & 1023).astype(np.int64), (1, 4, 20))
-    return {"counters": (level * 4 + count).astype(np.uint8), "weights": prior.weights}
+    """As tensors."""
+    return {"counters": pack_counters(prior.counters), "weights": prior.weights}
 
 
 def restored(tensors: dict[str, np.ndarray]) -> TokenPrior | None:
     """The prior of `stored` tensors, or None where they are of another version of the coder."""
-    counters, mixing = tensors.get("counters"), tensors.get("weights")
+    packed, mixing = tensors.get("counters"), tensors.get("weights")
+    counters = None if packed is None else unpack_counters(packed, (COUNTERS,))
     if (
         counters is None
         or mixing is None
-        or (counters.shape, counters.dtype) != ((COUNTERS,), np.uint8)
         or (mixing.shape, mixing.dtype) != ((SETS, CONTEXTS + 1), np.int32)
     ):
         return None
-    middle = SQUASH.size // 2
-    logit = np.clip((np.arange(64) - 31) * _STEP, -middle, middle)
-    chance = SQUASH[middle + logit].astype(np.uint32) << 6
-    known = (chance[counters >> 2] << 10) | np.array(_LEVELS, np.uint32)[counters & 3]
-    return TokenPrior(known, mixing)
+    return TokenPrior(counters, mixing)
