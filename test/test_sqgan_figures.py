@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import pytest
-import torch
 from tiny_sqgan import SIZES, tiny, write_tiny
 
 from semcom_ros import weights
@@ -17,21 +17,16 @@ from semcom_ros.codecs.sqgan.encoder import Encoder
 from semcom_ros.codecs.sqgan.shared import LABELS_PART, MAP_TOKENS_PART
 from semcom_ros.codecs.sqgan.token_prior import INDEX_START, NODES, UNKNOWN
 from semcom_ros.codecs.sqgan.training import pack, split
-from semcom_ros.evaluation import evaluate_sqgan
+from semcom_ros.evaluation import evaluate_sqgan, lost_parts
 from semcom_ros.evaluation.evaluate_sqgan import Ends, area, kept_by_class, surfaces
+from semcom_ros.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
 from semcom_ros.frame import Frame
 from semcom_ros.labels import LABEL_SPACE, NAMES, VOID
 from semcom_ros.perception.segmentation import Segmenter
 from semcom_ros.scenes.drive import Drive
 from semcom_ros.training.data import CAMVID_CLASSES
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +101,25 @@ def test_surfaces_have_a_value_for_every_pair_of_fractions(frames, ends, judge, 
     found = surfaces(ends["map"], ends["image"], frames[:1], truth, judge)
     assert len(found["map"]) == 2
     assert np.shape(found["image"]) == np.shape(found["psnr"]) == (2, 2)
+
+
+def test_with_every_lost_part_less_of_the_payload_is_scored(frames, judge, tmp_path, monkeypatch):
+    monkeypatch.setattr(lost_parts, "SETTINGS", (256, 1200))
+    sent = [f.labels for f in frames]
+    rows = lost_parts.lost_parts(write_tiny(tmp_path), frames, sent, judge)
+    arrived = {n: [r["image_parts"] for r in rows if r["payload_bytes"] == n] for n in (256, 1200)}
+    assert arrived[1200] == [3, 2, 1, 0] and arrived[256][-1] == 0
+    whole = {r["image_parts"]: r["psnr"] for r in rows if r["payload_bytes"] == 1200}
+    assert len(set(whole.values())) == 4
+    plot_lost_parts(tmp_path / "lost.png", rows)
+    assert cv2.imread(str(tmp_path / "lost.png")) is not None
+
+
+def test_surfaces_are_drawn(tmp_path):
+    grid = np.linspace(0, 1, 4).reshape(2, 2).tolist()
+    found = {"fractions": [0.1, 0.9], "map": [0.2, 0.7], "image": grid, "psnr": grid}
+    plot_surfaces(tmp_path / "surfaces.png", found)
+    assert cv2.imread(str(tmp_path / "surfaces.png")) is not None
 
 
 def test_statistics_of_tokens_make_a_frame_smaller_than_without(frames):

@@ -30,13 +30,7 @@ from semcom_ros.weights import models_dir
 
 N = len(CAMVID_CLASSES)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +249,19 @@ def test_a_step_that_resumes_goes_on_as_if_it_had_never_stopped(frames, tmp_path
         states.load(tmp_path / "map.state", other, {"seed": 2})
     with pytest.raises(SemcomError, match="no state"):
         states.load(tmp_path / "none.state", other, {})
+
+
+def test_tuning_begins_with_the_critic_of_the_image_and_its_own_pipeline(frames, tmp_path):
+    taught, _ = learn(frames, "image")
+    states.save(tmp_path / "image.state", taught, {})
+    other, _ = learn(frames, "image", updates=1)
+    before = [master.clone() for _, master in other.trainer.pairs]
+    states.load_critic(tmp_path / "image.state", other)
+    for (_, a), (_, b) in zip(taught.rival.pairs, other.rival.pairs, strict=True):
+        assert torch.equal(a, b)
+    assert all(torch.equal(a, b) for a, (_, b) in zip(before, other.trainer.pairs, strict=True))
+    with pytest.raises(SemcomError, match="--step image"):
+        states.load_critic(tmp_path / "none.state", other)
 
 
 def test_the_ends_of_training_and_of_the_codec_are_one(frames):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`semcom eval sqgan`: what SAMM keeps by class, beside ablations, and quality over (m_x, m_s)."""
+"""`semcom eval sqgan`: what SAMM keeps by class, beside ablations, and quality over (m_x, m_s) and
+as parts are lost."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +26,9 @@ from semcom_ros.codecs.sqgan.training.judge import kept_of
 from semcom_ros.codecs.sqgan.training.steps import MAP, TUNED
 from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.labelled import labelled_frames
+from semcom_ros.evaluation.lost_parts import lost_parts
 from semcom_ros.evaluation.metrics import ConfusionMatrix, psnr
+from semcom_ros.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
 from semcom_ros.frame import Frame
 from semcom_ros.labels import NAMES, TRAIN_ID, VOID, fold, tint
 from semcom_ros.perception import segmentation
@@ -52,8 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=FILE",
         help="image pipelines to compare with, as random=FILE",
     )
-    parser.add_argument("--models", type=Path, default=Path("models"), help="segmenters")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="segmenters, codec")
     parser.add_argument("--surfaces", action="store_true", help="quality over (m_x, m_s) as well")
+    parser.add_argument(
+        "--lost-parts", action="store_true", help="quality as parts of payloads are lost as well"
+    )
     parser.add_argument("--out", type=Path, default=Path("out/eval/sqgan"))
 
 
@@ -81,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
     for name, ends in systems.items():
         rows[name], scores[name] = kept_by_class(ends, frames, truth, judge)
     record = {"data": args.data, "kept": KEPT, "by_class": rows, "scores": scores}
-    (args.out / "kept.json").write_text(json.dumps(record, indent=2) + "\n")
+    _write(args.out / "kept.json", record)
     show(rows, scores)
     for i, frame in enumerate(frames[:PICTURES]):
         picture = np.concatenate([chosen(ends, frame, i) for ends in systems.values()])
@@ -89,7 +96,13 @@ def run(args: argparse.Namespace) -> None:
     if args.surfaces:
         maps = Ends(args.work / MAP, "map")
         surface = surfaces(maps, systems["sqgan"], frames, truth, judge)
-        (args.out / "surfaces.json").write_text(json.dumps(surface, indent=2) + "\n")
+        _write(args.out / "surfaces.json", surface)
+        plot_surfaces(args.out / "surfaces.png", surface)
+    if args.lost_parts:
+        sent = [Frame(f.image, segmenter(f.image)) for f in frames]
+        lost = lost_parts(args.models, sent, truth, judge)
+        _write(args.out / "lost_parts.json", lost)
+        plot_lost_parts(args.out / "lost_parts.png", lost)
 
 
 class Ends:
@@ -194,6 +207,10 @@ def _miou(truth: list[np.ndarray], found: list[np.ndarray]) -> float:
     for labels, estimate in zip(truth, found, strict=True):
         confusion.add(labels, estimate)
     return confusion.miou()
+
+
+def _write(path: Path, found: Any) -> None:
+    path.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def _shares(counts: np.ndarray) -> dict[str, float]:

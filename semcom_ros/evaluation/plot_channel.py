@@ -15,6 +15,7 @@ from semcom_ros.channel.mcs import MCS_TABLE, split_into_blocks
 from semcom_ros.channel.parameters import NONE
 from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.probe import digital
+from semcom_ros.evaluation.pyplot import pyplot
 from semcom_ros.parameter import Parameter
 
 N_BYTES = 475
@@ -34,12 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw block_errors.png and drive.png into the folder; raises SemcomError."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise SemcomError(
-            "Plots need matplotlib, which is not installed: pip install matplotlib."
-        ) from error
     if args.channel == NONE:
         raise SemcomError(
             "The ideal channel, none, has no SNR and no fade to draw: name a model, such as tdl_c."
@@ -48,7 +43,6 @@ def run(args: argparse.Namespace) -> None:
         args.seed, channel=args.channel, script=args.script, mcs="auto", shadowing_db=3.0
     )
     seconds = SECONDS.check(args.seconds)
-    matplotlib.use("Agg")
     args.out.mkdir(parents=True, exist_ok=True)
     plot_block_errors(args.out / "block_errors.png")
     plot_drive(args.out / "drive.png", channel, seconds)
@@ -56,8 +50,7 @@ def run(args: argparse.Namespace) -> None:
 
 def plot_block_errors(path: Path) -> None:
     """Block error rate of a part of 475 bytes by scheme: measured points, and the fit in use."""
-    import matplotlib.pyplot as plt
-
+    plt = pyplot()
     snr_db = np.linspace(-3, 22, 600)
     measured = json.loads(TABLE_PATH.read_text())["curves"]
     figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
@@ -83,8 +76,7 @@ def plot_drive(path: Path, channel: Channel, seconds: float) -> None:
 
     A packet that is lost whatever its SNR meets none: there the lines have gaps.
     """
-    import matplotlib.pyplot as plt
-
+    plt = pyplot()
     rate_hz = channel.settings.rate_hz
     rows = []
     for sequence in range(round(seconds * rate_hz)):

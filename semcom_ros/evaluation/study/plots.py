@@ -9,8 +9,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.pedestrians import BANDS
+from semcom_ros.evaluation.pyplot import pyplot
 from semcom_ros.evaluation.study.links import Link
 from semcom_ros.evaluation.study.metrics import METRICS
 from semcom_ros.evaluation.study.sheets import shown_links
@@ -46,7 +46,7 @@ Line = tuple[str, list[tuple[float, Any]]]
 
 def draw_plots(folder: Path, scores: Scores) -> list[Path]:
     """Draw all that the scores of one table on one data set give; the files written."""
-    plt = _pyplot()
+    plt = pyplot()
     folder.mkdir(parents=True, exist_ok=True)
     stem = slug(f"{scores.table.title} {scores.data}")
     files = []
@@ -253,19 +253,6 @@ def _families(entries: tuple[Entry, ...]) -> dict[str, list[Entry]]:
     for entry in entries:
         families.setdefault(entry.family, []).append(entry)
     return families
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise SemcomError(
-            "Plots need matplotlib, which is not installed: pip install matplotlib."
-        ) from error
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    return plt
 
 
 def _apart(sizes: list[int]) -> list[int]:

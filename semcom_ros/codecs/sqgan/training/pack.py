@@ -32,7 +32,7 @@ from semcom_ros.codecs.sqgan.split import UNMEASURED
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN, TokenPrior
 from semcom_ros.codecs.sqgan.training.codewords import ordered
 from semcom_ros.codecs.sqgan.training.sets import HELD_OUT, held_out, street_sets
-from semcom_ros.codecs.sqgan.training.steps import MAP, TUNED
+from semcom_ros.codecs.sqgan.training.steps import MAP, RECIPE, TUNED
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception import segmentation
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     cards, pipelines = {}, {}
     for name, file in zip(PIPELINES, (MAP, TUNED), strict=True):
         path = args.work / file
-        tensors, cards[name] = weights.load(path, "semcom train sqgan --camvid DIR")
+        tensors, cards[name] = weights.load(path, RECIPE)
         classes = weights.classes_of(cards[name], path)
         if cards[name].get("mask") != "samm" or cards[name].get("score") != "conditioned":
             raise SemcomError(f"{path} was trained for comparison: it is no codec's.")
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         "classes": [NAMES[c] for c in classes],
         "networks": {name: cards[name]["networks"][name] for name in PIPELINES},
         "data": cards["image"]["data"],
-        "recipe": [*(cards[name]["recipe"] for name in PIPELINES), command_line("sqgan", own)],
+        "recipe": [*cards["map"]["recipe"], *cards["image"]["recipe"], command_line("sqgan", own)],
         "scores": {
             "map": cards["map"]["scores"],
             "image": cards["image"]["scores"],

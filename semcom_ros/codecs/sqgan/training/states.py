@@ -11,6 +11,7 @@ import torch
 
 from semcom_ros.codecs.sqgan.training.learning import Learning
 from semcom_ros.errors import SemcomError
+from semcom_ros.training.loop import MixedPrecision
 
 
 def save(path: Path, learning: Learning, run: dict[str, Any]) -> None:
@@ -45,18 +46,36 @@ def load(path: Path, learning: Learning, run: dict[str, Any]) -> int:
                 f"'{path}' holds another run: its {name} is {value}, not {run.get(name)}. "
                 "Give the same options, or leave out --resume."
             )
-    with torch.no_grad():
-        for name, trainer in _trainers(learning):
-            kept = state[name]
-            masters = [master for _, master in trainer.pairs]
-            torch._foreach_copy_(masters, kept["masters"])
-            torch._foreach_copy_([used for used, _ in trainer.pairs], masters)
-            trainer.optimizer.load_state_dict(kept["optimizer"])
-            trainer.average.load_state_dict(kept["average"])
-            for buffer, saved in zip(trainer.network.buffers(), kept["buffers"], strict=True):
-                buffer.copy_(saved)
-            trainer.steps = kept["steps"]
+    for name, trainer in _trainers(learning):
+        _restore(trainer, state[name])
+        trainer.optimizer.load_state_dict(state[name]["optimizer"])
+        trainer.average.load_state_dict(state[name]["average"])
+        trainer.steps = state[name]["steps"]
     return learning.trainer.steps
+
+
+def load_critic(path: Path, learning: Learning) -> None:
+    """Let `learning` begin with the critic in the state `path`, which another step left.
+
+    A critic that knows nothing yet would let go of what the one before it had taught. Raises
+    SemcomError where there is no such file.
+    """
+    if not path.is_file():
+        raise SemcomError(
+            f"There is no state '{path}', whose critic the tuning goes on with: train with "
+            "`--step image` first, and keep the state beside its weights."
+        )
+    _restore(learning.rival, torch.load(path, weights_only=True)["critic"])
+
+
+def _restore(trainer: MixedPrecision, kept: dict[str, Any]) -> None:
+    """Bring weights and buffers to what was kept."""
+    masters = [master for _, master in trainer.pairs]
+    with torch.no_grad():
+        torch._foreach_copy_(masters, kept["masters"])
+        torch._foreach_copy_([used for used, _ in trainer.pairs], masters)
+        for buffer, saved in zip(trainer.network.buffers(), kept["buffers"], strict=True):
+            buffer.copy_(saved)
 
 
 def _trainers(learning: Learning) -> tuple:

@@ -43,6 +43,7 @@ WARM_UP = 100
 SCORED = 10
 """Times a step is scored."""
 CLASSES = data.CAMVID_CLASSES
+RECIPE = "semcom train sqgan --camvid DIR"
 FREE = ("resume", "start")
 """Options that may differ when a step goes on."""
 
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
         jitter=False,
     )
     batches = data.one_ahead(maker, frames)
-    # A tuned network has met the critic before.
+    # Tuning goes on with the critic of the step before.
     adversarial_from = 0 if args.step == "tune" else int(args.adversarial_from * args.updates)
 
     def update(step: int) -> dict[str, float]:
@@ -120,15 +121,23 @@ def begin(args: argparse.Namespace) -> Learning:
         fill(pipeline, args.start)
         return MapLearning(pipeline, critic, torch.from_numpy(table[list(CLASSES)]))
     pipeline = image_pipeline(len(CLASSES), **IMAGE_SIZES, **choices)
-    fill(pipeline, args.work / IMAGE if args.step == "tune" and not args.start else args.start)
+    fill(pipeline, start_of(args))
     features = FeatureLoss(args.models / segmentation.FILE, args.seed)
-    return ImageLearning(pipeline, critic, features, args.discriminator == "aware")
+    learning = ImageLearning(pipeline, critic, features, args.discriminator == "aware")
+    if args.step == "tune":
+        states.load_critic(start_of(args).with_suffix(".state"), learning)
+    return learning
+
+
+def start_of(args: argparse.Namespace) -> Path | None:
+    """The weights that a step begins with, None for new ones."""
+    return args.start or (args.work / IMAGE if args.step == "tune" else None)
 
 
 def fill(pipeline: Pipeline, path: Path | None) -> None:
     """Put the weights in `path`, if any, into `pipeline`. Raises SemcomError."""
     if path is not None:
-        tensors, _ = weights.load(path, "semcom train sqgan")
+        tensors, _ = weights.load(path, RECIPE)
         weights.fill(pipeline, tensors, path)
 
 
@@ -155,6 +164,8 @@ def save(
     updates: int,
 ) -> None:
     """Write the weights and card, after `updates`, of the pipeline for the next step."""
+    tuned = args.step == "tune"
+    before = weights.read_card(start_of(args), RECIPE)["recipe"] if tuned else []
     card = {
         "what": f"{'map' if args.step == 'map' else 'image'} pipeline of the codec sqgan",
         "label_space": LABEL_SPACE,
@@ -164,7 +175,7 @@ def save(
         "score": args.score,
         "data": f"CamVid train (367 frames, but for every {EVERY}th) and {args.scenes} frames of "
         "the procedural drive",
-        "recipe": command_line("sqgan", argparse.Namespace(**named(args))),
+        "recipe": [*before, command_line("sqgan", argparse.Namespace(**named(args)))],
         "updates": updates,
         "scores": {
             "on": f"{HELD_OUT}: mIoU against truth, of the map itself or of the image by the "
