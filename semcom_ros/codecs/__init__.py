@@ -15,6 +15,7 @@ from semcom_ros.reconstruction import Reconstruction
 
 CODECS = {
     "gesco": "semcom_ros.codecs.gesco",
+    "sqgan": "semcom_ros.codecs.sqgan",
     "classical": "semcom_ros.codecs.classical",
     "jpeg2000": "semcom_ros.codecs.classical.jpeg2000",
     "hevc": "semcom_ros.codecs.classical.hevc",
