@@ -47,11 +47,11 @@ def in_the_way(detection: Detection3D) -> bool:
 
 
 def main() -> None:
-    rclpy.init()
     try:
+        rclpy.init()
         rclpy.spin(Planner())
-    except (KeyboardInterrupt, Exception):
-        if rclpy.ok():  # a signal ends the context under whatever runs just then
+    except (KeyboardInterrupt, Exception) as end:
+        if rclpy.ok() and not isinstance(end, KeyboardInterrupt):  # else a signal ends us
             raise
 
 

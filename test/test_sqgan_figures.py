@@ -68,10 +68,8 @@ def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(
     truth = [f.labels for f in frames]
     shares = area(truth)
     assert sum(shares.values()) == pytest.approx(1)
-    monkeypatch.setattr(evaluate_sqgan, "KEPT", 1.0)
-    assert kept_by_class(ends["image"], frames, truth, judge)[0] == pytest.approx(shares)
-    monkeypatch.setattr(evaluate_sqgan, "KEPT", 0.2)
-    kept, scores = kept_by_class(ends["image"], frames, truth, judge)
+    assert kept_by_class(ends["image"], 1.0, frames, truth, judge)[0] == pytest.approx(shares)
+    kept, scores = kept_by_class(ends["image"], 0.2, frames, truth, judge)
     assert sum(kept.values()) == pytest.approx(1) and kept != pytest.approx(shares)
     assert 0 <= scores["miou"] <= 1 and scores["psnr"] > 0
 
@@ -79,11 +77,11 @@ def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(
 def test_what_is_void_in_truth_is_neither_scored_nor_counted(frames, ends, judge):
     road = [np.where(f.labels == 0, f.labels, VOID) for f in frames]
     assert area(road) == {"road": 1.0}
-    kept, scores = kept_by_class(ends["image"], frames, road, judge)
+    kept, scores = kept_by_class(ends["image"], 0.3, frames, road, judge)
     assert kept == {"road": 1.0}
     assert (
         scores["miou"]
-        != kept_by_class(ends["image"], frames, [f.labels for f in frames], judge)[1]["miou"]
+        != kept_by_class(ends["image"], 0.3, frames, [f.labels for f in frames], judge)[1]["miou"]
     )
 
 

@@ -21,7 +21,9 @@ from semcom_ros.codecs.gesco.training.judge import FILE as JUDGE
 from semcom_ros.codecs.gesco.training.judge import RECIPE
 from semcom_ros.codecs.sqgan.ends import ImageReceiver, ImageSender, MapReceiver, MapSender
 from semcom_ros.codecs.sqgan.loading import make
-from semcom_ros.codecs.sqgan.pipeline import STRIDE, Pipeline
+from semcom_ros.codecs.sqgan.masking import SCORES
+from semcom_ros.codecs.sqgan.pipeline import MASKS, STRIDE, Pipeline
+from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, LATENT_GRID
 from semcom_ros.codecs.sqgan.training.judge import kept_of
 from semcom_ros.codecs.sqgan.training.steps import MAP, TUNED
 from semcom_ros.errors import SemcomError
@@ -35,8 +37,8 @@ from semcom_ros.perception import segmentation
 from semcom_ros.perception.segmentation import Segmenter, load_network
 
 RELEVANT = tuple(TRAIN_ID[name] for name in ("pole", "traffic sign", "person", "rider"))
-KEPT = 0.3
-"""Fraction of the image's vectors kept in the table and the pictures."""
+FIRST_PART = IMAGE_LAYERS[0] / (LATENT_GRID[0] * LATENT_GRID[1])
+"""Fraction of the image's vectors that a payload's first image part holds."""
 FRACTIONS = (0.05, 0.15, 0.35, 0.55, 0.75, 0.95)
 PICTURES = 4
 
@@ -57,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="image pipelines to compare with, as random=FILE",
     )
     parser.add_argument("--models", type=Path, default=Path("models"), help="segmenters, codec")
+    parser.add_argument(
+        "--kept", type=float, default=FIRST_PART, help="fraction of the vectors in table, pictures"
+    )
     parser.add_argument("--surfaces", action="store_true", help="quality over (m_x, m_s) as well")
     parser.add_argument(
         "--lost-parts", action="store_true", help="quality as parts of payloads are lost as well"
@@ -83,15 +88,19 @@ def run(args: argparse.Namespace) -> None:
             raise SemcomError(f"An ablation is NAME=FILE, not '{pair}'.")
         named[name] = Path(path)
     systems = {name: Ends(path, "image") for name, path in named.items()}
+    systems |= {
+        "same, at random": Ends(args.work / TUNED, "image", mask=MASKS[1]),
+        "same, unconditioned": Ends(args.work / TUNED, "image", score=SCORES[1]),
+    }
     rows = {"area": area(truth)}
     scores = {}
     for name, ends in systems.items():
-        rows[name], scores[name] = kept_by_class(ends, frames, truth, judge)
-    record = {"data": args.data, "kept": KEPT, "by_class": rows, "scores": scores}
+        rows[name], scores[name] = kept_by_class(ends, args.kept, frames, truth, judge)
+    record = {"data": args.data, "kept": args.kept, "by_class": rows, "scores": scores}
     _write(args.out / "kept.json", record)
-    show(rows, scores)
+    show(rows, scores, args.kept)
     for i, frame in enumerate(frames[:PICTURES]):
-        picture = np.concatenate([chosen(ends, frame, i) for ends in systems.values()])
+        picture = np.concatenate([chosen(ends, args.kept, frame, i) for ends in systems.values()])
         cv2.imwrite(str(args.out / f"kept_{i}.png"), picture[..., ::-1])
     if args.surfaces:
         maps = Ends(args.work / MAP, "map")
@@ -106,15 +115,18 @@ def run(args: argparse.Namespace) -> None:
 
 
 class Ends:
-    """Both ends of the pipeline `kind` in `path`. Raises SemcomError."""
+    """Both ends of the pipeline `kind` in `path`. Raises SemcomError.
 
-    def __init__(self, path: Path, kind: str):
+    mask, score: other choices than it was trained with.
+    """
+
+    def __init__(self, path: Path, kind: str, mask: str = "", score: str = ""):
         tensors, card = weights.load(path, "semcom train sqgan --camvid DIR")
         classes = weights.classes_of(card, path)
         self.pipeline: Pipeline = make(kind, classes, card, path)
         weights.fill(self.pipeline, tensors, path)
-        self.pipeline.mask = card["mask"]
-        self.pipeline.sender.samm.conditioned = card["score"] == "conditioned"
+        self.pipeline.mask = mask or card["mask"]
+        self.pipeline.sender.samm.conditioned = (score or card["score"]) == SCORES[0]
         codebook = self.pipeline.quantiser.codebook
         sender, receiver = {
             "map": (MapSender, MapReceiver),
@@ -135,13 +147,16 @@ def area(truth: list[np.ndarray]) -> dict[str, float]:
 
 
 def kept_by_class(
-    ends: Ends, frames: list[Frame], truth: list[np.ndarray], judge: Segmenter
+    ends: Ends, fraction: float, frames: list[Frame], truth: list[np.ndarray], judge: Segmenter
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Share of the kept cells' pixels by class, and mIoU and PSNR of what they regenerate."""
+    """Share of the kept cells' pixels by class, and mIoU and PSNR of what they regenerate.
+
+    fraction: of the vectors that are kept.
+    """
     counts, confusion, fidelity = np.zeros(256, np.int64), ConfusionMatrix(folded=True), []
     for i, (frame, labels) in enumerate(zip(frames, truth, strict=True)):
         indices, scores = ends.send(frame.image, frame.labels)
-        kept = ends.kept(scores, KEPT, i)
+        kept = ends.kept(scores, fraction, i)
         covered = np.kron(kept, np.ones((STRIDE, STRIDE), bool))
         counts += np.bincount(fold(labels)[covered], minlength=256)
         shown = ends.receive(indices, kept, frame.labels)
@@ -150,9 +165,11 @@ def kept_by_class(
     return _shares(counts), {"miou": confusion.miou(), "psnr": float(np.mean(fidelity))}
 
 
-def show(rows: dict[str, dict[str, float]], scores: dict[str, dict[str, float]]) -> None:
+def show(
+    rows: dict[str, dict[str, float]], scores: dict[str, dict[str, float]], fraction: float
+) -> None:
     """Print shares by class, and how often a relevant class is kept for its area."""
-    table = Table("class", *rows, title=f"share of what is kept, {KEPT:.0%} of the cells")
+    table = Table("class", *rows, title=f"share of what is kept, {fraction:.0%} of the cells")
     for name in rows["area"]:
         table.add_row(name, *(f"{100 * row.get(name, 0):.2f} %" for row in rows.values()))
     relevant = [NAMES[c] for c in RELEVANT]
@@ -160,17 +177,20 @@ def show(rows: dict[str, dict[str, float]], scores: dict[str, dict[str, float]])
     gains = [
         sum(row.get(name, 0) for name in relevant) / max(of_area, 1e-9) for row in rows.values()
     ]
+    for name in relevant:
+        least = max(rows["area"].get(name, 0), 1e-9)
+        table.add_row(f"{name}, to area", *(f"{r.get(name, 0) / least:.2f}" for r in rows.values()))
     table.add_row("relevant, to area", *(f"{gain:.2f}" for gain in gains))
     for what in ("miou", "psnr"):
         table.add_row(what, "", *(f"{score[what]:.3f}" for score in scores.values()))
     Console().print(table)
 
 
-def chosen(ends: Ends, frame: Frame, seed: int) -> np.ndarray:
+def chosen(ends: Ends, fraction: float, frame: Frame, seed: int) -> np.ndarray:
     """Frame with its classes' colours where cells are kept, and what is regenerated, side by
     side."""
     indices, scores = ends.send(frame.image, frame.labels)
-    kept = ends.kept(scores, KEPT, seed)
+    kept = ends.kept(scores, fraction, seed)
     covered = np.kron(kept, np.ones((STRIDE, STRIDE), bool))[..., None]
     seen = np.where(covered, tint(frame.image, frame.labels), frame.image // 3)
     return np.concatenate([seen, ends.receive(indices, kept, frame.labels)], axis=1)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQ-GAN with the weights that ship: what crosses, and what a street looks like at the RSU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from semcom_ros.codecs import create_decoder, create_encoder
+from semcom_ros.codecs.sqgan import shared
+from semcom_ros.codecs.sqgan.training.split import SETTINGS
+from semcom_ros.evaluation.lost_parts import without
+from semcom_ros.evaluation.metrics import psnr
+from semcom_ros.payload import pack, unpack
+from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.scenes.drive import Drive
+from semcom_ros.weights import models_dir
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return create_encoder("sqgan")
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return create_decoder("sqgan")
+
+
+@pytest.fixture(scope="module")
+def frame():
+    street = Drive(1).render(20)
+    return replace(street, labels=Segmenter()(street.image))
+
+
+def test_both_ends_take_at_most_ten_mebibytes():
+    files = (shared.ENCODER_FILE, shared.DECODER_FILE)
+    assert sum((models_dir() / file).stat().st_size for file in files) <= 10 * 2**20
+
+
+@pytest.mark.parametrize("n_bytes", SETTINGS)
+def test_at_every_setting_a_street_arrives_in_its_classes_and_colours(
+    encoder, decoder, frame, n_bytes
+):
+    data = pack(encoder.encode(frame, n_bytes, 0))
+    assert len(data) <= n_bytes
+    known, shown = decoder.decode(unpack(data))
+    assert known.image is None
+    assert (known.labels == frame.labels).mean() > 0.9
+    grey = np.full_like(frame.image, frame.image.mean())
+    assert psnr(frame.image, shown.image) > psnr(frame.image, grey)
+
+
+def test_the_image_comes_closer_with_every_part_that_arrives(encoder, decoder, frame):
+    payload = encoder.encode(frame, 1200, 0)
+    errors = []
+    for arrived in range(3):
+        *_, shown = decoder.decode(without(payload, shared.IMAGE_PARTS[arrived:]))
+        errors.append(np.abs(shown.image.astype(float) - frame.image).mean())
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_of_what_is_kept_first_signs_poles_and_people_have_more_than_their_area(encoder):
+    """On the procedural drive, whose labels are exact."""
+    relevant, everything, kept_relevant, kept = 0, 0, 0, 0
+    for seed in range(1, 5):
+        street = Drive(seed).render(40)
+        _, scores = encoder.image_sender(street.image, street.labels)
+        first = np.zeros(scores.size, bool)
+        first[np.argsort(-scores.ravel())[: shared.IMAGE_LAYERS[0]]] = True
+        covered = np.kron(first.reshape(scores.shape), np.ones((shared.STRIDE,) * 2, bool))
+        thin = np.isin(street.labels, (5, 6, 7, 11, 12, 18))
+        relevant, everything = relevant + thin.sum(), everything + thin.size
+        kept_relevant, kept = kept_relevant + thin[covered].sum(), kept + covered.sum()
+    assert kept_relevant / kept > relevant / everything
