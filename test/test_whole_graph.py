@@ -21,7 +21,8 @@ VALUES = {"data": "scenes:1", "wait_for_subscribers": 2, "max_age_s": 0.0}
 
 
 @pytest.mark.parametrize(
-    ("codec", "stop"), [("classical", signal.SIGTERM), ("gesco", signal.SIGINT)]
+    ("codec", "stop"),
+    [("classical", signal.SIGTERM), ("gesco", signal.SIGINT), ("sqgan", signal.SIGTERM)],
 )
 def test_images_come_out_under_their_own_headers_and_every_node_ends_cleanly(codec, stop, tmp_path):
     sent: list[Image] = []
