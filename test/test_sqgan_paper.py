@@ -15,6 +15,7 @@ from semcom_ros.codecs.sqgan.paper import losses, training
 from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES, Configuration
 from semcom_ros.codecs.sqgan.paper.draws import Draws, draw_fraction, normalised, pixels
 from semcom_ros.codecs.sqgan.paper.networks import image_pipeline, map_pipeline
+from semcom_ros.codecs.sqgan.training import perceptual
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import TRAIN_ID
@@ -170,4 +171,4 @@ def test_a_state_of_another_run_is_refused(options, tmp_path):
 
 def test_a_file_that_is_no_vgg_is_a_sentence(tmp_path):
     with pytest.raises(SemcomError, match="give that"):
-        losses.perceptual(tmp_path / "other.pth", tmp_path, 0, torch.device("cpu"))
+        perceptual.perceptual(tmp_path / "other.pth", tmp_path, 0, torch.device("cpu"))

@@ -3,30 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from semcom_ros.codecs.gesco.training.feature_loss import FeatureLoss
 from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES
 from semcom_ros.codecs.sqgan.paper.draws import Draw, pixels
 from semcom_ros.codecs.sqgan.pipeline import Passed
 from semcom_ros.codecs.sqgan.training import emphasis
 from semcom_ros.codecs.sqgan.training.learning import give_back
-from semcom_ros.errors import SemcomError
+from semcom_ros.codecs.sqgan.training.perceptual import Perceptual
 
 CRITIC = {"map": (0.75, 1.0), "image": (0.15, 0.2)}
 """Weight of the discriminator's verdict, in units of the adaptive weight, and its most."""
 COMMITMENT = {"map": 1.0, "image": 0.15}
 PERCEPTUAL = 0.15
-VGG = "vgg16-397923af.pth"
-
-Perceptual = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Distance of two images [B, 3, H, W] in 0..1."""
 
 
 class PatchDiscriminator(nn.Sequential):
@@ -50,35 +41,6 @@ class PatchDiscriminator(nn.Sequential):
                 nn.init.normal_(module.weight, 0, 0.02)
             elif isinstance(module, nn.BatchNorm2d):
                 nn.init.normal_(module.weight, 1, 0.02)
-
-
-def perceptual(vgg: Path | None, segmenter: Path, seed: int, device: torch.device) -> Perceptual:
-    """LPIPS on VGG where its weights lie at `vgg`; else our own segmenter's features.
-
-    Raises SemcomError where `vgg` is not that file.
-    """
-    if vgg is None:
-        features = FeatureLoss(segmenter, seed)
-        features.network.to(device)
-        return features
-    if vgg.name != VGG or not vgg.is_file():
-        raise SemcomError(f"'{vgg}' is not the file {VGG} of torchvision's VGG-16: give that.")
-    from semcom_ros.evaluation.study.backbones import torch_beside_torchvision
-
-    torch_beside_torchvision()
-    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-
-    usual = torch.hub.get_dir()
-    with TemporaryDirectory() as hub:
-        # Torch hub finds its files in a folder of this name.
-        (Path(hub) / "checkpoints").symlink_to(vgg.resolve().parent)
-        torch.hub.set_dir(hub)
-        try:
-            metric = LearnedPerceptualImagePatchSimilarity(net_type="vgg")
-        finally:
-            torch.hub.set_dir(usual)
-    network = metric.net.to(device).eval().requires_grad_(False)
-    return lambda image, target: network(2 * image - 1, 2 * target - 1).mean()
 
 
 def map_error(passed: Passed, draw: Draw) -> torch.Tensor:

@@ -21,6 +21,7 @@ from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES
 from semcom_ros.codecs.sqgan.paper.draws import Draw, Draws
 from semcom_ros.codecs.sqgan.paper.networks import image_pipeline, map_pipeline
 from semcom_ros.codecs.sqgan.pipeline import Passed, Pipeline
+from semcom_ros.codecs.sqgan.training import perceptual
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import LABEL_SPACE, NAMES
@@ -54,9 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         state=Path("out/train/sqgan_paper"),
     )
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the weights")
-    parser.add_argument(
-        "--vgg", type=Path, help=f"{losses.VGG}, for LPIPS; else our segmenter's features"
-    )
+    perceptual.add_argument(parser)
     parser.add_argument(
         "--models", type=Path, default=Path("models"), help="folder of the segmenter"
     )
@@ -101,7 +100,7 @@ def run(args: argparse.Namespace) -> None:
     draws = Draws(source, tuple(args.size), args.seed, args.updates * processes, args.batch)
     left = Subset(draws, range(done * processes, len(draws)))
     loader = accelerator.prepare(DataLoader(left, batch_size=None, num_workers=args.workers))
-    distance = losses.perceptual(
+    distance = perceptual.perceptual(
         args.vgg, args.models / segmentation.FILE, args.seed, accelerator.device
     )
     learning = Learning(args.step, accelerator, *prepared, distance, frozen)
@@ -214,7 +213,7 @@ def save(
         "classes": list(NAMES),
         "network": asdict(configuration),
         "size": list(args.size),
-        "perceptual": losses.VGG if args.vgg else "features of our own segmenter",
+        "perceptual": perceptual.in_words(args.vgg),
         "recipe": launch_line("sqgan-paper", args, (*NAMED_RUN, "updates"), processes),
         "updates": step,
     }

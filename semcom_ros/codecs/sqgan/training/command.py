@@ -9,6 +9,7 @@ from pathlib import Path
 from semcom_ros.codecs.gesco.training.judge import FILE as JUDGE
 from semcom_ros.codecs.sqgan.masking import SCORES
 from semcom_ros.codecs.sqgan.pipeline import MASKS
+from semcom_ros.codecs.sqgan.training import perceptual
 from semcom_ros.errors import SemcomError
 
 UPDATES = {"map": 1200, "image": 2700, "tune": 750}
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", type=Path, default=Path("models"), help="segmenter in, codec out"
     )
+    perceptual.add_argument(parser)
     parser.add_argument("--judge", type=Path, default=Path("models") / JUDGE)
     parser.add_argument(
         "--from", dest="start", type=Path, help="weights to begin with; tune: image.safetensors"

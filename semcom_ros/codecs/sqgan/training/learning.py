@@ -6,9 +6,9 @@ from __future__ import annotations
 import torch
 
 from semcom_ros.codecs.gesco.training.discriminator import Discriminator, Judged, compete
-from semcom_ros.codecs.gesco.training.feature_loss import FeatureLoss
 from semcom_ros.codecs.sqgan.pipeline import Pipeline, shares_of
 from semcom_ros.codecs.sqgan.training.batches import Batch
+from semcom_ros.codecs.sqgan.training.perceptual import Perceptual
 from semcom_ros.layers.vector_quantiser import as_float
 from semcom_ros.training.loop import MixedPrecision
 
@@ -78,11 +78,11 @@ class ImageLearning(Learning):
         self,
         pipeline: Pipeline,
         critic: Discriminator,
-        feature_loss: FeatureLoss,
+        perceptual: Perceptual,
         aware: bool = True,
     ):
         super().__init__(pipeline, critic)
-        self.feature_loss, self.aware = feature_loss, aware
+        self.perceptual, self.aware = perceptual, aware
 
     def objective(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float], Judged, Judged]:
         shown = batch.image.to(torch.bfloat16, memory_format=torch.channels_last)
@@ -91,7 +91,7 @@ class ImageLearning(Learning):
         )
         image = passed.output.float()
         l1 = ((image - batch.image).abs() * batch.weight).mean()
-        features = self.feature_loss(image, batch.image)
+        features = self.perceptual(image, batch.image)
         loss = PIXELS * l1 + features + passed.commitment
         seen = {
             "l1": l1.item(),

@@ -83,6 +83,7 @@ def run(args: argparse.Namespace) -> None:
         "classes": [NAMES[c] for c in classes],
         "networks": {name: cards[name]["networks"][name] for name in PIPELINES},
         "data": cards["image"]["data"],
+        "perceptual": cards["image"]["perceptual"],
         "recipe": [*cards["map"]["recipe"], *cards["image"]["recipe"], command_line("sqgan", own)],
         "scores": {
             "map": cards["map"]["scores"],

@@ -14,7 +14,6 @@ import torch
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.training.discriminator import Discriminator
-from semcom_ros.codecs.gesco.training.feature_loss import FeatureLoss
 from semcom_ros.codecs.sqgan.ends import MapReceiver, MapSender
 from semcom_ros.codecs.sqgan.pipeline import (
     IMAGE_SIZES,
@@ -23,7 +22,7 @@ from semcom_ros.codecs.sqgan.pipeline import (
     image_pipeline,
     map_pipeline,
 )
-from semcom_ros.codecs.sqgan.training import emphasis, states
+from semcom_ros.codecs.sqgan.training import emphasis, perceptual, states
 from semcom_ros.codecs.sqgan.training.batches import Maker, MapLink
 from semcom_ros.codecs.sqgan.training.judge import Judge
 from semcom_ros.codecs.sqgan.training.learning import ImageLearning, Learning, MapLearning
@@ -44,7 +43,7 @@ SCORED = 10
 """Times a step is scored."""
 CLASSES = data.CAMVID_CLASSES
 RECIPE = "semcom train sqgan --camvid DIR"
-FREE = ("resume", "start")
+FREE = ("resume", "start", "vgg")
 """Options that may differ when a step goes on."""
 
 
@@ -122,7 +121,9 @@ def begin(args: argparse.Namespace) -> Learning:
         return MapLearning(pipeline, critic, torch.from_numpy(table[list(CLASSES)]))
     pipeline = image_pipeline(len(CLASSES), **IMAGE_SIZES, **choices)
     fill(pipeline, start_of(args))
-    features = FeatureLoss(args.models / segmentation.FILE, args.seed)
+    features = perceptual.perceptual(
+        args.vgg, args.models / segmentation.FILE, args.seed, torch.device("cpu")
+    )
     learning = ImageLearning(pipeline, critic, features, args.discriminator == "aware")
     if args.step == "tune":
         states.load_critic(start_of(args).with_suffix(".state"), learning)
@@ -176,6 +177,7 @@ def save(
         "data": f"CamVid train (367 frames, but for every {EVERY}th) and {args.scenes} frames of "
         "the procedural drive",
         "recipe": [*before, command_line("sqgan", argparse.Namespace(**named(args)))],
+        "perceptual": perceptual.in_words(args.vgg),
         "updates": updates,
         "scores": {
             "on": f"{HELD_OUT}: mIoU against truth, of the map itself or of the image by the "
