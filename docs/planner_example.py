@@ -47,8 +47,8 @@ def in_the_way(detection: Detection3D) -> bool:
 
 
 def main() -> None:
+    rclpy.init()
     try:
-        rclpy.init()
         rclpy.spin(Planner())
     except (KeyboardInterrupt, Exception) as end:
         if rclpy.ok() and not isinstance(end, KeyboardInterrupt):  # else a signal ends us

@@ -17,6 +17,7 @@ from semcom_ros.codecs.sqgan.encoder import Encoder
 from semcom_ros.codecs.sqgan.shared import LABELS_PART, MAP_TOKENS_PART
 from semcom_ros.codecs.sqgan.split import Split, read
 from semcom_ros.errors import SemcomError
+from semcom_ros.evaluation.lost_parts import without
 from semcom_ros.frame import Frame
 from semcom_ros.labels import VOID
 from semcom_ros.payload import Part, Payload, PayloadError, pack, unpack
@@ -45,13 +46,6 @@ def decoder(models):
 @pytest.fixture(scope="module")
 def frame():
     return replace(Drive(1).render(20), stamp=123456789)
-
-
-def erased(payload, *names):
-    parts = (
-        Part(p.name, p.importance, erased=True) if p.name in names else p for p in payload.parts
-    )
-    return Payload(payload.header, tuple(parts))
 
 
 @pytest.mark.parametrize("split", [None, TOKENS], ids=["labels", "tokens"])
@@ -105,7 +99,7 @@ def test_lost_image_parts_change_the_image_ever_more_and_leave_the_map(encoder, 
     whole = list(decoder.decode(payload))[-1]
     errors = []
     for first_lost in (2, 1, 0):
-        lost = erased(payload, *shared.IMAGE_PARTS[first_lost:])
+        lost = without(payload, shared.IMAGE_PARTS[first_lost:])
         shown = list(decoder.decode(lost))[-1]
         assert np.array_equal(shown.labels, whole.labels)
         errors.append(np.abs(shown.image.astype(int) - whole.image).mean())
@@ -114,9 +108,11 @@ def test_lost_image_parts_change_the_image_ever_more_and_leave_the_map(encoder, 
 
 def test_a_part_without_those_before_it_is_as_if_lost(encoder, decoder, frame):
     payload = encoder.encode(frame, 1200, 0)
-    none = list(decoder.decode(erased(payload, *shared.IMAGE_PARTS)))[-1]
-    no_first = list(decoder.decode(erased(payload, shared.IMAGE_PARTS[0])))[-1]
+    none = list(decoder.decode(without(payload, shared.IMAGE_PARTS)))[-1]
+    no_first = list(decoder.decode(without(payload, (shared.IMAGE_PARTS[0],))))[-1]
+    absent = Payload(payload.header, (payload.parts[0], *payload.parts[2:]))
     assert np.array_equal(none.image, no_first.image)
+    assert np.array_equal(none.image, list(decoder.decode(absent))[-1].image)
 
 
 def test_image_parts_that_were_never_sent_still_give_an_image(encoder, decoder, frame):
@@ -129,7 +125,7 @@ def test_image_parts_that_were_never_sent_still_give_an_image(encoder, decoder, 
 def test_a_lost_map_is_a_lost_frame(models, decoder, frame, split):
     payload = Encoder(models, split=split).encode(frame, 512, 0)
     with pytest.raises(PayloadError) as refusal:
-        next(decoder.decode(erased(payload, payload.parts[0].name)))
+        next(decoder.decode(without(payload, (payload.parts[0].name,))))
     assert refusal.value.reason == "lost"
 
 

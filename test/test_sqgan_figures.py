@@ -62,9 +62,7 @@ def judge():
     return Segmenter()
 
 
-def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(
-    frames, ends, judge, monkeypatch
-):
+def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(frames, ends, judge):
     truth = [f.labels for f in frames]
     shares = area(truth)
     assert sum(shares.values()) == pytest.approx(1)

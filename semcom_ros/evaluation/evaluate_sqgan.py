@@ -22,8 +22,8 @@ from semcom_ros.codecs.gesco.training.judge import RECIPE
 from semcom_ros.codecs.sqgan.ends import ImageReceiver, ImageSender, MapReceiver, MapSender
 from semcom_ros.codecs.sqgan.loading import make
 from semcom_ros.codecs.sqgan.masking import SCORES
-from semcom_ros.codecs.sqgan.pipeline import MASKS, STRIDE, Pipeline
-from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, LATENT_GRID
+from semcom_ros.codecs.sqgan.pipeline import MASKS, Pipeline
+from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, LATENT_GRID, STRIDE
 from semcom_ros.codecs.sqgan.training.judge import kept_of
 from semcom_ros.codecs.sqgan.training.steps import MAP, TUNED
 from semcom_ros.errors import SemcomError

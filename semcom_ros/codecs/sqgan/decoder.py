@@ -100,7 +100,6 @@ class Decoder:
 
 
 def _received(payload: Payload) -> list[bytes | None]:
-    """The image's parts in their order, None for what was lost; raises PayloadError malformed."""
-    held = {part.name: part for part in payload.parts if part.name in IMAGE_PARTS}
-    sent = [held[name] for name in IMAGE_PARTS if name in held]
-    return [None if part.erased else payload.bits(part.name) for part in sent]
+    """The image's parts in their order, None for what did not come; raises PayloadError malformed."""
+    held = {part.name for part in payload.parts if not part.erased}
+    return [payload.bits(name) if name in held else None for name in IMAGE_PARTS]

@@ -19,13 +19,11 @@ from semcom_ros.codecs.sqgan.networks import (
     MapDecoder,
     MapEncoder,
 )
+from semcom_ros.codecs.sqgan.shared import CODEWORDS, STRIDE
 from semcom_ros.layers.vector_quantiser import VectorQuantiser
 
-CODEWORDS = 1024
 DIMS = 32
 """Length of a codeword of the narrow networks."""
-STRIDE = 16
-"""Pixels to a latent vector, each way."""
 MASKS = ("samm", "random")
 MAP_SIZES = {"widths": (32, 48, 64), "depth": 2}
 IMAGE_SIZES = {"widths": (48, 80, 128), "depth": 3}

@@ -176,7 +176,10 @@ def write(
         for name in sorted(tensors):
             names.update(tensors[name].astype(np.float16).tobytes())
     shared["networks"] = np.frombuffer(names.digest(), np.uint8)
-    weights.save(models / SHARED_FILE, shared, {"what": "codebooks of sqgan", **card})
+    held = [p.quantiser.codebook.numel() for p in pipelines.values()]
+    held += [t.counters.size + t.weights.size for t in tokens.values()]
+    more = {"what": "codebooks of sqgan", "parameters": sum(held)}
+    weights.save(models / SHARED_FILE, shared, {**more, **card})
     model = hashlib.sha256((models / SHARED_FILE).read_bytes()).hexdigest()
     for file, tensors, what, more in (
         (ENCODER_FILE, sending, "the vehicle's networks of sqgan", {"split": UNMEASURED.card()}),

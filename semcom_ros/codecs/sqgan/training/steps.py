@@ -55,7 +55,8 @@ def run(args: argparse.Namespace) -> None:
     judge = Judge(args.judge, held_out(args.camvid), segmenter)
     learning = begin(args)
     state = args.work / f"{args.step}.state"
-    done = states.load(state, learning, named(args)) if args.resume else 0
+    told = {**named(args), "perceptual": perceptual.in_words(args.vgg)}
+    done = states.load(state, learning, told) if args.resume else 0
     left = args.updates - done
 
     maker = Maker(CLASSES, tuple(args.crop), args.seed + done, args.enhancement == "on", link(args))
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
         return learning.update(next(batches), rate, adversarial)
 
     def score() -> dict[str, float]:
-        states.save(state, learning, named(args))
+        states.save(state, learning, told)
         if args.step == "map":
             return judge.of_maps(learning.average, CLASSES)
         return judge.of_images(learning.average, CLASSES)
@@ -177,7 +178,7 @@ def save(
         "data": f"CamVid train (367 frames, but for every {EVERY}th) and {args.scenes} frames of "
         "the procedural drive",
         "recipe": [*before, command_line("sqgan", argparse.Namespace(**named(args)))],
-        "perceptual": perceptual.in_words(args.vgg),
+        **({} if args.step == "map" else {"perceptual": perceptual.in_words(args.vgg)}),
         "updates": updates,
         "scores": {
             "on": f"{HELD_OUT}: mIoU against truth, of the map itself or of the image by the "
