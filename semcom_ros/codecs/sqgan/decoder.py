@@ -100,6 +100,6 @@ class Decoder:
 
 
 def _received(payload: Payload) -> list[bytes | None]:
-    """The image's parts in their order, None for what did not come; raises PayloadError malformed."""
+    """The image's parts in their order, None for what did not come; raises PayloadError."""
     held = {part.name for part in payload.parts if not part.erased}
     return [payload.bits(name) if name in held else None for name in IMAGE_PARTS]

@@ -15,8 +15,8 @@ from semcom_ros.payload import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
 
 @dataclass(frozen=True)
 class Split:
-    """settings: payload bytes, rising. map_bytes: of each, the most that the map may take, as tokens
-    with the overhead of their part. map_part: how the map is sent there, a name of a part."""
+    """settings: payload bytes, rising. map_bytes: of each, the most that the map may take (as
+    tokens, with their part's overhead). map_part: how the map is sent there, a part's name."""
 
     settings: tuple[int, ...]
     map_bytes: tuple[int, ...]
