@@ -77,8 +77,10 @@ def run(args: argparse.Namespace) -> None:
     judge = Segmenter.of(*load_network(args.models / JUDGE, RECIPE))
     # The networks read maps without void; what is void in truth is not scored.
     truth = [f.labels for f in frames]
+    sent = [Frame(f.image, segmenter(f.image)) for f in frames]
     frames = [
-        Frame(f.image, np.where(f.labels == VOID, segmenter(f.image), f.labels)) for f in frames
+        Frame(f.image, np.where(labels == VOID, f.labels, labels))
+        for f, labels in zip(sent, truth, strict=True)
     ]
     args.out.mkdir(parents=True, exist_ok=True)
     named = {"sqgan": args.work / TUNED}
@@ -108,7 +110,6 @@ def run(args: argparse.Namespace) -> None:
         _write(args.out / "surfaces.json", surface)
         plot_surfaces(args.out / "surfaces.png", surface)
     if args.lost_parts:
-        sent = [Frame(f.image, segmenter(f.image)) for f in frames]
         lost = lost_parts(args.models, sent, truth, judge)
         _write(args.out / "lost_parts.json", lost)
         plot_lost_parts(args.out / "lost_parts.png", lost)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trained counters of the coders as bytes of a file: 6 bits chance, 2 bits trust.
+"""The trained state of a coder in a file: counters, of 6 bits chance and 2 bits trust, and weights.
 
 A counter is a uint32: a probability in the upper 22 bits, times seen in the lower 10.
 """
@@ -17,7 +17,23 @@ _LEVELS = (0, 2, 8, 255)
 _STEP = 90  # of the logistic domain, in 1/256: the 63 levels span eleven nats either way
 
 
-def pack_counters(counters: np.ndarray) -> np.ndarray:
+def stored(counters: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """A coder's `counters` uint32 and mixing `weights` int32, of any shapes, as tensors."""
+    return {"counters": _pack(counters), "weights": weights}
+
+
+def restored(
+    tensors: dict[str, np.ndarray], counters: tuple[int, ...], weights: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Counters and weights of `stored` tensors, or None where they are not of these shapes."""
+    packed, mixing = tensors.get("counters"), tensors.get("weights")
+    if packed is None or mixing is None or (mixing.shape, mixing.dtype) != (weights, np.int32):
+        return None
+    known = _unpack(packed, counters)
+    return None if known is None else (known, mixing)
+
+
+def _pack(counters: np.ndarray) -> np.ndarray:
     """`counters` uint32 of any shape as uint8 [bytes], deflated: most were never used."""
     chance = ((counters >> 10) + 0.5) / (1 << 22)
     logit = np.log(chance / (1 - chance)) * 256
@@ -27,8 +43,8 @@ def pack_counters(counters: np.ndarray) -> np.ndarray:
     return np.frombuffer(zlib.compress(one_byte_each.tobytes(), 9), np.uint8)
 
 
-def unpack_counters(packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The counters uint32 of `shape` nearest to those of which `pack_counters` made `packed`, or
+def _unpack(packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The counters uint32 of `shape` nearest to those of which `_pack` made `packed`, or
     None where it holds none of that shape."""
     stream = zlib.decompressobj()
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.counters import pack_counters, unpack_counters
+from semcom_ros.codecs.gesco.counters import restored, stored
 from semcom_ros.errors import SemcomError
 
 FILE = "gesco_map.safetensors"
@@ -21,6 +21,8 @@ SELECTORS = 383
 """Rows of mixing weights; a decision adds up four of them."""
 SCALES = 3
 _FINE, _MIDDLE = 144, 72
+_COUNTERS_SHAPE = (SCALES, CONTEXTS, COUNTERS)
+_WEIGHTS_SHAPE = (SCALES, SELECTORS, CONTEXTS + 1)
 
 _CODED_RATE, _SCRATCH_RATE = 60, 1000
 
@@ -46,16 +48,16 @@ def scale_of(height: int) -> int:
 
 def scratch() -> Prior:
     """A prior that knows nothing."""
-    weights_ = np.zeros((SCALES, SELECTORS, CONTEXTS + 1), np.int32)
+    weights_ = np.zeros(_WEIGHTS_SHAPE, np.int32)
     weights_[..., :CONTEXTS] = 6000
-    counters = np.full((SCALES, CONTEXTS, COUNTERS), 1 << 31, np.uint32)
+    counters = np.full(_COUNTERS_SHAPE, 1 << 31, np.uint32)
     return Prior(counters, weights_, _SCRATCH_RATE)
 
 
 def save_prior(models: Path, prior: Prior, card: dict) -> None:
     """Write `prior` into the folder `models`."""
-    tensors = {"counters": pack_counters(prior.counters), "weights": prior.weights}
     n_parameters = prior.counters.size + prior.weights.size
+    tensors = stored(prior.counters, prior.weights)
     weights.save(models / FILE, tensors, {**card, "parameters": n_parameters})
 
 
@@ -66,15 +68,9 @@ def load_prior(models: Path) -> tuple[Prior, bytes]:
     """
     path = models / FILE
     tensors, card = weights.load(path, RECIPE)
-    blank = scratch()
-    packed, mixing = tensors.get("counters"), tensors.get("weights")
-    counters = None if packed is None else unpack_counters(packed, blank.counters.shape)
-    if (
-        counters is None
-        or mixing is None
-        or (mixing.shape, mixing.dtype) != (blank.weights.shape, np.int32)
-    ):
+    state = restored(tensors, _COUNTERS_SHAPE, _WEIGHTS_SHAPE)
+    if state is None:
         raise SemcomError(
             f"The prior {path} is of another version of the map coder: make it with `{RECIPE}`."
         )
-    return Prior(counters, mixing, _CODED_RATE), bytes.fromhex(card["sha256"])[:8]
+    return Prior(*state, _CODED_RATE), bytes.fromhex(card["sha256"])[:8]

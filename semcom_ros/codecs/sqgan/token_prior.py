@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semcom_ros.codecs.gesco.counters import pack_counters, unpack_counters
+from semcom_ros.codecs.gesco import counters
 from semcom_ros.labels import CLASSES, VOID
 
 BITS = 10
@@ -58,17 +58,10 @@ def scratch() -> TokenPrior:
 
 def stored(prior: TokenPrior) -> dict[str, np.ndarray]:
     """As tensors."""
-    return {"counters": pack_counters(prior.counters), "weights": prior.weights}
+    return counters.stored(prior.counters, prior.weights)
 
 
 def restored(tensors: dict[str, np.ndarray]) -> TokenPrior | None:
     """The prior of `stored` tensors, or None where they are of another version of the coder."""
-    packed, mixing = tensors.get("counters"), tensors.get("weights")
-    counters = None if packed is None else unpack_counters(packed, (COUNTERS,))
-    if (
-        counters is None
-        or mixing is None
-        or (mixing.shape, mixing.dtype) != ((SETS, CONTEXTS + 1), np.int32)
-    ):
-        return None
-    return TokenPrior(counters, mixing)
+    state = counters.restored(tensors, (COUNTERS,), (SETS, CONTEXTS + 1))
+    return None if state is None else TokenPrior(*state)
