@@ -24,7 +24,7 @@ from semcom_ros.frame import Camera, Frame
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.objects import Box3D, Object
 from semcom_ros.perception.detection import Detection
-from semcom_ros.perception.perceive import Seen
+from semcom_ros.perception.perceive import Percepts
 
 PERSON, ROAD, SKY = (TRAIN_ID[name] for name in ("person", "road", "sky"))
 
@@ -143,10 +143,10 @@ class Looking:
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
 
-    def __call__(self, image: np.ndarray, focal: float | None) -> Seen:
+    def __call__(self, image: np.ndarray, focal: float | None) -> Percepts:
         assert focal == 500.0
         boxes = [Detection(o.name, 0.9, *o.box) for o in self.frame.objects]
-        return Seen(self.frame.labels, boxes if image.mean() > 50 else [], self.frame.depth)
+        return Percepts(self.frame.labels, boxes if image.mean() > 50 else [], self.frame.depth)
 
 
 def printed(
@@ -200,6 +200,6 @@ def test_where_no_distances_are_known_that_is_said(capsys, monkeypatch) -> None:
     assert "128 bytes" not in text
 
 
-def looking_at(looking: Looking, image: np.ndarray) -> Seen:
+def looking_at(looking: Looking, image: np.ndarray) -> Percepts:
     frame = looking.frame
-    return Seen(frame.labels, [Detection("person", 0.9, *frame.objects[0].box)], frame.depth)
+    return Percepts(frame.labels, [Detection("person", 0.9, *frame.objects[0].box)], frame.depth)

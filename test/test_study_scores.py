@@ -24,7 +24,7 @@ from semcom_ros.frame import Camera, Frame
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.objects import Object
 from semcom_ros.perception.detection import Detection
-from semcom_ros.perception.perceive import Seen
+from semcom_ros.perception.perceive import Percepts
 from semcom_ros.reconstruction import Reconstruction
 
 RNG = np.random.default_rng(5)
@@ -43,10 +43,12 @@ class FakeReaders:
     def judged(self, image: np.ndarray) -> np.ndarray:
         return np.where(image.mean(2) > 99, CAR, 0).astype(np.uint8)
 
-    def seen(self, image: np.ndarray, camera: Camera | None) -> Seen:
+    def seen(self, image: np.ndarray, camera: Camera | None) -> Percepts:
         depth = image[..., 0].astype(np.float32)
         found = self.found.get(int(image[0, 0, 0]), [])
-        return Seen(image[..., 0], found, np.full_like(depth, np.nan) if self.no_depth else depth)
+        return Percepts(
+            image[..., 0], found, np.full_like(depth, np.nan) if self.no_depth else depth
+        )
 
     def once(self, what: str, image: np.ndarray, read):
         return read()

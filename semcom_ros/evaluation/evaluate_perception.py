@@ -32,7 +32,7 @@ from semcom_ros.evaluation.perception_scores import (
 )
 from semcom_ros.frame import Frame
 from semcom_ros.perception.ground_truth import MIN_SIDES, MIN_VISIBLE, comparable, frames_with_truth
-from semcom_ros.perception.perceive import Perception, Seen
+from semcom_ros.perception.perceive import Perception, Percepts
 
 ORIGINAL = "original"
 SIZES = "128,256,512,1024"
@@ -149,7 +149,7 @@ class Tally:
         self.in_image: list[Pedestrian] = []
         self.in_map: list[Pedestrian] = []
 
-    def add(self, frame: Frame, seen: Seen, labels: np.ndarray) -> None:
+    def add(self, frame: Frame, seen: Percepts, labels: np.ndarray) -> None:
         """Count one frame: what is `seen` in its image, and its map at the RSU, uint8 [H, W]."""
         self.confusion.add(frame.labels, seen.segmentation)
         self.detection.add(*comparable(frame, seen.detections, self._names))

@@ -24,14 +24,14 @@ from semcom_ros.nodes.percept_messages import (
 from semcom_ros.nodes.rsu_outputs import Perceive, RsuOutputs, listened
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.fusion import evident_labels, fuse, objects_in
-from semcom_ros.perception.perceive import Seen
+from semcom_ros.perception.perceive import Percepts
 from semcom_ros.perception.projection import project_detections, project_points
 from semcom_ros.reconstruction import Reconstruction
 
 INFERRED = 64
 """Confidence of labels that the RSU reads off a received image: none of them was received."""
 _FIELD = {"segmentation": "segmentation", "detection": "detections", "depth": "depth"}
-"""Where a task's result stands in `Seen`."""
+"""Where a task's result stands in `Percepts`."""
 
 
 class FrameOutputs:
@@ -48,7 +48,7 @@ class FrameOutputs:
         self._begun = self._map_received = self._detected = False
         self._image: np.ndarray | None = None
         self._map: Reconstruction | None = None
-        self._seen: dict[Perceive, Seen | None] = {}
+        self._seen: dict[Perceive, Percepts | None] = {}
 
     @property
     def unfinished(self) -> bool:

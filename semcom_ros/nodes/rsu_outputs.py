@@ -19,13 +19,13 @@ from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.percept_messages import label_info_message
 from semcom_ros.perception import backends
 from semcom_ros.perception.backends import NONE, SHIPPED
-from semcom_ros.perception.perceive import Seen
+from semcom_ros.perception.perceive import Percepts
 from semcom_ros.perception.projection import check_camera
 
 TASKS = ("segmentation", "detection", "depth")
 WARM_UPS = 3
 
-Perceive = Callable[[np.ndarray, Camera | None, np.ndarray | None], Seen]
+Perceive = Callable[[np.ndarray, Camera | None, np.ndarray | None], Percepts]
 """Image, its intrinsics and its labels, where known -> what is seen in it."""
 
 

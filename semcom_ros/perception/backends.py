@@ -13,7 +13,7 @@ from semcom_ros.perception.checkpoint_depth import CAMERA_HEIGHT_M, CheckpointDe
 from semcom_ros.perception.checkpoint_detection import CheckpointDetector
 from semcom_ros.perception.checkpoint_segmentation import CheckpointSegmenter
 from semcom_ros.perception.detection import THRESHOLD
-from semcom_ros.perception.perceive import Perception, Seen
+from semcom_ros.perception.perceive import Perception, Percepts
 
 SHIPPED, NONE = "shipped", "none"
 BUILT_IN = (SHIPPED, NONE)
@@ -34,7 +34,7 @@ def create_perception(
     SemcomError when a network cannot be loaded or cannot run on `device`.
     """
     check_device(device)
-    chosen = dict(zip(Seen._fields, (segmentation, detection, depth), strict=True))
+    chosen = dict(zip(Percepts._fields, (segmentation, detection, depth), strict=True))
     return ChosenPerception(
         Perception(device=device, threshold=threshold) if SHIPPED in chosen.values() else None,
         {field for field, name in chosen.items() if name != SHIPPED},
@@ -45,7 +45,7 @@ def create_perception(
 
 
 class ChosenPerception:
-    """Image uint8 [H, W, 3] RGB -> `Seen`, each field by the backend chosen for it, None for none.
+    """Image uint8 [H, W, 3] RGB -> `Percepts`, each field by the backend chosen, None for none.
 
     One pass of the shipped network serves all tasks that it was chosen for.
     """
@@ -71,7 +71,7 @@ class ChosenPerception:
 
     def __call__(
         self, image: np.ndarray, camera: Camera | None = None, labels: np.ndarray | None = None
-    ) -> Seen:
+    ) -> Percepts:
         """camera: intrinsics of `image`. labels: uint8 [H, W] trainId, where already known.
 
         Depth takes road and sky from `labels`, such as the received map, or else from the
@@ -80,7 +80,7 @@ class ChosenPerception:
         """
         _check(image, camera, labels)
         known = camera is not None and camera.calibrated
-        seen = Seen(None, None, None)
+        seen = Percepts(None, None, None)
         if self._shipped:
             told = labels is not None and "segmentation" in self._left_out
             sky = labels == TRAIN_ID["sky"] if told else None

@@ -23,7 +23,7 @@ FILE = "perception.safetensors"
 RECIPE = "semcom train perception --camvid DIR"
 
 
-class Seen(NamedTuple):
+class Percepts(NamedTuple):
     """What is seen in one image; a part that was not looked for is None.
 
     segmentation: uint8 [H, W] trainId. detections: by falling score. depth: float32 [H, W] metres
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 
 class Perception:
-    """Image uint8 [256, 512, 3] RGB -> `Seen`, by the shipped network.
+    """Image uint8 [256, 512, 3] RGB -> `Percepts`, by the shipped network.
 
     names: the classes that it detects. focal: the focal length in pixels that its depths hold for.
     threshold: least score of a detection, 0 to 1. Raises SemcomError when the weights in `path` are
@@ -87,7 +87,7 @@ class Perception:
 
     def __call__(
         self, image: np.ndarray, focal: float | None = None, sky: np.ndarray | None = None
-    ) -> Seen:
+    ) -> Percepts:
         """focal: focal length of the camera in pixels of `image`, by default that of training.
 
         An image tells size over distance alone, so depth is in proportion to it. sky: bool [H, W],
@@ -106,7 +106,7 @@ class Perception:
             if sky is None:
                 labels = self.classes[outputs.labels[0].argmax(0).cpu().numpy()]
                 sky = labels == TRAIN_ID["sky"]
-            return Seen(
+            return Percepts(
                 labels,
                 read_boxes(outputs, self.names, self.threshold),
                 read_depth(outputs, sky, (focal or self.focal) / self.focal),

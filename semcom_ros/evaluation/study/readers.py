@@ -21,7 +21,7 @@ from semcom_ros.weights import models_dir
 
 if TYPE_CHECKING:
     from semcom_ros.frame import Camera
-    from semcom_ros.perception.perceive import Seen
+    from semcom_ros.perception.perceive import Percepts
 
 REMEMBERED = 512
 JUDGE = "judge.safetensors"
@@ -111,7 +111,7 @@ class Readers:
                 self._latest = which, self.judge.network.features(tensor)
         return self._latest[1]
 
-    def seen(self, image: np.ndarray, camera: Camera | None) -> Seen:
+    def seen(self, image: np.ndarray, camera: Camera | None) -> Percepts:
         """What the shipped perception sees in `image`, taken by `camera` if that is known."""
         focal = camera.fx if camera is not None and camera.calibrated else None
         return self.once(f"seen {focal}", image, lambda: self.perception(image, focal))
