@@ -12,7 +12,8 @@ from semcom_ros.frame import Camera, Frame, fit
 from semcom_ros.labels import CLASSES, TRAIN_ID
 from semcom_ros.objects import Box3D, Object
 from semcom_ros.scenes import Drive
-from semcom_ros.scenes.drive import CAMERA_HEIGHT
+from semcom_ros.scenes.coverage import labels_shown, surfaces_shown
+from semcom_ros.scenes.drive import CAMERA, CAMERA_HEIGHT
 from semcom_ros.scenes.geometry import View
 from semcom_ros.scenes.surfaces import Surfaces
 
@@ -211,10 +212,58 @@ def test_a_box_is_turned_right_by_its_yaw_and_leans_by_the_cameras_pitch() -> No
     )
 
 
+def test_a_pixel_is_what_half_of_it_shows_and_of_two_halves_the_nearer() -> None:
+    sky, house, pole, sign = (
+        TRAIN_ID[name] for name in ("sky", "building", "pole", "traffic sign")
+    )
+    pixels = {
+        (sky, sky, sky, pole): sky,
+        (sky, pole, sky, pole): pole,
+        (pole, sky, pole, sky): pole,
+        (house, house, house, sign): house,
+        (sky, pole, sign, sky): pole,
+        (house, sign, sign, sign): sign,
+    }
+    canvas = np.array(list(pixels), np.uint8).reshape(-1, 2, 2).transpose(1, 0, 2).reshape(2, -1)
+    assert labels_shown(canvas).tolist() == [list(pixels.values())]
+    numbers = np.arange(1, canvas.size + 1, dtype=np.uint16).reshape(canvas.shape)
+    shown = surfaces_shown(numbers, canvas, labels_shown(canvas))
+    assert canvas.ravel()[shown.ravel() - 1].tolist() == list(pixels.values())
+    # Of two poles the one painted last, and a pole before the bare sky.
+    numbers = np.array([[0, 4], [5, 0]], np.uint16)
+    canvas = np.array([[sky, pole], [pole, sky]], np.uint8)
+    assert surfaces_shown(numbers, canvas, labels_shown(canvas)) == [[5]]
+
+
+def test_what_nothing_hides_is_wholly_visible_and_what_is_shown_is_an_object(
+    frames: list[Frame],
+) -> None:
+    for frame in frames:
+        ids = set(np.unique(frame.instances)) - {0}
+        assert ids == {o.id for o in frame.objects}
+        assert all(0 < o.visible <= 1 for o in frame.objects)
+
+
+def test_labels_lie_where_the_camera_sees_things() -> None:
+    beside = []
+    drives = [Drive(seed) for seed in (3, 4, 5)]
+    for frame in (drive.render(index, truth=True) for drive in drives for index in (0, 60, 120)):
+        for o in frame.objects:
+            left, top, width, height = o.box
+            cut = left == 0 or top == 0 or left + width == frame.camera.width
+            if o.name == "traffic sign" and o.visible == 1 and width > 5 and not cut:
+                x, y, z = o.box_3d.corners().T
+                u, v = x / z * CAMERA.fx + CAMERA.cx, y / z * CAMERA.fy + CAMERA.cy
+                # A pixel's centre lies at its integer coordinate.
+                beside.append(left + (width - 1) / 2 - (u.min() + u.max()) / 2)
+                beside.append(top + (height - 1) / 2 - (v.min() + v.max()) / 2)
+    assert len(beside) > 20 and abs(np.mean(beside)) < 0.15
+
+
 def test_surfaces_give_the_depth_of_slanted_planes_and_the_share_not_hidden() -> None:
     camera = Camera(40, 60, 50.0, 50.0, 29.5, 19.5)
     view = View(camera, (0.0, 1e6, 0.0), 0.0, 0.0)
-    surfaces = Surfaces(80, 120, 2, 0)
+    surfaces = Surfaces(80, 120, 0)
 
     def square(left: int, right: int) -> list[np.ndarray]:
         corners = [(left, 20), (right, 20), (right, 59), (left, 59)]
@@ -227,7 +276,9 @@ def test_surfaces_give_the_depth_of_slanted_planes_and_the_share_not_hidden() ->
     surfaces.polygons(square(20, 99), wall, [(0, 4)], 7)
     front = np.hstack([rays, np.ones((4, 1))]) * 3
     surfaces.polygons(square(60, 119), front, [(0, 4)], 9)
-    depths, instances = surfaces.maps(view)
+    depths, instances = surfaces.maps(
+        view, np.zeros((80, 120), np.uint8), np.zeros((40, 60), np.uint8)
+    )
     right = (np.arange(10, 30) - camera.cx) / camera.fx
     np.testing.assert_allclose(depths[15, 10:30], 8 / (1 - 0.5 * right), rtol=1e-5)
     assert (depths[10:30, 30:] == 3).all() and (instances[10:30, 30:] == 9).all()

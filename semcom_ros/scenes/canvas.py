@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from semcom_ros.scenes.coverage import SCALE
 from semcom_ros.scenes.geometry import NEAR, View, clip_near
 from semcom_ros.scenes.surfaces import Surfaces
 from semcom_ros.scenes.textures import Pyramid, level
 from semcom_ros.scenes.weather import Colour, Light
 
-SCALE = 2
-"""Canvas pixels a frame pixel: edges of the image are smoothed by averaging, labels are not."""
 _SHIFT = 4
 Polygon = tuple[Sequence[Sequence[float]], Colour, int]
 
@@ -47,7 +46,7 @@ class Canvas:
 
     def __init__(self, view: View, light: Light, pixels: np.ndarray, truth: bool = False) -> None:
         self.view, self.light, self.pixels = view, light, pixels
-        self.surfaces = Surfaces(*pixels.shape[:2], SCALE, _SHIFT) if truth else None
+        self.surfaces = Surfaces(*pixels.shape[:2], _SHIFT) if truth else None
         self._haze = np.array(light.haze)
 
     def faded(self, colours: np.ndarray, distance: float) -> np.ndarray:

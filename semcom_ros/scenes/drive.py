@@ -13,7 +13,8 @@ from semcom_ros.errors import choose
 from semcom_ros.frame import WORK_SIZE, Camera, Frame, Pose
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.scenes import bicycles, boxes, people, structures, vehicles
-from semcom_ros.scenes.canvas import SCALE, Canvas, Solid
+from semcom_ros.scenes.canvas import Canvas, Solid
+from semcom_ros.scenes.coverage import SCALE, labels_shown
 from semcom_ros.scenes.geometry import View
 from semcom_ros.scenes.ground import SKY, ground, shade_under, sky
 from semcom_ros.scenes.things import (
@@ -121,7 +122,8 @@ class Drive:
                 structures.planted(canvas, town.street, thing, self._bare)
             else:
                 _PAINTERS[type(thing)](canvas, town.street, thing)
-        labels = np.ascontiguousarray(canvas.pixels[::SCALE, ::SCALE, 3])
+        painted = np.ascontiguousarray(canvas.pixels[..., 3])
+        labels = labels_shown(painted)
         frame = Frame(
             self._expose(canvas.pixels, index),
             labels,
@@ -131,7 +133,7 @@ class Drive:
         )
         if canvas.surfaces is None:
             return frame
-        depth, instances = canvas.surfaces.maps(view)
+        depth, instances = canvas.surfaces.maps(view, painted, labels)
         objects = boxes.objects(canvas.surfaces, instances, shown, town.street, view)
         return replace(frame, depth=depth, instances=instances, objects=objects)
 

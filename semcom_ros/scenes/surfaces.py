@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from semcom_ros.objects import Box2D
+from semcom_ros.scenes.coverage import SCALE, surfaces_shown
 from semcom_ros.scenes.geometry import NEAR, View
 
 Spans = Sequence[tuple[int, int]]
@@ -22,11 +23,11 @@ class Surfaces:
     three numbers a surface give the depth of all its pixels.
     """
 
-    def __init__(self, height: int, width: int, scale: int, shift: int) -> None:
-        """For a canvas of `height` x `width` pixels, `scale` a frame pixel; corners come as
-        integers with `shift` fractional bits."""
+    def __init__(self, height: int, width: int, shift: int) -> None:
+        """For a canvas of `height` x `width` pixels; corners come as integers with `shift`
+        fractional bits."""
         self._index = np.zeros((height, width), np.uint16)
-        self._scale, self._shift = scale, shift
+        self._shift = shift
         self._points: list[np.ndarray] = []
         self._lengths: list[int] = []
         self._owners: list[int] = [0]
@@ -65,18 +66,23 @@ class Surfaces:
         return first
 
     def _count(self, owner: int, first: int, corners: np.ndarray) -> None:
-        """Note how many frame pixels `owner` has before anything nearer is painted over it."""
-        step = self._scale << self._shift
+        """Note how many canvas pixels `owner` has before anything nearer is painted over it."""
+        step = SCALE << self._shift
         # Filling covers a pixel that its polygon only touches.
         left, top = np.maximum(corners.min(0) // step - 1, 0).tolist()
         right, bottom = np.maximum(corners.max(0) // step + 2, 0).tolist()
         window = slice(top, bottom), slice(left, right)
-        shown = self._index[:: self._scale, :: self._scale][window]
-        self._painted[owner] = int(np.count_nonzero(shown >= first)), window
+        painted = np.count_nonzero(self._index[_on_canvas(window)] >= first)
+        self._painted[owner] = int(painted), window
 
-    def maps(self, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """Depth float32 [H, W] in metres, NaN in the sky, and instances uint16 [H, W], 0 none."""
-        index = self._index[:: self._scale, :: self._scale].astype(np.intp)
+    def maps(
+        self, view: View, canvas_labels: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Depth float32 [H, W] in metres, NaN in the sky, and instances uint16 [H, W], 0 none.
+
+        canvas_labels: uint8 [2H, 2W], what was painted along. labels: uint8 [H, W], the frame's.
+        """
+        index = surfaces_shown(self._index, canvas_labels, labels).astype(np.intp)
         camera, planes = view.camera, self._planes()
         right = ((np.arange(camera.width) - camera.cx) / camera.fx).astype(np.float32)
         up = ((camera.cy - np.arange(camera.height)) / camera.fy).astype(np.float32)[:, None]
@@ -129,6 +135,12 @@ class Surfaces:
         rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
         if not len(rows):
             return None
+        left_over = np.array(self._owners, np.uint16).take(self._index[_on_canvas(window)]) == owner
         top, left = window[0].start + rows[0], window[1].start + columns[0]
         size = columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1
-        return tuple(map(float, (left, top, *size))), np.count_nonzero(shown) / total
+        return tuple(map(float, (left, top, *size))), np.count_nonzero(left_over) / total
+
+
+def _on_canvas(window: tuple[slice, slice]) -> tuple[slice, ...]:
+    """The canvas pixels of a window of the frame."""
+    return tuple(slice(s.start * SCALE, s.stop * SCALE) for s in window)
