@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from semcom_ros import weights
+from semcom_ros.errors import SemcomError
 from semcom_ros.evaluation.metrics import ConfusionMatrix
 from semcom_ros.evaluation.perception_scores import LOWEST, DepthScores, DetectionScores
 from semcom_ros.frame import Frame
 from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
 from semcom_ros.perception import segmentation
 from semcom_ros.perception.ground_truth import comparable, frames_with_truth
-from semcom_ros.perception.network import BRANCHES, PerceptionNetwork
+from semcom_ros.perception.network import BRANCHES, FINE, PerceptionNetwork
 from semcom_ros.perception.network_data import (
     COARSE,
     DETECTED,
@@ -28,14 +29,14 @@ from semcom_ros.perception.network_data import (
     sample_of,
 )
 from semcom_ros.perception.network_losses import losses
-from semcom_ros.perception.perceive import FILE, Perception
+from semcom_ros.perception.perceive import FILE, RECIPE, Perception
 from semcom_ros.perception.segmentation import load_network, to_input
 from semcom_ros.perception.segmentation_network import WIDTHS
 from semcom_ros.scenes.drive import CAMERA
 from semcom_ros.training.loop import MixedPrecision, cosine, train
-from semcom_ros.training.recipe import command_line
+from semcom_ros.training.recipe import command_line, origin
 
-TOWNS = range(100, 220)
+TOWNS = range(100, 400)
 HELD_OUT = (1, 2)
 """Towns that score; no frame of theirs is learnt from."""
 CHECKPOINTS = 10
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--scenes", type=int, default=2000, help="frames of the procedural drive")
     parser.add_argument("--share", type=float, default=0.75, help="of them in a batch")
+    parser.add_argument("--start", type=Path, help="perception weights to go on from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, default=Path("out/train/perception.jsonl"))
 
@@ -73,7 +75,11 @@ def run(args: argparse.Namespace) -> None:
     streets = frames_with_truth(camvid, "val", range(0, 101, 6))
 
     network = PerceptionNetwork(len(classes), len(DETECTED))
-    _start_from_segmenter(network)
+    if args.start:
+        go_on_from(args.start, network)
+    else:
+        _start_from_segmenter(network)
+    before = origin(args.start, "perception")
     trainer = MixedPrecision(network, torch.bfloat16, decay=0.995, weight_decay=0.02)
     network.train()
 
@@ -102,10 +108,12 @@ def run(args: argparse.Namespace) -> None:
             "detected": list(DETECTED),
             "widths": list(WIDTHS),
             "branches": list(BRANCHES),
+            "fine": FINE,
             "focal": CAMERA.fx,
             "data": f"{args.scenes} frames of the procedural drive (seeds {TOWNS.start} to "
             f"{TOWNS.stop - 1}) and CamVid train (367 frames, boxes of its label regions)",
             "recipe": command_line("perception", args),
+            **before,
             "scores": {
                 "on": f"procedural drive, seeds {HELD_OUT[0]} and {HELD_OUT[1]}, {len(towns)} "
                 f"frames; CamVid val, {len(streets)} frames",
@@ -125,7 +133,7 @@ def _balance(sets: list[tuple[list[Sample], float]]) -> np.ndarray:
     rows = len(SEGMENTED) + len(COARSE)
     shares = np.zeros(rows)
     for samples, share in sets:
-        counts = sum(np.bincount(s.labels.ravel(), minlength=256)[:rows] for s in samples[::7])
+        counts = sum(np.bincount(s.labels.ravel(), minlength=256)[:rows] for s in samples)
         shares += share * counts / counts.sum()
     balance = np.maximum(shares, 1e-4) ** -BALANCE
     return (balance / (balance * shares).sum()).astype(np.float32)
@@ -139,10 +147,38 @@ def _start_from_segmenter(network: PerceptionNetwork) -> None:
     places = [classes.index(TRAIN_ID[SEGMENTED[kin.get(i, i)]]) for i in range(len(SEGMENTED))]
     sub_pixels = torch.tensor([4 * p + k for p in places for k in range(4)])
     for name in ("head.weight", "head.bias"):
-        begun = network.state_dict()[name]
-        begun[: len(sub_pixels)] = state[name][sub_pixels]
-        state[name] = begun
-    network.load_state_dict(state, strict=False)
+        state[name] = state[name][sub_pixels]
+    _take_over(network, state)
+
+
+def go_on_from(path: Path, network: PerceptionNetwork) -> None:
+    """Begin with the weights that this recipe made; `FINE` may have grown since.
+
+    Raises SemcomError when they are of other outputs or of another form.
+    """
+    known, card = weights.load(path, RECIPE)
+    outputs = {"classes": list(SEGMENTED), "detected": list(DETECTED)}
+    odd = [name for name, value in outputs.items() if card.get(name) != value]
+    if odd or card["fine"] > FINE:
+        raise SemcomError(
+            f"Training cannot go on from {path}: its {(*odd, 'fine layers')[0]} are not those that "
+            "are trained here. Begin from weights that `semcom train perception` made."
+        )
+    smaller = PerceptionNetwork(len(SEGMENTED), len(DETECTED), fine=card["fine"])
+    weights.fill(smaller, known, path)
+    _take_over(network, smaller.state_dict())
+
+
+def _take_over(network: PerceptionNetwork, known: dict[str, torch.Tensor]) -> None:
+    """Begin with the tensors `known`; where a layer has grown at its end they are its beginning.
+
+    What it reads of the new channels before it begins at zero, so that it says what it said.
+    """
+    state = network.state_dict()
+    for name, tensor in known.items():
+        if tensor.ndim:
+            state[name][: len(tensor)] = 0
+        state[name][tuple(slice(n) for n in tensor.shape)] = tensor
 
 
 def score_frames(perception: Perception, frames: list[Frame]) -> dict[str, float]:

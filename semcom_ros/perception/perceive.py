@@ -50,7 +50,8 @@ class Perception:
         tensors, card = weights.load(path, RECIPE)
         classes = weights.classes_of(card, path)
         detected = _detected(card, path)
-        network = PerceptionNetwork(len(classes), len(detected), card["widths"], card["branches"])
+        sizes = (card[name] for name in ("widths", "branches", "fine"))
+        network = PerceptionNetwork(len(classes), len(detected), *sizes)
         weights.fill(network, tensors, path)
         self._prepare(network, classes, detected, card["focal"], device, threshold)
 

@@ -23,7 +23,7 @@ from semcom_ros.perception.segmentation import FILE, Segmenter, load_network, to
 from semcom_ros.perception.segmentation_network import WIDTHS, SegmentationNetwork
 from semcom_ros.training import data
 from semcom_ros.training.loop import MixedPrecision, cosine, train
-from semcom_ros.training.recipe import command_line
+from semcom_ros.training.recipe import command_line, origin
 
 CROP = (192, 384)
 ZOOM = (0.6, 1.6)
@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> None:
                 f"The weights {args.start} are of other classes than CamVid's eleven: "
                 "begin from weights that this recipe made."
             )
+    before = origin(args.start, "segmenter")
     trainer = MixedPrecision(network, torch.bfloat16, decay=0.998, weight_decay=0.02)
     network.train()
 
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
             "widths": list(args.widths),
             "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive",
             "recipe": command_line("segmenter", args),
-            **({"start": weights.read_card(args.start, "")["sha256"]} if args.start else {}),
+            **before,
             "scores": {
                 "on": f"CamVid val, 101 frames at 256x512, and {TOWN_FRAMES} frames of the "
                 f"procedural drive, seeds {HELD_OUT.start} to {HELD_OUT.stop - 1}",

@@ -8,11 +8,26 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from semcom_ros import weights
+
 
 def command_line(name: str, args: argparse.Namespace) -> str:
-    """`semcom train NAME` with every option in `args` but the folders, which differ by machine."""
-    given = (_option(k, v) for k, v in vars(args).items() if not isinstance(v, Path))
-    return " ".join((f"semcom train {name} --camvid DIR", *given))
+    """`semcom train NAME` with every option in `args` that is set but the folders and files, which
+    differ by machine; of `start` the card says more (`origin`)."""
+    files = ("--start FILE",) if getattr(args, "start", None) else ()
+    told = {k: v for k, v in vars(args).items() if v is not None and not isinstance(v, Path)}
+    return " ".join(
+        (f"semcom train {name} --camvid DIR", *(_option(k, v) for k, v in told.items()), *files)
+    )
+
+
+def origin(start: Path | None, name: str) -> dict[str, Any]:
+    """For a card of `semcom train NAME`: what made the weights `start` that it goes on from."""
+    if start is None:
+        return {}
+    card = weights.read_card(start, f"semcom train {name}")
+    told = ("recipe", "sha256", "commit", "start")
+    return {"start": {name: card[name] for name in told if name in card}}
 
 
 def launch_line(name: str, args: argparse.Namespace, options: Iterable[str], processes: int) -> str:

@@ -17,7 +17,7 @@ TOWNS = range(100, 120)
 EVERY = 12
 """Of CamVid train one frame in so many is held out."""
 UNSEEN_TOWNS = range(220, 224)
-"""Nothing is trained on them, the segmenters neither."""
+"""No network of SQ-GAN and no segmenter is trained on them."""
 UNSEEN_SCENES = 8
 HELD_OUT = (
     f"every {EVERY}th frame of CamVid train and {UNSEEN_SCENES} frames of other towns of the "
