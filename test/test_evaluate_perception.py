@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from semcom_ros.evaluation.pedestrians import (
     sure,
 )
 from semcom_ros.evaluation.perception_scores import DepthPlausibility
+from semcom_ros.evaluation.placement import Placement, PlacementScores
 from semcom_ros.evaluation.study.pools import missed
 from semcom_ros.frame import Camera, Frame
 from semcom_ros.labels import TRAIN_ID
@@ -128,6 +131,36 @@ def test_a_car_on_the_road_breaks_no_column() -> None:
     assert scores.compute() == (1.0, None)
 
 
+def placed(frame: Frame, depth: float, *detections: Detection) -> Placement:
+    scores = PlacementScores()
+    scores.add(frame, Percepts(frame.labels, list(detections), np.full_like(frame.depth, depth)))
+    return scores.compute()
+
+
+def test_a_distance_that_is_a_fifth_off_is_one_deviation_of_the_published_covariance() -> None:
+    # In the middle of the picture, where the body's centre is said to be.
+    ahead = replace(person(251, 10.0), box=(251.0, 113.0, 10.0, 30.0))
+    frame = street(ahead)
+    right = placed(frame, 10.0, Detection("person", 0.9, *ahead.box))
+    assert right == (1, 0.0, 0.0, pytest.approx(0, abs=0.01))
+    far = placed(frame, 12.5, Detection("person", 0.9, *ahead.box))
+    assert far[:3] == (1, 0.25, 0.25)
+    # 2.5 m are one deviation at 12.5 m, along one axis of three.
+    assert far.deviations == pytest.approx(math.sqrt(1 / 3), abs=0.01)
+
+
+def test_only_what_is_sure_and_shows_an_object_of_its_class_is_placed() -> None:
+    frame = street(person(251, 10.0), person(400, 10.0, visible=0.1))
+    for name, score, left in (
+        ("person", 0.1, 251),
+        ("car", 0.9, 251),
+        ("person", 0.9, 262),
+        ("person", 0.9, 400),
+    ):
+        assert placed(frame, 10.0, Detection(name, score, left, 100, 10, 30)).objects == 0
+    assert placed(frame, np.nan, Detection("person", 0.9, 251, 100, 10, 30)).objects == 0
+
+
 def test_sizes_of_regenerated_images_are_a_list_or_none() -> None:
     assert evaluate_perception.read_sizes("128, 512,128") == [128, 512]
     assert evaluate_perception.read_sizes("none") == []
@@ -185,6 +218,7 @@ def test_originals_and_regenerated_images_stand_beside_each_other(capsys, monkey
     ]  # fmt: skip
     assert row(text, "128 bytes")[1:5] == ["1.000", "0.000", "0.000", "0.000"]
     assert "0–20 m (1)" in text and "60–100 m (0)" in text
+    assert row(text[text.index("errors in space") :], "original")[1] == "2"
     assert row(text, "original, image")[1:] == ["0.0%", "0.0%", "–", "–"]
     assert row(text, "512 bytes, image")[1:] == ["100.0%", "100.0%", "–", "–"]
     assert row(text, "512 bytes, map")[1:] == ["0.0%", "0.0%", "–", "–"]

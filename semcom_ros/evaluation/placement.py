@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far off detections are in space, and whether their published covariance says so."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from semcom_ros.frame import Frame
+from semcom_ros.objects import Box2D, Object
+from semcom_ros.perception.detection import THRESHOLD, Detection
+from semcom_ros.perception.ground_truth import MIN_VISIBLE
+from semcom_ros.perception.perceive import Percepts
+from semcom_ros.perception.projection import project_detections
+
+OVERLAP = 0.5
+"""Least intersection over union of a detection and the object that it is held against, COCO's."""
+
+
+class Placement(NamedTuple):
+    """objects: how many were found and placed. distance: root mean square and typical: median
+    error of their distance, as a part of it. deviations: root mean square error of their position
+    in standard deviations of its covariance, 1 where that tells the truth; NaN for no objects.
+    """
+
+    objects: int
+    distance: float
+    typical: float
+    deviations: float
+
+
+class PlacementScores:
+    """Errors of the positions of detections over frames whose objects are known in space."""
+
+    def __init__(self) -> None:
+        self._distances: list[float] = []
+        self._squares: list[float] = []
+
+    def add(self, frame: Frame, seen: Percepts) -> None:
+        """Count the sure detections of one frame that show an object of their class.
+
+        frame: with objects and camera. seen: boxes, depth and labels found in its image; without
+        any known depth nothing is placed.
+        """
+        if not np.isfinite(seen.depth).any():
+            return
+        for detection in seen.detections:
+            true = _shown(detection, frame)
+            if detection.score < THRESHOLD or true is None:
+                continue
+            found = project_detections([detection], seen.depth, frame.camera, seen.segmentation)
+            for placed in found:
+                centre = np.array(true.box_3d.centre)
+                error = np.array(placed.position) - centre
+                self._distances.append(abs(error[2]) / centre[2])
+                self._squares.append(error @ np.linalg.solve(placed.covariance, error) / 3)
+
+    def compute(self) -> Placement:
+        """The errors so far."""
+        if not self._distances:
+            return Placement(0, math.nan, math.nan, math.nan)
+        squares = [d**2 for d in self._distances]
+        return Placement(
+            len(squares),
+            math.sqrt(np.mean(squares)),
+            median(self._distances),
+            math.sqrt(np.mean(self._squares)),
+        )
+
+
+def _shown(detection: Detection, frame: Frame) -> Object | None:
+    """The object of the detection's class that it overlaps most, if by `OVERLAP`."""
+    box = (detection.left, detection.top, detection.width, detection.height)
+    overlaps = [
+        (_overlap(box, o.box), o)
+        for o in frame.objects
+        if o.name == detection.name and o.visible >= MIN_VISIBLE
+    ]
+    best, shown = max(overlaps, key=lambda pair: pair[0], default=(0.0, None))
+    return shown if best >= OVERLAP else None
+
+
+def _overlap(a: Box2D, b: Box2D) -> float:
+    """Intersection over union."""
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    shared = max(across, 0.0) * max(down, 0.0)
+    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
