@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -137,16 +136,16 @@ def placed(frame: Frame, depth: float, *detections: Detection) -> Placement:
     return scores.compute()
 
 
-def test_a_distance_that_is_a_fifth_off_is_one_deviation_of_the_published_covariance() -> None:
+def test_positions_are_held_against_the_covariance_that_is_published_with_them() -> None:
     # In the middle of the picture, where the body's centre is said to be.
     ahead = replace(person(251, 10.0), box=(251.0, 113.0, 10.0, 30.0))
     frame = street(ahead)
     right = placed(frame, 10.0, Detection("person", 0.9, *ahead.box))
-    assert right == (1, 0.0, 0.0, pytest.approx(0, abs=0.01))
+    assert right == (1, 0.0, 0.0, 1.0)
     far = placed(frame, 12.5, Detection("person", 0.9, *ahead.box))
-    assert far[:3] == (1, 0.25, 0.25)
-    # 2.5 m are one deviation at 12.5 m, along one axis of three.
-    assert far.deviations == pytest.approx(math.sqrt(1 / 3), abs=0.01)
+    assert far == (1, 0.25, 0.25, 1.0)
+    # 15 m are three deviations of a fifth of 25 m, and sqrt(7.8) = 2.8 hold 95 %.
+    assert placed(frame, 25.0, Detection("person", 0.9, *ahead.box)) == (1, 1.5, 1.5, 0.0)
 
 
 def test_only_what_is_sure_and_shows_an_object_of_its_class_is_placed() -> None:

@@ -95,8 +95,8 @@ def run(args: argparse.Namespace) -> None:
         return
     console.print(placement_table(tallies, title))
     console.print(
-        "Of detections that overlap an object of their class by half. Deviations: those of the "
-        "covariance that rsu/detections_3d gives; 1 where it tells the truth."
+        "Of detections that overlap an object of their class by half. Within: true positions in "
+        "the ellipsoid that should hold 95 % by the covariance in rsu/detections_3d."
     )
     console.print(pedestrian_table(tallies, title))
     console.print(
@@ -205,11 +205,11 @@ def summary_table(tallies: Mapping[str, Tally], title: str) -> Table:
 
 def placement_table(tallies: Mapping[str, Tally], title: str) -> Table:
     """How far from the truth detected objects are placed."""
-    columns = ("image", "objects", "distance, RMS", "median", "in deviations, RMS")
+    columns = ("image", "objects", "distance, RMS", "median", "within 95 %")
     table = Table(*columns, title=f"{title}: errors in space")
     for name, tally in tallies.items():
         p = tally.placement.compute()
-        shares = (f"{p.distance:.1%}", f"{p.typical:.1%}", f"{p.deviations:.2f}")
+        shares = (f"{p.distance:.1%}", f"{p.typical:.1%}", f"{p.covered:.1%}")
         table.add_row(name, f"{p.objects}", *(shares if p.objects else (NOTHING,) * 3))
     return table
 

@@ -18,18 +18,20 @@ from semcom_ros.perception.projection import project_detections
 
 OVERLAP = 0.5
 """Least intersection over union of a detection and the object that it is held against, COCO's."""
+WITHIN = 7.815
+"""Squared deviations of three normal variables that 95 % of the draws stay within."""
 
 
 class Placement(NamedTuple):
     """objects: how many were found and placed. distance: root mean square and typical: median
-    error of their distance, as a part of it. deviations: root mean square error of their position
-    in standard deviations of its covariance, 1 where that tells the truth; NaN for no objects.
+    error of their distance, as a part of it. covered: share whose true position lies in the
+    ellipsoid that holds 95 % by the published covariance. NaN for no objects.
     """
 
     objects: int
     distance: float
     typical: float
-    deviations: float
+    covered: float
 
 
 class PlacementScores:
@@ -37,7 +39,7 @@ class PlacementScores:
 
     def __init__(self) -> None:
         self._distances: list[float] = []
-        self._squares: list[float] = []
+        self._inside: list[bool] = []
 
     def add(self, frame: Frame, seen: Percepts) -> None:
         """Count the sure detections of one frame that show an object of their class.
@@ -56,7 +58,8 @@ class PlacementScores:
                 centre = np.array(true.box_3d.centre)
                 error = np.array(placed.position) - centre
                 self._distances.append(abs(error[2]) / centre[2])
-                self._squares.append(error @ np.linalg.solve(placed.covariance, error) / 3)
+                deviations = error @ np.linalg.solve(placed.covariance, error)
+                self._inside.append(bool(deviations <= WITHIN))
 
     def compute(self) -> Placement:
         """The errors so far."""
@@ -67,7 +70,7 @@ class PlacementScores:
             len(squares),
             math.sqrt(np.mean(squares)),
             median(self._distances),
-            math.sqrt(np.mean(self._squares)),
+            float(np.mean(self._inside)),
         )
 
 
