@@ -89,6 +89,7 @@ def test_every_pixel_of_a_thing_belongs_to_one_object_of_its_class(frames: list[
         assert sorted(o.id for o in frame.objects) == np.unique(frame.instances)[1:].tolist()
         for it in frame.objects:
             assert set(frame.labels[frame.instances == it.id].tolist()) == {TRAIN_ID[it.name]}
+            assert 0 < it.visible <= 1
 
 
 def test_the_2d_box_is_tight_around_the_visible_pixels(frames: list[Frame]) -> None:
@@ -233,15 +234,6 @@ def test_a_pixel_is_what_half_of_it_shows_and_of_two_halves_the_nearer() -> None
     numbers = np.array([[0, 4], [5, 0]], np.uint16)
     canvas = np.array([[sky, pole], [pole, sky]], np.uint8)
     assert surfaces_shown(numbers, canvas, labels_shown(canvas)) == [[5]]
-
-
-def test_what_nothing_hides_is_wholly_visible_and_what_is_shown_is_an_object(
-    frames: list[Frame],
-) -> None:
-    for frame in frames:
-        ids = set(np.unique(frame.instances)) - {0}
-        assert ids == {o.id for o in frame.objects}
-        assert all(0 < o.visible <= 1 for o in frame.objects)
 
 
 def test_labels_lie_where_the_camera_sees_things() -> None:

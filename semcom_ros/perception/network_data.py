@@ -69,7 +69,7 @@ def sample_of(frame: Frame) -> Sample:
 def render_drives(frames: int, seeds: range, step: int = 20) -> list[Sample]:
     """`frames` frames of the procedural drive, spread over towns `seeds`, `step` frames apart.
 
-    A process a core: rendering with all truth takes some 80 ms a frame.
+    A process a core: rendering with all truth takes some 45 ms a frame.
     """
     share, more = divmod(frames, len(seeds))
     places = [range(0, (share + (i < more)) * step, step) for i in range(len(seeds))]

@@ -9,9 +9,11 @@ from semcom_ros.labels import NAMES, TRAIN_ID
 
 SCALE = 2
 """Canvas pixels a frame pixel, across and down; the image is their mean."""
-_FAR_TO_NEAR = ("sky", "building", "wall", "terrain", "road", "sidewalk", "fence", "vegetation")
-_FAR_TO_NEAR += ("train", "bus", "truck", "car", "motorcycle", "bicycle", "rider", "person")
-_FAR_TO_NEAR += ("pole", "traffic light", "traffic sign")
+_FAR_TO_NEAR = (
+    "sky", "building", "wall", "terrain", "road", "sidewalk", "fence", "vegetation", "train", "bus",
+    "truck", "car", "motorcycle", "bicycle", "rider", "person", "pole", "traffic light",
+    "traffic sign",
+)  # fmt: skip
 _CLASS_AT = np.array([TRAIN_ID[name] for name in _FAR_TO_NEAR], np.uint8)
 _PLACE_OF = np.zeros(len(NAMES), np.uint8)
 _PLACE_OF[_CLASS_AT] = np.arange(len(_CLASS_AT))

@@ -31,7 +31,7 @@ class Surfaces:
         self._points: list[np.ndarray] = []
         self._lengths: list[int] = []
         self._owners: list[int] = [0]
-        self._painted: dict[int, tuple[int, tuple[slice, slice]]] = {}
+        self._painted: dict[int, tuple[range, int, tuple[slice, slice]]] = {}
 
     def polygons(
         self, pieces: Sequence[np.ndarray], camera_points: np.ndarray, spans: Spans, owner: int
@@ -46,7 +46,8 @@ class Surfaces:
             if len(piece) > 2:
                 cv2.fillPoly(self._index, [piece], number, cv2.LINE_8, self._shift)
         if owner:
-            self._count(owner, first, np.concatenate([p for p in pieces if len(p)]))
+            numbers = range(first, first + len(spans))
+            self._count(owner, numbers, np.concatenate([p for p in pieces if len(p)]))
 
     def quad(self, at: tuple[slice, slice], corners: np.ndarray, camera_points: np.ndarray) -> None:
         """Fill the convex polygon `corners`, int32 [4, 2] in the window `at` of the canvas."""
@@ -65,15 +66,20 @@ class Surfaces:
         self._owners += [owner] * len(lengths)
         return first
 
-    def _count(self, owner: int, first: int, corners: np.ndarray) -> None:
-        """Note how many canvas pixels `owner` has before anything nearer is painted over it."""
+    def _count(self, owner: int, numbers: range, corners: np.ndarray) -> None:
+        """Note how many canvas pixels `owner`, the surfaces `numbers`, has before anything nearer
+        is painted over it."""
         step = SCALE << self._shift
         # Filling covers a pixel that its polygon only touches.
         left, top = np.maximum(corners.min(0) // step - 1, 0).tolist()
         right, bottom = np.maximum(corners.max(0) // step + 2, 0).tolist()
         window = slice(top, bottom), slice(left, right)
-        painted = np.count_nonzero(self._index[_on_canvas(window)] >= first)
-        self._painted[owner] = int(painted), window
+        self._painted[owner] = numbers, self._showing(numbers, window), window
+
+    def _showing(self, numbers: range, window: tuple[slice, slice]) -> int:
+        """How many canvas pixels in a window of the frame show one of the surfaces `numbers`."""
+        index = self._index[tuple(slice(s.start * SCALE, s.stop * SCALE) for s in window)]
+        return int(np.count_nonzero((index >= numbers.start) & (index < numbers.stop)))
 
     def maps(
         self, view: View, canvas_labels: np.ndarray, labels: np.ndarray
@@ -128,19 +134,13 @@ class Surfaces:
 
         None if it is not in the picture or wholly hidden.
         """
-        total, window = self._painted.get(owner, (0, None))
+        numbers, total, window = self._painted.get(owner, (None, 0, None))
         if not total:
             return None
         shown = instances[window] == owner
         rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
         if not len(rows):
             return None
-        left_over = np.array(self._owners, np.uint16).take(self._index[_on_canvas(window)]) == owner
         top, left = window[0].start + rows[0], window[1].start + columns[0]
         size = columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1
-        return tuple(map(float, (left, top, *size))), np.count_nonzero(left_over) / total
-
-
-def _on_canvas(window: tuple[slice, slice]) -> tuple[slice, ...]:
-    """The canvas pixels of a window of the frame."""
-    return tuple(slice(s.start * SCALE, s.stop * SCALE) for s in window)
+        return tuple(map(float, (left, top, *size))), self._showing(numbers, window) / total
