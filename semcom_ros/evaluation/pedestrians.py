@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from semcom_ros.evaluation.overlap import OVERLAP, areas, edges, overlaps, shared_areas
 from semcom_ros.frame import Frame
 from semcom_ros.objects import Box2D
 from semcom_ros.perception.components import find_components
@@ -17,9 +18,6 @@ from semcom_ros.perception.ground_truth import MIN_REGION, MIN_VISIBLE
 NAME = "person"
 BANDS = ((0, 20), (20, 40), (40, 60), (60, 100))
 """Metres along the optical axis, from the first to less than the last."""
-OVERLAP = 0.5
-"""Least intersection over union of a detection and the pedestrian, COCO's; or least covered share
-of the pedestrian's box."""
 
 
 class Pedestrian(NamedTuple):
@@ -43,15 +41,12 @@ def look_for_pedestrians(
     if not people:
         return []
     found = np.zeros(len(people), bool)
-    truth = _edges([o.box for o in people])
-    areas = (truth[:, 2:] - truth[:, :2]).prod(1)
-    for box in _edges(boxes):
-        sides = np.minimum(truth[:, 2:], box[2:]) - np.maximum(truth[:, :2], box[:2])
-        shared = sides.clip(0).prod(1)
+    truth = edges([o.box for o in people])
+    for box in edges(boxes):
         if covering:
-            found |= shared >= OVERLAP * areas
+            found |= shared_areas(box, truth) >= OVERLAP * areas(truth)
             continue
-        overlap = shared / (areas + (box[2:] - box[:2]).prod() - shared)
+        overlap = overlaps(box, truth)
         best = np.where(found, -1, overlap).argmax()
         found[best] |= overlap[best] >= OVERLAP
     return [
@@ -78,10 +73,3 @@ def in_map(labels: np.ndarray) -> list[Box2D]:
     certain = np.full(labels.shape, 255, np.uint8)
     regions = find_components(labels, certain, MIN_REGION)
     return [(c.left, c.top, c.width, c.height) for c in regions if c.name == NAME]
-
-
-def _edges(boxes: Sequence[Box2D]) -> np.ndarray:
-    """Left, top, right, bottom of each, float64 [N, 4]."""
-    edges = np.array(boxes, np.float64).reshape(-1, 4)
-    edges[:, 2:] += edges[:, :2]
-    return edges

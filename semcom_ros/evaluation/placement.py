@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from semcom_ros.evaluation.overlap import OVERLAP, edges, overlaps
 from semcom_ros.frame import Frame
-from semcom_ros.objects import Box2D, Object
+from semcom_ros.objects import Object
 from semcom_ros.perception.detection import THRESHOLD, Detection
 from semcom_ros.perception.ground_truth import MIN_VISIBLE
 from semcom_ros.perception.perceive import Percepts
 from semcom_ros.perception.projection import project_detections
 
-OVERLAP = 0.5
-"""Least intersection over union of a detection and the object that it is held against, COCO's."""
 WITHIN = 7.815
 """Squared deviations of three normal variables that 95 % of the draws stay within."""
 
@@ -65,10 +64,9 @@ class PlacementScores:
         """The errors so far."""
         if not self._distances:
             return Placement(0, math.nan, math.nan, math.nan)
-        squares = [d**2 for d in self._distances]
         return Placement(
-            len(squares),
-            math.sqrt(np.mean(squares)),
+            len(self._distances),
+            math.sqrt(np.mean(np.square(self._distances))),
             median(self._distances),
             float(np.mean(self._inside)),
         )
@@ -76,19 +74,9 @@ class PlacementScores:
 
 def _shown(detection: Detection, frame: Frame) -> Object | None:
     """The object of the detection's class that it overlaps most, if by `OVERLAP`."""
+    things = [o for o in frame.objects if o.name == detection.name and o.visible >= MIN_VISIBLE]
+    if not things:
+        return None
     box = (detection.left, detection.top, detection.width, detection.height)
-    overlaps = [
-        (_overlap(box, o.box), o)
-        for o in frame.objects
-        if o.name == detection.name and o.visible >= MIN_VISIBLE
-    ]
-    best, shown = max(overlaps, key=lambda pair: pair[0], default=(0.0, None))
-    return shown if best >= OVERLAP else None
-
-
-def _overlap(a: Box2D, b: Box2D) -> float:
-    """Intersection over union."""
-    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    shared = max(across, 0.0) * max(down, 0.0)
-    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
+    overlap = overlaps(edges([box])[0], edges([o.box for o in things]))
+    return things[overlap.argmax()] if overlap.max() >= OVERLAP else None
