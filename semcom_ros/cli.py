@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from semcom_ros import __version__
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.memory import keep_freed_memory
+from semcom_ros.runtime import keep_freed_memory
 
 
 class Command(NamedTuple):
@@ -39,42 +39,44 @@ class Group(NamedTuple):
 
 COMMANDS = Group(
     {
-        "demo": Command("semcom_ros.demo.run", "drive through vehicle, channel and RSU, and score"),
-        "inspect": Command("semcom_ros.inspect_payload", "print what a payload file holds"),
+        "demo": Command(
+            "semcom_ros.lab.demo.run", "drive through vehicle, channel and RSU, and score"
+        ),
+        "inspect": Command("semcom_ros.lab.inspect_payload", "print what a payload file holds"),
         "train": Group(
             {
                 "segmenter": Command(
-                    "semcom_ros.perception.segmentation_training", "train the vehicle's segmenter"
+                    "semcom_ros.lab.training.segmenter", "train the vehicle's segmenter"
                 ),
                 "map": Command(
-                    "semcom_ros.codecs.gesco.training.map", "learn the prior of the map coder"
+                    "semcom_ros.lab.training.map_prior", "learn the prior of the map coder"
                 ),
-                "appearance": Command(
-                    "semcom_ros.codecs.gesco.training.appearance",
+                "thumbnail": Command(
+                    "semcom_ros.lab.training.thumbnail",
                     "learn how to share out the thumbnail's bits",
                 ),
                 "gesco": Command(
-                    "semcom_ros.codecs.gesco.training.diffusion",
+                    "semcom_ros.lab.training.gesco.diffusion",
                     "train the RSU's few-step diffusion",
                 ),
                 "gesco-paper": Command(
-                    "semcom_ros.codecs.gesco.paper.training",
+                    "semcom_ros.lab.papers.gesco.training",
                     "train the diffusion of GESCO's paper, on CUDA machines",
                 ),
                 "sqgan": Command(
-                    "semcom_ros.codecs.sqgan.training.command",
+                    "semcom_ros.lab.training.sqgan.command",
                     "train SQ-GAN's networks, step by step",
                 ),
                 "sqgan-paper": Command(
-                    "semcom_ros.codecs.sqgan.paper.training",
+                    "semcom_ros.lab.papers.sqgan.training",
                     "train the networks of SQ-GAN's paper, on CUDA machines",
                 ),
                 "denoiser": Command(
-                    "semcom_ros.codecs.gesco.training.denoiser",
+                    "semcom_ros.lab.training.gesco.denoiser",
                     "train the map denoiser that fast denoising is held against",
                 ),
                 "perception": Command(
-                    "semcom_ros.perception.network_training",
+                    "semcom_ros.lab.training.perception.command",
                     "train detection and depth on the segmenter's features",
                 ),
             },
@@ -83,47 +85,49 @@ COMMANDS = Group(
         "eval": Group(
             {
                 "segmenter": Command(
-                    "semcom_ros.evaluation.evaluate_segmenter",
+                    "semcom_ros.lab.evaluation.evaluate_segmenter",
                     "intersection over union on labelled data",
                 ),
                 "denoising": Command(
-                    "semcom_ros.evaluation.evaluate_denoising",
+                    "semcom_ros.lab.evaluation.evaluate_denoising",
                     "fast denoising of noisy one-hot maps",
                 ),
                 "perception": Command(
-                    "semcom_ros.evaluation.evaluate_perception", "detection and depth"
+                    "semcom_ros.lab.evaluation.evaluate_perception", "detection and depth"
                 ),
                 "sqgan": Command(
-                    "semcom_ros.evaluation.evaluate_sqgan",
+                    "semcom_ros.lab.evaluation.evaluate_sqgan",
                     "what SQ-GAN keeps by class, beside ablations, and over fractions kept",
                 ),
             },
             "score what is in models/ on named data; without a name, any codec over any channel",
             Command(
-                "semcom_ros.evaluation.study.run",
+                "semcom_ros.lab.evaluation.study.run",
                 "tables and plots of codecs over channels on data",
             ),
         ),
         "bench": Group(
             {
                 "segmenter": Command(
-                    "semcom_ros.evaluation.bench_segmenter", "milliseconds to label a frame"
+                    "semcom_ros.lab.evaluation.bench_segmenter", "milliseconds to label a frame"
                 ),
                 "map": Command(
-                    "semcom_ros.evaluation.bench_map", "milliseconds to code a label map"
+                    "semcom_ros.lab.evaluation.bench_map", "milliseconds to code a label map"
                 ),
                 "gesco": Command(
-                    "semcom_ros.evaluation.bench_gesco", "milliseconds of each step of the codec"
+                    "semcom_ros.lab.evaluation.bench_gesco",
+                    "milliseconds of each step of the codec",
                 ),
                 "sqgan": Command(
-                    "semcom_ros.evaluation.bench_sqgan", "milliseconds of each part of the codec"
+                    "semcom_ros.lab.evaluation.bench_sqgan",
+                    "milliseconds of each part of the codec",
                 ),
                 "perception": Command(
-                    "semcom_ros.evaluation.bench_perception",
+                    "semcom_ros.lab.evaluation.bench_perception",
                     "milliseconds of map, boxes and depth",
                 ),
                 "channel": Command(
-                    "semcom_ros.evaluation.bench_channel", "symbols and frames over the radio"
+                    "semcom_ros.lab.evaluation.bench_channel", "symbols and frames over the radio"
                 ),
             },
             "time what the package does on this machine",
@@ -131,21 +135,22 @@ COMMANDS = Group(
         "channel": Group(
             {
                 "check": Command(
-                    "semcom_ros.evaluation.check_channel", "the radio against theory, as a table"
+                    "semcom_ros.lab.evaluation.check_channel",
+                    "the radio against theory, as a table",
                 ),
                 "check-abstraction": Command(
-                    "semcom_ros.evaluation.check_abstraction",
+                    "semcom_ros.lab.evaluation.check_abstraction",
                     "the link abstraction against the exact chain",
                 ),
                 "plot": Command(
-                    "semcom_ros.evaluation.plot_channel", "draw error rates and a drive's fades"
+                    "semcom_ros.lab.evaluation.plot_channel", "draw error rates and a drive's fades"
                 ),
                 "table": Command(
-                    "semcom_ros.channel.block_error_table",
+                    "semcom_ros.lab.evaluation.block_error_table",
                     "measure the block errors that the abstraction draws from",
                 ),
                 "make-trace": Command(
-                    "semcom_ros.channel.synthetic_trace", "write a small DeepMIMO scenario"
+                    "semcom_ros.lab.evaluation.synthetic_trace", "write a small DeepMIMO scenario"
                 ),
             },
             "the emulated radio: checks, plots, tables, traces",

@@ -1,19 +1,133 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of the package and how they start: what launch file and demo both build on."""
+"""The processes of the package, every parameter of theirs as data, and how they start.
+
+Nodes, launch file, demo and README all read it here.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from semcom_ros import channel
+from semcom_ros.codecs import CODECS
+from semcom_ros.codecs.gesco import parameters as gesco
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.parameter import Parameter, Value
-from semcom_ros.parameters import TABLES, table
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
 
 VEHICLE_RSU = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
 NAMESPACE = "/vehicle_1"
+_CODEC = Parameter(
+    "codec", "gesco", "System that turns a frame into a payload and back.",
+    choices=tuple(CODECS), when="at once",
+)  # fmt: skip
+_DEVICE = Parameter(
+    "device", "cpu", "Where networks run: cpu, cuda or cuda:N, as torch names it."
+)  # fmt: skip
+_THREADS = Parameter(
+    "threads", 1, "Threads a network may use; more than one slows the other nodes down.", 1, 64
+)
+_BACKEND = "shipped, none, or a transformers checkpoint by local folder or hub id."
+_PERCEPTION = (
+    Parameter("segmentation", "shipped", f"What labels images that came without a map: {_BACKEND}"),
+    Parameter("detection", "shipped", f"What looks for objects in the image: {_BACKEND}"),
+    Parameter("depth", "shipped", f"What tells the distance of each pixel: {_BACKEND}"),
+    Parameter("detection_threshold", 0.3, "Least score of what the detector finds.", 0.05, 1.0),
+    Parameter(
+        "camera_height_m", 1.4,
+        "Height of the camera over the road, by which a checkpoint's relative depth is scaled.",
+        0.2, 10.0,
+    ),
+)  # fmt: skip
+COMMON = (
+    Parameter(
+        "autostart", False, "Configure and activate without waiting for a lifecycle manager.",
+        when="at start",
+    ),
+)  # fmt: skip
+
+TABLES: dict[str, tuple[Parameter, ...]] = {
+    "camera_node": (
+        Parameter(
+            "data", "scenes:1",
+            "Where frames come from: scenes:SEED, camvid:DIR, cityscapes:DIR, "
+            "cityscapes_sequence:DIR, coco:DIR, voc:DIR, div2k:DIR, folder:DIR, video:FILE "
+            "or a path.",
+        ),
+        Parameter("split", "val", "Part of a data set that has parts: train, val or test."),
+        channel.PARAMETERS["rate_hz"],
+        Parameter("loop", True, "Begin again after the last frame."),
+        Parameter("frames", 0, "Stop after so many frames; 0 plays all.", 0, 1_000_000_000),
+        Parameter(
+            "wait_for_subscribers", 1, "Begin when so many listen to the images; 0 begins at once.",
+            0, 100,
+        ),
+        Parameter("frame_id", "camera_optical", "Frame of the camera, z along the optical axis."),
+        *COMMON,
+    ),
+    "vehicle_node": (
+        _CODEC,
+        Parameter(
+            "payload_bytes", 512,
+            "Most bytes a frame may take on the air; planes of uncoded symbols do not keep to it.",
+            MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, when="at once",
+        ),
+        *gesco.ENCODER,
+        Parameter(
+            "input_transport", "raw",
+            "Type of the camera topic: raw is Image, compressed is CompressedImage (jpeg, png).",
+            choices=("raw", "compressed"),
+        ),
+        _DEVICE,
+        _THREADS,
+        *COMMON,
+    ),
+    "channel_node": (
+        *channel.PARAMETERS.values(),
+        Parameter(
+            "seed", 1, "Seed of the radio's random numbers; each namespace has its own luck.",
+            0, 2**31 - 1,
+        ),
+        *COMMON,
+    ),
+    "rsu_node": (
+        _CODEC,
+        Parameter(
+            "max_age_s", 1.0, "Payloads older than this are stale; 0 never looks at the clock.",
+            0.0, 3600.0, when="at once",
+        ),
+        Parameter(
+            "min_area", 40,
+            "Fewest pixels of the received map that make a detection which no detector confirms.",
+            1, 131072, when="at once",
+        ),
+        *_PERCEPTION,
+        *gesco.DECODER,
+        _DEVICE,
+        _THREADS,
+        *COMMON,
+    ),
+    "autoware_node": COMMON,
+}  # fmt: skip
+
+
+def table(executable: str) -> dict[str, Parameter]:
+    """The parameters of one node by name. Raises SemcomError for an unknown executable."""
+    choose(executable, TABLES, "node")
+    return {p.name: p for p in TABLES[executable]}
+
+
+def markdown(parameters: Iterable[Parameter]) -> str:
+    """One node's table as the README shows it."""
+    rows = ["| parameter | default | allowed | takes effect | meaning |", "|---|---|---|---|---|"]
+    for p in parameters:
+        default = str(p.default).lower() if isinstance(p.default, bool) else p.default
+        rows.append(f"| `{p.name}` | `{default}` | {p.range} | {p.when} | {p.text} |")
+    return "\n".join(rows)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ CLASSES = (
 )
 NAMES = tuple(c.name for c in CLASSES)
 TRAIN_ID = {name: i for i, name in enumerate(NAMES)}
-KIN = {
+SUPERCLASS = {
     "wall": "building",
     "traffic light": "traffic sign",
     "terrain": "vegetation",
@@ -57,7 +57,9 @@ KIN = {
 """For classes that CamVid's labels do not know: the class of theirs that looks most alike."""
 
 _FOLDED = np.arange(256, dtype=np.uint8)
-_FOLDED[[TRAIN_ID[name] for name in KIN]] = [TRAIN_ID[kin] for kin in KIN.values()]
+_FOLDED[[TRAIN_ID[name] for name in SUPERCLASS]] = [
+    TRAIN_ID[superclass] for superclass in SUPERCLASS.values()
+]
 
 _PALETTE = np.zeros((256, 3), np.uint8)
 _PALETTE[: len(CLASSES)] = [c.color for c in CLASSES]
@@ -74,7 +76,7 @@ def to_train_ids(names: Mapping[int, str]) -> np.ndarray:
 
 
 def fold(labels: np.ndarray) -> np.ndarray:
-    """`labels`, uint8 trainIds of any shape, in CamVid's classes: of each class its `KIN`."""
+    """`labels`, uint8 trainIds of any shape, in CamVid's classes: each as its `SUPERCLASS`."""
     return _FOLDED[labels]
 
 

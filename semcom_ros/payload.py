@@ -29,18 +29,16 @@ MAX_PARTS = 16
 MAX_TEXT_BYTES = 1024
 REASONS = ("malformed", "version", "codec", "model", "stale", "duplicate", "lost", "late")
 """Every reason for which a receiver may reject a payload."""
-
 _MAGIC = b"SC"
 _PREFIX = struct.Struct(">2sBH")
 _CRC = struct.Struct(">I")
 # A text in this list travels as its place in it, any other as it is. Append only: places are wire.
-_WORDS = ("", "gesco", "classical", "cityscapes19", "labels", "image", "appearance",
+_WORDS = ("", "gesco", "classical", "cityscapes19", "labels", "image", "thumbnail",
           "jpeg2000", "hevc", "av1", "classes", "planes", "sqgan", "map_tokens",
           "image_1", "image_2", "image_3", "x264", "x265", "svtav1", "context", "webp",
           "png")  # fmt: skip
 # On the wire: the fields of Header in their order and the SNR, then four fields for every part.
-_FIELDS, _PART_FIELDS = 10, 4
-_TEXT_FIELDS = (0, 5, 8)
+_FIELDS, _PART_FIELDS, _TEXT_FIELDS = 10, 4, (0, 5, 8)
 _BITS, _ERASED, _SYMBOLS, _RECEIVED = range(4)
 _BYTES_EACH = {_BITS: 1, _ERASED: 0, _SYMBOLS: 8, _RECEIVED: 12}
 
@@ -230,10 +228,10 @@ def _pack_part(part: Part) -> tuple[int, int, bytes]:
         return _ERASED, 0, b""
     if part.bits is not None:
         return _BITS, len(part.bits), part.bits + _CRC.pack(zlib.crc32(part.bits))
-    data = part.symbols.astype("<c8").tobytes()
+    n, data = len(part.symbols), part.symbols.astype("<c8").tobytes()
     if part.noise_variance is None:
-        return _SYMBOLS, len(part.symbols), data
-    return _RECEIVED, len(part.symbols), data + part.noise_variance.astype("<f4").tobytes()
+        return _SYMBOLS, n, data
+    return _RECEIVED, n, data + part.noise_variance.astype("<f4").tobytes()
 
 
 def _unpack(data: bytes) -> Payload:
@@ -243,8 +241,7 @@ def _unpack(data: bytes) -> Payload:
         raise SemcomError("The bytes are no semcom payload: they do not start with its magic.")
     _, version, length = _PREFIX.unpack_from(data)
     if version != FORMAT_VERSION:
-        text = f"The payload is of wire format {version}, this release reads {FORMAT_VERSION}."
-        raise PayloadError("version", text)
+        raise PayloadError("version", f"The payload is of wire format {version}, not 1 as here.")
     end = _PREFIX.size + length
     _check_crc(data[:end], data[end : end + _CRC.size], "header")
     fields = _read_fields(data[_PREFIX.size : end])
@@ -264,7 +261,7 @@ def _unpack(data: bytes) -> Payload:
 def _read_fields(packed: bytes) -> list[Any]:
     try:
         fields = msgpack.unpackb(packed)
-    except Exception as error:  # msgpack's errors have no base in common but this one
+    except Exception as error:  # msgpack's errors have no base in common
         raise SemcomError("The payload's header is not msgpack.") from error
     if (
         not isinstance(fields, list)

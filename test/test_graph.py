@@ -11,7 +11,7 @@ import yaml
 
 from semcom_ros import graph
 from semcom_ros.errors import SemcomError
-from semcom_ros.parameters import TABLES
+from semcom_ros.graph import TABLES
 
 
 def test_a_value_reaches_every_node_that_has_the_parameter():

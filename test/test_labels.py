@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from semcom_ros.datasets.camvid import CLASS_NAMES
-from semcom_ros.labels import CLASSES, KIN, NAMES, TRAIN_ID, VOID, colorize, fold
+from semcom_ros.labels import CLASSES, NAMES, SUPERCLASS, TRAIN_ID, VOID, colorize, fold
 
 
 def test_train_ids_are_those_of_cityscapes() -> None:
@@ -23,9 +23,11 @@ def test_every_class_has_its_own_colour_and_void_is_black() -> None:
     assert not colours[0, -1].any()
 
 
-def test_folding_leaves_camvids_classes_and_void_and_gives_every_other_class_its_kin() -> None:
+def test_folding_leaves_camvids_classes_and_void_and_gives_every_other_class_its_superclass() -> (
+    None
+):
     folded = fold(np.array([*range(len(CLASSES)), VOID], np.uint8))
     assert folded.dtype == np.uint8 and folded[-1] == VOID
     for name, label in zip(NAMES, folded.tolist(), strict=False):
-        assert NAMES[label] == (name if name in CLASS_NAMES else KIN[name])
+        assert NAMES[label] == (name if name in CLASS_NAMES else SUPERCLASS[name])
     assert set(folded[:-1].tolist()) == {TRAIN_ID[name] for name in CLASS_NAMES}

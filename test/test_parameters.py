@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from semcom_ros import graph
-from semcom_ros.channel.propagation import PROPAGATIONS
+from semcom_ros.channel.fading.propagation import PROPAGATIONS
 from semcom_ros.codecs import CODECS
 from semcom_ros.errors import SemcomError
-from semcom_ros.parameters import TABLES, markdown, table
+from semcom_ros.graph import TABLES, markdown, table
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.inspect_payload import describe
+from semcom_ros.lab.inspect_payload import describe
+from semcom_ros.lab.rates import rates
 from semcom_ros.payload import MAX_BYTES, Header, Part, Payload, PayloadError, pack, unpack
-from semcom_ros.rates import rates
 
 HEADER = Header(
     "gesco", 1, b"12345678", 256, 512, "cityscapes19", 40_000, 1_700_000_000_123_456_789
 )
 TWO_PARTS = Payload(
-    HEADER, (Part("labels", 0, bits=b"m" * 400), Part("appearance", 1, bits=b"c" * 40))
+    HEADER, (Part("labels", 0, bits=b"m" * 400), Part("thumbnail", 1, bits=b"c" * 40))
 )
 SYMBOLS = Payload(
     HEADER,
@@ -35,7 +35,7 @@ SYMBOLS = Payload(
             symbols=np.exp(1j * np.arange(6)).astype(np.complex64),
             noise_variance=np.full(6, 0.1, np.float32),
         ),
-        Part("appearance", 2, erased=True),
+        Part("thumbnail", 2, erased=True),
     ),
     snr_db=3.5,
 )
@@ -194,7 +194,7 @@ def test_two_parts_cost_at_most_75_bytes_beside_their_bits() -> None:
 def test_a_lost_part_is_told_from_one_that_was_never_there() -> None:
     received = unpack(pack(SYMBOLS))
     assert received.bits("labels") == b"map"
-    for name, reason in (("appearance", "lost"), ("depth", "malformed"), ("planes", "malformed")):
+    for name, reason in (("thumbnail", "lost"), ("depth", "malformed"), ("planes", "malformed")):
         with pytest.raises(PayloadError) as caught:
             received.bits(name)
         assert caught.value.reason == reason
@@ -227,6 +227,6 @@ def test_inspect_tells_what_a_payload_holds() -> None:
     for fact in (
         "'labels', importance 0: 3 bytes",
         "6 symbols",
-        "'appearance', importance 2: lost",
+        "'thumbnail', importance 2: lost",
     ):
         assert fact in text

@@ -48,7 +48,7 @@ def test_the_built_messages_have_the_fields_of_the_stand_in(stand_in: Typestore)
 def test_timm_imports_after_the_operators_are_declared() -> None:
     pytest.importorskip("torch", reason="torch is not installed: make setup")
     program = (
-        "from semcom_ros.torchvision_schemas import declare_operators\n"
+        "from semcom_ros.runtime import declare_operators\n"
         "declare_operators(); declare_operators()\n"
         "import timm\n"
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from semcom_ros.codecs.gesco import map_prior
 from semcom_ros.codecs.sqgan import token_prior
 from semcom_ros.codecs.sqgan.pipeline import Pipeline, image_pipeline, map_pipeline
-from semcom_ros.codecs.sqgan.training import pack
+from semcom_ros.coding import map_prior
+from semcom_ros.lab.training.data import CAMVID_CLASSES
+from semcom_ros.lab.training.sqgan import pack
 from semcom_ros.labels import LABEL_SPACE, NAMES
-from semcom_ros.training.data import CAMVID_CLASSES
 
 SIZES = {"widths": (8, 8, 32), "depth": 2}
 

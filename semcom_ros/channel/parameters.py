@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import SimpleNamespace
 
-from semcom_ros.channel.airtime import ACCESSES
-from semcom_ros.channel.mcs import MCS_TABLE
-from semcom_ros.channel.packet_loss import check_loss
-from semcom_ros.channel.propagation import PROPAGATIONS
+from semcom_ros.channel.fading.propagation import PROPAGATIONS
+from semcom_ros.channel.packets.airtime import ACCESSES
+from semcom_ros.channel.packets.packet_loss import check_loss
+from semcom_ros.channel.phy.mcs import MCS_TABLE
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.parameter import Parameter, Value
 

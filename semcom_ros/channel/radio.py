@@ -17,15 +17,15 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from semcom_ros.channel.bit_link import BitLink, erase
-from semcom_ros.channel.equaliser import FLOOR, Estimate, mean_power
-from semcom_ros.channel.mcs import Mcs, symbols_needed
-from semcom_ros.channel.packet_loss import PacketLoss
+from semcom_ros.channel.fading.propagation import Gains, Moment, Propagation, create_propagation
+from semcom_ros.channel.fading.shadowing import Shadowing
+from semcom_ros.channel.packets.packet_loss import PacketLoss
 from semcom_ros.channel.parameters import NONE, resolve
-from semcom_ros.channel.propagation import Gains, Moment, Propagation, create_propagation
+from semcom_ros.channel.phy.bit_link import BitLink, erase
+from semcom_ros.channel.phy.equaliser import FLOOR, Estimate, mean_power
+from semcom_ros.channel.phy.mcs import Mcs, symbols_needed
+from semcom_ros.channel.phy.symbol_link import carry, measured_snr_db, noise_power, observe
 from semcom_ros.channel.script import Script
-from semcom_ros.channel.shadowing import Shadowing
-from semcom_ros.channel.symbol_link import carry, measured_snr_db, noise_power, observe
 from semcom_ros.errors import SemcomError
 from semcom_ros.parameter import Value
 from semcom_ros.payload import Part, Payload

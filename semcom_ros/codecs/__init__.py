@@ -16,10 +16,10 @@ from semcom_ros.reconstruction import Reconstruction
 CODECS = {
     "gesco": "semcom_ros.codecs.gesco",
     "sqgan": "semcom_ros.codecs.sqgan",
-    "classical": "semcom_ros.codecs.classical",
-    "jpeg2000": "semcom_ros.codecs.classical.jpeg2000",
-    "hevc": "semcom_ros.codecs.classical.hevc",
-    "av1": "semcom_ros.codecs.classical.av1",
+    "classical": "semcom_ros.codecs.image",
+    "jpeg2000": "semcom_ros.codecs.image.jpeg2000",
+    "hevc": "semcom_ros.codecs.image.hevc",
+    "av1": "semcom_ros.codecs.image.av1",
 }
 
 

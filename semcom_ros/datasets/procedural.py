@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+from semcom_ros.datasets.scenes.drive import CAMERA, RATE_HZ, Drive
 from semcom_ros.datasets.source import position
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.scenes.drive import CAMERA, RATE_HZ, Drive
 
 
 class Scenes:

@@ -14,7 +14,7 @@ from types import ModuleType
 from diagnostic_msgs.msg import DiagnosticStatus
 from vision_msgs.msg import Detection3D, Detection3DArray
 
-from semcom_ros.autoware import Sighting, autoware_objects
+from semcom_ros.nodes.autoware_objects import Sighting, autoware_objects
 from semcom_ros.nodes.node_base import SemcomNode, run
 
 PACKAGE = "autoware_perception_msgs"

@@ -18,8 +18,8 @@ from rclpy.clock_type import ClockType
 from sensor_msgs.msg import CompressedImage
 
 from semcom_ros.channel import PARAMETERS, Channel
-from semcom_ros.channel.airtime import airtime_s, bytes_on_air, channel_busy_ratio
-from semcom_ros.channel.delivery import Delivery
+from semcom_ros.channel.packets.airtime import airtime_s, bytes_on_air, channel_busy_ratio
+from semcom_ros.channel.packets.delivery import Delivery
 from semcom_ros.errors import SemcomError
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import payload_message

@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 import domain_coordinator
 
-from semcom_ros.demo.processes import Processes
-from semcom_ros.demo.record import Record
 from semcom_ros.graph import NodeProcess
 from semcom_ros.nodes.drive_recorder import CAPTURED, IMAGES, DriveRecorder, recording
+from semcom_ros.nodes.processes import Processes
+from semcom_ros.nodes.record import Record
 
 START_S = 300.0
 """How long the nodes may take to load and compile what they need."""

@@ -30,9 +30,9 @@ from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from vision_msgs.msg import Detection2DArray
 
-from semcom_ros.demo.record import Box, Record
 from semcom_ros.graph import NodeProcess
 from semcom_ros.nodes import qos
+from semcom_ros.nodes.record import Box, Record
 
 T = TypeVar("T")
 

@@ -26,13 +26,12 @@ from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from std_msgs.msg import Header
 
-from semcom_ros.device import check_device
 from semcom_ros.errors import SemcomError
-from semcom_ros.memory import keep_freed_memory
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
 from semcom_ros.nodes.node_parameters import NodeParameters
 from semcom_ros.nodes.statistics import Statistics
+from semcom_ros.runtime import check_device, keep_freed_memory
 
 COMPLAIN_EVERY_S = 5.0
 """How often a frame's error is logged while it stays the same."""

@@ -18,8 +18,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 from semcom_ros.errors import SemcomError
+from semcom_ros.graph import table
 from semcom_ros.parameter import Parameter
-from semcom_ros.parameters import table
 
 
 class NodeParameters:

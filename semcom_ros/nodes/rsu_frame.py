@@ -23,7 +23,7 @@ from semcom_ros.nodes.percept_messages import (
 )
 from semcom_ros.nodes.rsu_outputs import Perceive, RsuOutputs, listened
 from semcom_ros.perception.detection import Detection
-from semcom_ros.perception.fusion import evident_labels, fuse, objects_in
+from semcom_ros.perception.fusion import fuse, objects_in, supported_labels
 from semcom_ros.perception.perceive import Percepts
 from semcom_ros.perception.projection import project_detections, project_points
 from semcom_ros.reconstruction import Reconstruction
@@ -152,7 +152,7 @@ class FrameOutputs:
         depth = self._look("depth")
         if depth is None or self._objects is None:
             return
-        labels = None if self._map is None else evident_labels(self._map)
+        labels = None if self._map is None else supported_labels(self._map)
         with self._complaining():
             placed = project_detections(self._objects, depth, self._camera, labels)
             for _ in range(len(self._objects) - len(placed)):

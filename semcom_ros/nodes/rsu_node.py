@@ -26,7 +26,7 @@ from semcom_ros.nodes.rsu_frame import FrameOutputs
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
 from semcom_ros.nodes.worker import Worker
 from semcom_ros.payload import Payload, PayloadError
-from semcom_ros.receiver import Receiver
+from semcom_ros.pipeline.receiver import Receiver
 from semcom_ros.reconstruction import Reconstruction
 
 Arrival = tuple[Header, Payload]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from semcom_ros.device import check_device
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera
 from semcom_ros.labels import TRAIN_ID
@@ -14,6 +13,7 @@ from semcom_ros.perception.checkpoint_detection import CheckpointDetector
 from semcom_ros.perception.checkpoint_segmentation import CheckpointSegmenter
 from semcom_ros.perception.detection import THRESHOLD
 from semcom_ros.perception.perceive import Perception, Percepts
+from semcom_ros.runtime import check_device
 
 SHIPPED, NONE = "shipped", "none"
 BUILT_IN = (SHIPPED, NONE)

@@ -57,7 +57,7 @@ class Checkpoint:
     """
 
     def __init__(self, name: str, task: str, device: str = "cpu"):
-        from semcom_ros.torchvision_schemas import declare_operators
+        from semcom_ros.runtime import declare_operators
 
         declare_operators()
         with _sentences(name):

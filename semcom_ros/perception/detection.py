@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from semcom_ros.labels import KIN
+from semcom_ros.labels import SUPERCLASS
 
 if TYPE_CHECKING:
     from semcom_ros.perception.network import Outputs
@@ -36,8 +36,8 @@ class Detection:
 
 
 def folded(detections: Sequence[Detection]) -> list[Detection]:
-    """`detections` in CamVid's classes, each as its kin: where the truth knows no others."""
-    return [replace(d, name=KIN.get(d.name, d.name)) for d in detections]
+    """`detections` in CamVid's classes, each as its superclass: where the truth knows no others."""
+    return [replace(d, name=SUPERCLASS.get(d.name, d.name)) for d in detections]
 
 
 def read_boxes(outputs: Outputs, names: list[str], threshold: float = THRESHOLD) -> list[Detection]:

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from semcom_ros.labels import CLASSES, KIN, NAMES, TRAIN_ID, VOID
+from semcom_ros.labels import CLASSES, NAMES, SUPERCLASS, TRAIN_ID, VOID
 from semcom_ros.perception.components import Component, find_components
 from semcom_ros.perception.detection import Detection
 from semcom_ros.reconstruction import Reconstruction
 
 SUPPORT = 0.2
-"""Least share of a detection's box that was received as its class or kin and that no better
+"""Least share of a detection's box that was received as its class or superclass and that no better
 detection stands on. Of true boxes of the procedural drive 99 in 100 persons fill 37 % or more,
 riders 50 %, cars 64 %, so that this leaves room for occlusion and for boxes that sit badly."""
 MARGIN = 0.15
@@ -24,16 +24,16 @@ what is left of an object at the rim of its box is no object of its own."""
 Box = tuple[slice, slice]
 
 _KIND = np.full(256, VOID, np.uint8)
-"""TrainId of a thing -> what it and its kin (`labels.KIN`) count as; void for what is no thing."""
+"""TrainId of a thing -> its superclass (`labels.SUPERCLASS`), or itself; void for no thing."""
 for _i, _class in enumerate(CLASSES):
     if _class.thing:
-        _KIND[_i] = TRAIN_ID[KIN.get(_class.name, _class.name)]
+        _KIND[_i] = TRAIN_ID[SUPERCLASS.get(_class.name, _class.name)]
 
 
 def fuse(
     detections: Sequence[Detection], received: Reconstruction, min_area: int
 ) -> list[Detection]:
-    """The objects that received evidence holds, by falling score.
+    """The objects that received map supports, by falling score.
 
     received: labels and confidence of a map, and its support, if there is one. min_area: fewest
     pixels of the map that make an object by themselves.
@@ -47,22 +47,22 @@ def fuse(
     detection (0 where it was missed) an object scores c (1 + s) / 2: an image that was made from
     the map tells whether the map makes sense, but cannot make it surer than it was received.
     """
-    evidence = evident_labels(received)
-    kinds = _KIND[evidence]
-    free, left = kinds.copy(), evidence.copy()
+    supported = supported_labels(received)
+    kinds = _KIND[supported]
+    free, left = kinds.copy(), supported.copy()
     fused = []
     for detection in sorted(detections, key=lambda d: -d.score):
         kind = _KIND[TRAIN_ID[detection.name]]
-        box = _pixels(detection, evidence.shape)
+        box = _pixels(detection, supported.shape)
         mine = free[box] == kind
         if kind == VOID or not mine.size or mine.mean() < SUPPORT:
             continue
         free[box][mine] = VOID
-        name = _name(detection.name, evidence[box][mine])
+        name = _name(detection.name, supported[box][mine])
         certain = received.confidence[box][mine].mean() / 255
         score = float(certain * (1 + detection.score) / 2)
         fused.append(replace(detection, name=name, score=score))
-        around = _pixels(detection, evidence.shape, MARGIN)
+        around = _pixels(detection, supported.shape, MARGIN)
         left[around][kinds[around] == kind] = VOID
     missed = find_components(left, received.confidence, min_area)
     fused += [_of(component, component.score / 2) for component in missed]
@@ -71,11 +71,11 @@ def fuse(
 
 def objects_in(received: Reconstruction, min_area: int) -> list[Detection]:
     """The objects of the map alone, where there is no detector: each scores its confidence."""
-    components = find_components(evident_labels(received), received.confidence, min_area)
+    components = find_components(supported_labels(received), received.confidence, min_area)
     return [_of(component, component.score) for component in components]
 
 
-def evident_labels(received: Reconstruction) -> np.ndarray:
+def supported_labels(received: Reconstruction) -> np.ndarray:
     """Labels uint8 [H, W] of `received`, void where they rest on nothing received."""
     if received.support is None:
         return received.labels

@@ -97,7 +97,7 @@ class Perception:
         """
         import torch
 
-        from semcom_ros.perception.segmentation import to_input
+        from semcom_ros.layers.image_input import to_input
 
         _check(image)
         with torch.inference_mode():

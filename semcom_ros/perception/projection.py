@@ -130,8 +130,8 @@ def project_detections(
     """Those of `detections` whose distance is known, in their order.
 
     depth: float32 [H, W] metres, NaN unknown. labels: uint8 [H, W] trainId, or None. The distance
-    is the median depth of the pixels in the box that the labels give to its class or kin, or of
-    the middle of the box where there are none. Raises SemcomError as `project_points`.
+    is the median depth of the pixels in the box that the labels give to its class or superclass,
+    or of the middle of the box where there are none. Raises SemcomError as `project_points`.
     """
     depth, unit = known_depth(depth, camera), rays(camera)
     placed = (_place(d, depth, unit, camera, labels) for d in detections)

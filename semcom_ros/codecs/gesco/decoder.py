@@ -11,21 +11,22 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.gesco import appearance, planes
+from semcom_ros.codecs.gesco import planes
 from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
 from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
-from semcom_ros.codecs.gesco.grids import decode_map, fit_to, upsample
 from semcom_ros.codecs.gesco.parameters import DECODER, checked
 from semcom_ros.codecs.gesco.shared import (
-    APPEARANCE_PART,
     CLASSES_PART,
     MAP_PART,
     NAME,
     PLANES_PART,
+    THUMBNAIL_PART,
     VERSION,
     Shared,
 )
-from semcom_ros.codecs.map_header import check_header
+from semcom_ros.coding import thumbnail
+from semcom_ros.coding.grids import decode_map, fit_to, upsample
+from semcom_ros.coding.map_header import check_header
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import CLASSES, VOID
@@ -81,7 +82,7 @@ class Decoder:
         code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
         for _ in range(WARM_UPS):
             decode_map(code, WORK_SIZE, self.shared.prior)
-            self._regenerate(self.diffusion.evidence.of_labels(street), None, 0, self.settings)
+            self._regenerate(self.diffusion.class_shares.of_labels(street), None, 0, self.settings)
 
     def decode(self, payload: Payload) -> Iterator[Reconstruction]:
         """Yield the reconstruction with labels, then the same with the image.
@@ -90,7 +91,7 @@ class Decoder:
         """
         settings = self.settings
         check_header(payload.header, NAME, VERSION, self.shared.model, "GESCO")
-        colours = next((p.bits for p in payload.parts if p.name == APPEARANCE_PART), None)
+        colours = next((p.bits for p in payload.parts if p.name == THUMBNAIL_PART), None)
         sequence = payload.header.sequence
         try:
             in_planes = any(part.name == PLANES_PART for part in payload.parts)
@@ -108,8 +109,8 @@ class Decoder:
             return
         known = Reconstruction(labels=labels, confidence=confidence, support=labels != VOID)
         yield known
-        evidence = self.diffusion.evidence.of_labels(labels)
-        yield replace(known, image=self._regenerate(evidence, colours, sequence, settings))
+        class_shares = self.diffusion.class_shares.of_labels(labels)
+        yield replace(known, image=self._regenerate(class_shares, colours, sequence, settings))
 
     def from_planes(
         self,
@@ -120,22 +121,22 @@ class Decoder:
     ) -> Iterator[Reconstruction]:
         """As `decode`, from planes that were received with noise, and colours, if any came."""
         fds = settings.gesco_fds
-        chances = self.denoised(received, fds)
-        cells = chances.argmax(0).astype(np.uint8)
+        posteriors = self.denoised(received, fds)
+        cells = posteriors.argmax(0).astype(np.uint8)
         cells[cells == planes.VOID_PLANE] = VOID
         likely = reliability(received.planes, fds, received.noise_variance)
         n = len(received.present)
         if fds == "auto" and n > 1:
             # What is as likely as anything else was not received.
-            likely *= np.clip((chances.max(0) - 1 / n) / (1 - 1 / n), 0, 1)
+            likely *= np.clip((posteriors.max(0) - 1 / n) / (1 - 1 / n), 0, 1)
         labels, certainty = upsample(cells, WORK_SIZE)
         likely = cv2.resize(likely, WORK_SIZE[::-1], interpolation=cv2.INTER_LINEAR)
         confidence = np.minimum(certainty, (255 * likely).astype(np.uint8))
         support = (confidence >= RECEIVED) & (labels != VOID)
         known = Reconstruction(labels=labels, confidence=confidence, support=support)
         yield known
-        evidence = self.diffusion.evidence.of_planes(chances[: len(CLASSES)], WORK_SIZE)
-        yield replace(known, image=self._regenerate(evidence, colours, sequence, settings))
+        class_shares = self.diffusion.class_shares.of_planes(posteriors[: len(CLASSES)], WORK_SIZE)
+        yield replace(known, image=self._regenerate(class_shares, colours, sequence, settings))
 
     def denoised(self, received: planes.Received, fds: str) -> np.ndarray:
         """Planes float32 [20, h, w] after fast denoising, void last."""
@@ -146,19 +147,19 @@ class Decoder:
 
     def _regenerate(
         self,
-        evidence: np.ndarray,
+        class_shares: np.ndarray,
         colours: bytes | None,
         sequence: int,
         settings: SimpleNamespace,
     ) -> np.ndarray:
         # Where the colours did not come, those of a typical street stand in: the map still holds.
         if colours is None:
-            thumbnail = appearance.typical(self.shared.statistics)
+            coarse = thumbnail.typical(self.shared.statistics)
         else:
-            thumbnail = appearance.decode(colours, self.shared.statistics)
+            coarse = thumbnail.decode(colours, self.shared.statistics)
         return self.diffusion(
-            evidence,
-            thumbnail,
+            class_shares,
+            coarse,
             settings.gesco_steps,
             from_picture=colours is not None,
             guidance=settings.gesco_guidance,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the diffusion: from class evidence and a thumbnail to an image of the street, in few steps.
+"""Runs the diffusion: from class shares and a thumbnail to an image of the street, in few steps.
 
 Denoising diffusion implicit models (Song, Meng, Ermon, arXiv 2010.02502) with a network that
 predicts the clean image, on the linear schedule of a thousand steps with its last one pure noise
@@ -18,10 +18,10 @@ from diffusers import DDIMScheduler
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion_network import Conditions, DiffusionNetwork
-from semcom_ros.codecs.gesco.evidence import Evidence
 from semcom_ros.codecs.gesco.parameters import STEPS
 from semcom_ros.codecs.gesco.schedule import scheduler
 from semcom_ros.errors import SemcomError
+from semcom_ros.layers.class_shares import ClassShares
 from semcom_ros.layers.residual import for_inference
 
 FILE = "gesco_diffusion.safetensors"
@@ -29,7 +29,7 @@ RECIPE = "semcom train gesco --camvid DIR"
 
 
 class ImageDiffusion:
-    """evidence float32 [classes, 128, 256] and a thumbnail float32 [16, 32, 3] -> image.
+    """class shares float32 [classes, 128, 256] and a thumbnail float32 [16, 32, 3] -> image.
 
     seed: of the noise that sampling starts from. The same noise for every frame of a vehicle keeps
     a drive from flickering; a frame may bring a seed of its own.
@@ -56,14 +56,14 @@ class ImageDiffusion:
         self, network: DiffusionNetwork, classes: tuple[int, ...], device: str, seed: int
     ) -> None:
         self.device, self.seed = device, seed
-        self.evidence = Evidence(classes)
+        self.class_shares = ClassShares(classes)
         self.network = for_inference(network, torch.bfloat16).to(device)
         self._kept_noise: tuple[tuple[int, tuple[int, ...]], torch.Tensor] | None = None
 
     @torch.inference_mode()
     def __call__(
         self,
-        evidence: np.ndarray,
+        class_shares: np.ndarray,
         thumbnail: np.ndarray,
         steps: int = 1,
         from_picture: bool = True,
@@ -78,7 +78,7 @@ class ImageDiffusion:
         """
         if steps not in STEPS:
             raise SemcomError(f"The diffusion takes 1, 2, 4 or 8 steps, not {steps}.")
-        planes = torch.from_numpy(evidence)[None]
+        planes = torch.from_numpy(class_shares)[None]
         coarse = torch.from_numpy(thumbnail).permute(2, 0, 1)[None]
         if guidance:
             planes = torch.cat((planes, torch.zeros_like(planes)))

@@ -15,11 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from semcom_ros.layers.class_shares import SHARES_STRIDE
 from semcom_ros.layers.residual import ConvNorm
 from semcom_ros.layers.spade import SpadeResidual
 
-EVIDENCE_STRIDE = 2
-"""Class evidence enters as shares of a class in blocks of 2x2 pixels: a hard map's edges stay."""
 LEVEL_FEATURES = 32
 
 
@@ -48,7 +47,7 @@ class DiffusionNetwork(nn.Module):
         blocks: tuple[int, ...] = (1, 2, 2, 2),
     ):
         super().__init__()
-        s = EVIDENCE_STRIDE
+        s = SHARES_STRIDE
         self.embed = nn.Conv2d(classes, half, 1)
         self.tint = nn.Conv2d(3, half, 1, bias=False)
         self.shrink = nn.ModuleList(
@@ -75,17 +74,17 @@ class DiffusionNetwork(nn.Module):
         self.at_half = ConvNorm(half, half)
         self.to_image = nn.Conv2d(half, 3 * s**2, 3, padding=1)
 
-    def condition(self, evidence: torch.Tensor, coarse: torch.Tensor) -> Conditions:
-        """What the steps need of evidence [B, classes, H/2, W/2] in 0..1 and of the coarse picture
-        [B, 3, H/16, W/16] RGB in 0..1."""
-        base = F.interpolate(coarse, size=evidence.shape[-2:], mode="bilinear")
-        features = embedded = self.embed(evidence).add_(self.tint(base - 0.5))
+    def condition(self, class_shares: torch.Tensor, coarse: torch.Tensor) -> Conditions:
+        """What the steps need of class shares [B, classes, H/2, W/2] in 0..1 and of the coarse
+        picture [B, 3, H/16, W/16] RGB in 0..1."""
+        base = F.interpolate(coarse, size=class_shares.shape[-2:], mode="bilinear")
+        features = embedded = self.embed(class_shares).add_(self.tint(base - 0.5))
         pyramid = []
         for shrink in self.shrink:
             features = torch.relu_(shrink(features))
             pyramid.append(features)
-        height, width = evidence.shape[-2:]
-        size = (EVIDENCE_STRIDE * height, EVIDENCE_STRIDE * width)
+        height, width = class_shares.shape[-2:]
+        size = (SHARES_STRIDE * height, SHARES_STRIDE * width)
         return Conditions(F.interpolate(coarse, size=size, mode="bilinear"), embedded, pyramid)
 
     def denoise(
@@ -96,7 +95,7 @@ class DiffusionNetwork(nn.Module):
         noisy: [B, 3, H, W], the image in -1..1 times alpha plus noise times sigma. log_snr:
         log(alpha^2 / sigma^2) [B]; anything below -12 is pure noise.
         """
-        seen = self.look(F.pixel_unshuffle(noisy, EVIDENCE_STRIDE))
+        seen = self.look(F.pixel_unshuffle(noisy, SHARES_STRIDE))
         below, features = [], seen
         level = self.level(_waves(log_snr).to(noisy.dtype))[..., None, None]
         shifts = level.split([sink.conv.out_channels for sink in self.sink], dim=1)
@@ -114,7 +113,7 @@ class DiffusionNetwork(nn.Module):
         # Bilinear steps up to 1/2, then a shuffle by two: one by four leaves a grid on flat
         # surfaces.
         x = torch.relu_(self.at_half(x.add_(conditions.embedded).add_(seen)))
-        return F.pixel_shuffle(self.to_image(x), EVIDENCE_STRIDE) + conditions.picture
+        return F.pixel_shuffle(self.to_image(x), SHARES_STRIDE) + conditions.picture
 
 
 def _waves(log_snr: torch.Tensor) -> torch.Tensor:

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from semcom_ros.codecs.gesco import appearance, planes
-from semcom_ros.codecs.gesco.grids import fit_to
+from semcom_ros.codecs.gesco import planes
 from semcom_ros.codecs.gesco.parameters import ENCODER, checked
 from semcom_ros.codecs.gesco.shared import (
-    APPEARANCE_PART,
     CLASSES_PART,
     MAP_PART,
     NAME,
     PLANES_PART,
+    THUMBNAIL_PART,
     VERSION,
     Shared,
 )
+from semcom_ros.coding import thumbnail
+from semcom_ros.coding.grids import fit_to
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.labels import LABEL_SPACE
@@ -26,10 +27,10 @@ from semcom_ros.parameter import Value
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Header, Part, Payload, pack
 from semcom_ros.weights import models_dir
 
-APPEARANCE_SHARE = 8
-"""One byte in so many is kept for the appearance, whatever the map would take."""
-APPEARANCE_MOST = 64
-"""Bytes of appearance beyond which the map gains more."""
+THUMBNAIL_SHARE = 8
+"""One byte in so many is kept for the thumbnail, whatever the map would take."""
+THUMBNAIL_MOST = 64
+"""Bytes of thumbnail beyond which the map gains more."""
 
 
 class Encoder:
@@ -46,14 +47,14 @@ class Encoder:
         self,
         models: Path | None = None,
         gesco_map: str = "coded",
-        gesco_appearance: bool = True,
+        gesco_thumbnail: bool = True,
         planes_rows: int = 128,
     ):
         if planes_rows not in planes.ROWS:
             rows = ", ".join(map(str, planes.ROWS))
             raise SemcomError(f"Planes are sent on {rows} rows, not on {planes_rows}.")
         self.planes_rows = planes_rows
-        self.configure(gesco_map=gesco_map, gesco_appearance=gesco_appearance)
+        self.configure(gesco_map=gesco_map, gesco_thumbnail=gesco_thumbnail)
         self.shared = Shared.load(models or models_dir())
 
     def configure(self, **settings: Value) -> None:
@@ -80,34 +81,34 @@ class Encoder:
         )
         settings = self.settings
         if settings.gesco_map == "planes":
-            return Payload(header, self._planes(frame, settings.gesco_appearance))
-        return self._coded(frame, header, payload_bytes, settings.gesco_appearance)
+            return Payload(header, self._planes(frame, settings.gesco_thumbnail))
+        return self._coded(frame, header, payload_bytes, settings.gesco_thumbnail)
 
-    def _planes(self, frame: Frame, with_appearance: bool) -> tuple[Part, ...]:
+    def _planes(self, frame: Frame, with_thumbnail: bool) -> tuple[Part, ...]:
         classes, symbols = planes.encode(frame.labels, self.planes_rows)
         parts = (Part(CLASSES_PART, 0, classes), Part(PLANES_PART, 1, symbols=symbols))
-        if not with_appearance:
+        if not with_thumbnail:
             return parts
-        return (*parts, self._colours(frame, APPEARANCE_MOST, 2))
+        return (*parts, self._colours(frame, THUMBNAIL_MOST, 2))
 
     def _coded(
-        self, frame: Frame, header: Header, payload_bytes: int, with_appearance: bool
+        self, frame: Frame, header: Header, payload_bytes: int, with_thumbnail: bool
     ) -> Payload:
         def payload(labels: bytes, colours: Part | None) -> Payload:
             return Payload(header, (Part(MAP_PART, 0, labels), *([colours] if colours else [])))
 
         reserved = 0
-        if with_appearance:
-            reserved = min(payload_bytes // APPEARANCE_SHARE, APPEARANCE_MOST)
-        blank = Part(APPEARANCE_PART, 1, bytes(reserved)) if with_appearance else None
+        if with_thumbnail:
+            reserved = min(payload_bytes // THUMBNAIL_SHARE, THUMBNAIL_MOST)
+        blank = Part(THUMBNAIL_PART, 1, bytes(reserved)) if with_thumbnail else None
         overhead = len(pack(payload(bytes(payload_bytes), blank))) - (payload_bytes + reserved)
         labels = fit_to(frame.labels, payload_bytes - overhead - reserved, self.shared.prior)
         left = payload_bytes - overhead - len(labels)
         colours = None
-        if with_appearance:
-            colours = self._colours(frame, min(left, APPEARANCE_MOST), 1)
+        if with_thumbnail:
+            colours = self._colours(frame, min(left, THUMBNAIL_MOST), 1)
         return payload(labels, colours)
 
     def _colours(self, frame: Frame, n_bytes: int, importance: int) -> Part:
-        code = appearance.encode(frame.image, n_bytes, self.shared.statistics)
-        return Part(APPEARANCE_PART, importance, code)
+        code = thumbnail.encode(frame.image, n_bytes, self.shared.statistics)
+        return Part(THUMBNAIL_PART, importance, code)

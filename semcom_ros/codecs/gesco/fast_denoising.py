@@ -19,7 +19,7 @@ from semcom_ros.errors import SemcomError, choose
 from semcom_ros.labels import CLASSES
 
 PASSES = 4
-"""Times that the chances of the classes go out to the pixels around."""
+"""Times that the posteriors of the classes go out to the pixels around."""
 REACH = (0.8, 2.0)
 """Standard deviations in pixels, across and down, of one pass: poles and people are upright."""
 WINDOW = (5, 9)
@@ -30,7 +30,7 @@ LEAST_VARIANCE = 1e-3
 """Noise taken for granted, so that a clean plane says yes or no with a finite weight."""
 LEAST_SHARE = 1e-3
 """Share of its neighbourhood that every class keeps."""
-LEAST_EVIDENCE = -50
+LEAST_LOG_LIKELIHOOD = -50
 """Log-likelihood that no class falls below: its chance stays far from slow denormal numbers."""
 AREAS = {"auto": 38, "paper": 9}
 """Pixels that in effect speak for one: their mean errs as often as "auto" does on CamVid val; the
@@ -49,7 +49,7 @@ def denoise(
     """Planes float32 [classes, H, W] from received ones, float32 [len(present), H, W].
 
     present: the class of each received plane, 0 to classes - 1; the other classes come out 0.
-    fds: "auto" gives chances that sum to 1 at every pixel, "paper" sums of no fixed size.
+    fds: "auto" gives posteriors that sum to 1 at every pixel, "paper" sums of no fixed size.
     noise_variance: of Gaussian noise on the received values, whose scale is 0 to 1; one number or
     an array that broadcasts to `planes`, infinite where nothing was received. None: "auto"
     estimates it, different for ones and zeros, from the planes; "paper" never needs it.
@@ -68,12 +68,14 @@ def denoise(
         denoised[list(present)] = pool(received)
         return denoised
     if noise_variance is None:
-        evidence = _evidence(received, *estimate_variances(received))
+        log_likelihoods = _log_likelihoods(received, *estimate_variances(received))
     else:
         if not np.min(noise_variance) >= 0:
             raise SemcomError("A noise variance is negative or NaN: give 0 or more, or none.")
-        evidence = (received - 0.5) / np.maximum(noise_variance, LEAST_VARIANCE, dtype=np.float32)
-    denoised[list(present)] = _chances(evidence)
+        log_likelihoods = (received - 0.5) / np.maximum(
+            noise_variance, LEAST_VARIANCE, dtype=np.float32
+        )
+    denoised[list(present)] = _posteriors(log_likelihoods)
     return denoised
 
 
@@ -82,7 +84,7 @@ def reliability(
 ) -> np.ndarray:
     """Share of pixels that denoising finds right, float32 [H, W] in 0..1, hardly ever too kind.
 
-    Chances alone do not say: in noise that drowns the map they settle on patches of one class.
+    Posteriors alone do not say: in noise that drowns the map they settle on patches of one class.
     Errors of the mean of `AREAS` values against one other class count for each other class.
     planes, fds and noise_variance: as in `denoise`.
     """
@@ -143,7 +145,7 @@ def _below_zero(variance: float) -> float:
     return max((1 + variance) * tail - deviation * density, 0)
 
 
-def _evidence(planes: np.ndarray, of_zeros: float, of_ones: float) -> np.ndarray:
+def _log_likelihoods(planes: np.ndarray, of_zeros: float, of_ones: float) -> np.ndarray:
     """log p(value | 1) - log p(value | 0), less what all classes share: float32 [n, H, W]."""
     v0 = max(of_zeros, LEAST_VARIANCE)
     v1 = max(of_ones, v0)
@@ -154,33 +156,33 @@ def _evidence(planes: np.ndarray, of_zeros: float, of_ones: float) -> np.ndarray
     return value * (value * np.float32(excess / 2) + np.float32(1 / v1))
 
 
-def _chances(evidence: np.ndarray) -> np.ndarray:
-    """Chances of the classes, float32 [n, H, W], from their log-likelihoods, which it overwrites.
+def _posteriors(log_likelihoods: np.ndarray) -> np.ndarray:
+    """Posteriors float32 [n, H, W] of the classes from their log-likelihoods, which it overwrites.
 
     Prior of a pixel: the share of a class around it, cubed, since pixels side by side do not
     err alike but are alike. Its posterior is the next pass's neighbourhood: mean-field inference
     (Blake, Kohli, Rother, "Markov Random Fields for Vision and Image Processing", MIT Press 2011,
     chapter 5) with a filter for the messages.
     """
-    evidence -= evidence.max(0)
-    np.maximum(evidence, LEAST_EVIDENCE, out=evidence)
-    flat = evidence.reshape(len(evidence), -1)
-    likelihood = cv2.exp(flat, dst=flat).reshape(evidence.shape)
-    chances = likelihood / likelihood.sum(0)
-    if 1 - chances.max(0).mean(dtype=np.float64) < DOUBT:
-        return chances
-    shares = np.empty_like(chances)
+    log_likelihoods -= log_likelihoods.max(0)
+    np.maximum(log_likelihoods, LEAST_LOG_LIKELIHOOD, out=log_likelihoods)
+    flat = log_likelihoods.reshape(len(log_likelihoods), -1)
+    likelihood = cv2.exp(flat, dst=flat).reshape(log_likelihoods.shape)
+    posteriors = likelihood / likelihood.sum(0)
+    if 1 - posteriors.max(0).mean(dtype=np.float64) < DOUBT:
+        return posteriors
+    shares = np.empty_like(posteriors)
     for _ in range(PASSES):
-        for plane, share in zip(chances, shares, strict=True):
+        for plane, share in zip(posteriors, shares, strict=True):
             cv2.GaussianBlur(
                 plane, WINDOW, REACH[0], dst=share, sigmaY=REACH[1], borderType=cv2.BORDER_REPLICATE
             )
         shares += np.float32(LEAST_SHARE)
-        np.multiply(shares, shares, out=chances)
-        chances *= shares
-        chances *= likelihood
-        chances /= chances.sum(0)
-    return chances
+        np.multiply(shares, shares, out=posteriors)
+        posteriors *= shares
+        posteriors *= likelihood
+        posteriors /= posteriors.sum(0)
+    return posteriors
 
 
 def _check(planes: np.ndarray, present: Sequence[int], classes: int) -> None:

@@ -19,7 +19,7 @@ ENCODER = (
         choices=("coded", "planes"), when="at once",
     ),
     Parameter(
-        "gesco_appearance", True,
+        "gesco_thumbnail", True,
         "Whether gesco sends a thumbnail's colours of at most 64 bytes beside the map.",
         when="at once",
     ),

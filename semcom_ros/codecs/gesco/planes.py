@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semcom_ros.codecs.gesco.grids import pool
+from semcom_ros.coding.grids import pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import CLASSES, VOID
 from semcom_ros.payload import Part

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.appearance import COEFFICIENTS, Statistics
-from semcom_ros.codecs.gesco.map_prior import Prior, load_prior
+from semcom_ros.coding.map_prior import Prior, load_prior
+from semcom_ros.coding.thumbnail import COEFFICIENTS, Statistics
 from semcom_ros.errors import SemcomError
 
 NAME = "gesco"
 VERSION = 1
-MAP_PART, CLASSES_PART, PLANES_PART, APPEARANCE_PART = "labels", "classes", "planes", "appearance"
-APPEARANCE_FILE = "gesco_appearance.safetensors"
-APPEARANCE_RECIPE = "semcom train appearance --camvid DIR"
+MAP_PART, CLASSES_PART, PLANES_PART, THUMBNAIL_PART = "labels", "classes", "planes", "thumbnail"
+THUMBNAIL_FILE = "gesco_thumbnail.safetensors"
+THUMBNAIL_RECIPE = "semcom train thumbnail --camvid DIR"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Shared:
     def load(cls, models: Path) -> Shared:
         """Both from the folder `models`; raises SemcomError when a file is missing or altered."""
         prior, prior_hash = load_prior(models)
-        tensors, card = weights.load(models / APPEARANCE_FILE, APPEARANCE_RECIPE)
+        tensors, card = weights.load(models / THUMBNAIL_FILE, THUMBNAIL_RECIPE)
         mean, spread = tensors.get("mean"), tensors.get("log_spread")
         if (
             mean is None
@@ -42,8 +42,8 @@ class Shared:
             or not np.issubdtype(spread.dtype, np.integer)
         ):
             raise SemcomError(
-                f"{models / APPEARANCE_FILE} holds no statistics of {COEFFICIENTS} coefficients: "
-                f"restore models/ from the repository or make it with `{APPEARANCE_RECIPE}`."
+                f"{models / THUMBNAIL_FILE} holds no statistics of {COEFFICIENTS} coefficients: "
+                f"restore models/ from the repository or make it with `{THUMBNAIL_RECIPE}`."
             )
         statistics = Statistics(mean.astype(np.float32), spread)
         names = prior_hash + bytes.fromhex(card["sha256"])

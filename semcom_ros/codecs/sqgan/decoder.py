@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from semcom_ros.codecs.gesco.grids import decode_cells, pool, upsample
-from semcom_ros.codecs.map_header import check_header
 from semcom_ros.codecs.sqgan import token_coder
 from semcom_ros.codecs.sqgan.shared import (
     IMAGE_LAYERS,
@@ -25,6 +23,8 @@ from semcom_ros.codecs.sqgan.shared import (
     Shared,
 )
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
+from semcom_ros.coding.grids import decode_cells, pool, upsample
+from semcom_ros.coding.map_header import check_header
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import VOID

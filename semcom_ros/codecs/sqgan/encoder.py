@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from semcom_ros.codecs.gesco.grids import GRIDS, fit_to, pool
 from semcom_ros.codecs.sqgan import token_coder
 from semcom_ros.codecs.sqgan.shared import (
     IMAGE_LAYERS,
@@ -22,6 +21,7 @@ from semcom_ros.codecs.sqgan.shared import (
 )
 from semcom_ros.codecs.sqgan.split import Split, read
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
+from semcom_ros.coding.grids import GRIDS, fit_to, pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.labels import LABEL_SPACE

@@ -8,7 +8,12 @@ from pathlib import Path
 import torch
 
 from semcom_ros import weights
-from semcom_ros.codecs.sqgan.ends import ImageReceiver, ImageSender, MapReceiver, MapSender
+from semcom_ros.codecs.sqgan.inference import (
+    ImageReceiver,
+    ImageTransmitter,
+    MapReceiver,
+    MapTransmitter,
+)
 from semcom_ros.codecs.sqgan.pipeline import Pipeline, image_pipeline, map_pipeline
 from semcom_ros.codecs.sqgan.shared import (
     DECODER_FILE,
@@ -38,9 +43,13 @@ def make(pipeline: str, classes: tuple[int, ...], card: dict, path: Path) -> Pip
         ) from None
 
 
-def load_senders(models: Path, shared: Shared, device: str) -> tuple[MapSender, ImageSender, dict]:
+def load_senders(
+    models: Path, shared: Shared, device: str
+) -> tuple[MapTransmitter, ImageTransmitter, dict]:
     """The vehicle's ends of map and image, and their card. Raises SemcomError."""
-    return _load(models / ENCODER_FILE, "sender", (MapSender, ImageSender), shared, device)
+    return _load(
+        models / ENCODER_FILE, "sender", (MapTransmitter, ImageTransmitter), shared, device
+    )
 
 
 def load_receivers(models: Path, shared: Shared, device: str) -> tuple[MapReceiver, ImageReceiver]:

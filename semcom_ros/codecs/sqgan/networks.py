@@ -3,7 +3,7 @@
 
 Most of the work lies at a quarter of the resolution and below, in dense 3x3 convolutions; where the
 paper gives every normalisation its own network over the map, the map becomes one pyramid of
-features a frame. Evidence is the share of every class in blocks of 2x2 pixels.
+features a frame. Class shares is the share of every class in blocks of 2x2 pixels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATCH = 4
 
 
 class ImageEncoder(nn.Module):
-    """Image [B, 3, H, W] in 0..1 and evidence [B, classes, H/2, W/2] -> [B, width, H/16, W/16].
+    """Image [B, 3, H, W] in 0..1 and class shares [B, classes, H/2, W/2] -> [B, width, H/16, W/16].
 
     widths, blocks: channels and residual blocks at 1/4, 1/8 and 1/16 of the resolution.
     """
@@ -43,13 +43,13 @@ class ImageEncoder(nn.Module):
         self.stages = _stages(widths, blocks)
         self.attention = SelfAttention(widths[-1], widths[-1] // HEAD)
 
-    def forward(self, image: torch.Tensor, evidence: torch.Tensor) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, class_shares: torch.Tensor) -> torch.Tensor:
         seen = self.look(F.pixel_unshuffle(image - 0.5, PATCH))
-        return self.attention(self.stages(torch.relu(seen + self.place(evidence))))
+        return self.attention(self.stages(torch.relu(seen + self.place(class_shares))))
 
 
 class MapEncoder(nn.Module):
-    """Evidence [B, classes, H/2, W/2] -> [B, width, H/16, W/16]; widths at 1/4, 1/8 and 1/16."""
+    """Class shares [B, classes, H/2, W/2] -> [B, width, H/16, W/16]; widths at 1/4 to 1/16."""
 
     def __init__(self, classes: int, widths: tuple[int, ...] = (32, 48, 64)):
         super().__init__()
@@ -57,8 +57,8 @@ class MapEncoder(nn.Module):
         self.stages = _stages(widths, (0, 1, 1))
         self.attention = SelfAttention(widths[-1], widths[-1] // HEAD)
 
-    def forward(self, evidence: torch.Tensor) -> torch.Tensor:
-        return self.attention(self.stages(torch.relu(self.look(evidence))))
+    def forward(self, class_shares: torch.Tensor) -> torch.Tensor:
+        return self.attention(self.stages(torch.relu(self.look(class_shares))))
 
 
 class MapDecoder(nn.Module):
@@ -82,7 +82,7 @@ class MapDecoder(nn.Module):
 
 
 class ImageDecoder(nn.Module):
-    """Features [B, width, H/16, W/16] and evidence [B, classes, H/2, W/2] of the received map ->
+    """Features [B, width, H/16, W/16] and class shares [B, classes, H/2, W/2] of the map ->
     image [B, 3, H, W] in about 0..1.
 
     half: channels at 1/2 of the resolution; conditions, widths, blocks: channels of the map's
@@ -118,8 +118,8 @@ class ImageDecoder(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, features: torch.Tensor, evidence: torch.Tensor) -> torch.Tensor:
-        embedded = condition = self.embed(evidence)
+    def forward(self, features: torch.Tensor, class_shares: torch.Tensor) -> torch.Tensor:
+        embedded = condition = self.embed(class_shares)
         pyramid = []
         for shrink in self.shrink:
             condition = torch.relu(shrink(condition))

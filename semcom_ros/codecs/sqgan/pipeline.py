@@ -116,9 +116,9 @@ class Pipeline(nn.Module):
         return Passed(output, commitment, scores, kept, indices)
 
 
-def shares_of(evidence: torch.Tensor) -> torch.Tensor:
-    """Shares of every class in each cell, [B, classes, h, w], from evidence at twice 1/16."""
-    return F.avg_pool2d(evidence, STRIDE // 2)
+def shares_of(class_shares: torch.Tensor) -> torch.Tensor:
+    """Shares of every class in each cell, [B, classes, h, w], from class shares at twice 1/16."""
+    return F.avg_pool2d(class_shares, STRIDE // 2)
 
 
 def _pipeline(

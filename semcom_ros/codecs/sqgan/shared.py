@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.map_prior import Prior, load_prior
 from semcom_ros.codecs.sqgan import token_prior
 from semcom_ros.codecs.sqgan.token_prior import TokenPrior
+from semcom_ros.coding.map_prior import Prior, load_prior
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 

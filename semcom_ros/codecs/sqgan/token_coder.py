@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from semcom_ros.codecs.sqgan.code_cells import SLACK, code_cells
 from semcom_ros.codecs.sqgan.token_prior import SYMBOL, UNKNOWN, TokenPrior
-from semcom_ros.codecs.sqgan.token_walk import SLACK, walk
 
 _TRAIN_COUNT, _CODE_COUNT = 1023, 255
 
@@ -78,7 +78,7 @@ def _attempt(
     levels, counters, mixing = before.levels.copy(), before.counters.copy(), before.mixing.copy()
     levels[1:-1, 1:-1].flat[cells] = layer + 1
     buffer = np.empty(max(left, 0) + 2 * SLACK, np.uint8)
-    size = walk(
+    size = code_cells(
         buffer, False, layer, most, levels, indices.copy(), classes, counters, mixing, _CODE_COUNT
     )
     if not 0 <= size <= left:
@@ -117,7 +117,7 @@ def decode(
         if part is None:
             break
         buffer = np.frombuffer(part, np.uint8).copy()
-        walk(buffer, True, layer, most, levels, indices, known, counters, mixing, _CODE_COUNT)
+        code_cells(buffer, True, layer, most, levels, indices, known, counters, mixing, _CODE_COUNT)
     return levels[1:-1, 1:-1] > 0, indices[1:-1, 1:-1].copy()
 
 
@@ -139,7 +139,7 @@ def learn(
         if not len(cells):
             break
         levels[1:-1, 1:-1].flat[cells] = layer + 1
-        walk(
+        code_cells(
             buffer, False, layer, layers[layer], levels, grid, known, prior.counters, prior.weights,
             _TRAIN_COUNT,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semcom_ros.codecs.gesco import counters
+from semcom_ros.coding import counters
 from semcom_ros.labels import CLASSES, VOID
 
 BITS = 10

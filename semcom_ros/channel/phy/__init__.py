@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The physical layer: modulation, equalisers, codes and what they let through."""

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How trucks and buses are painted: blocks with glass, wheels and lamps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from semcom_ros.datasets.scenes.bodies import (
+    GLASS,
+    PAINTS,
+    WHEEL_OUT,
+    Aspect,
+    block,
+    pane,
+    rectangle,
+    wheel,
+)
+from semcom_ros.datasets.scenes.canvas import Polygon, Solid
+from semcom_ros.datasets.scenes.weather import Colour
+from semcom_ros.labels import TRAIN_ID
+
+TRUCK, BUS = TRAIN_ID["truck"], TRAIN_ID["bus"]
+LIVERIES = (
+    (176, 28, 32),
+    (176, 28, 32),
+    (26, 96, 62),
+    (214, 210, 198),
+    (34, 66, 138),
+    (206, 152, 36),
+    (120, 148, 164),
+)
+LOADS = ((112, 88, 60), (124, 120, 112), (150, 112, 70), (96, 60, 48))
+_HUB, _TYRE = 0.48, 0.49
+"""Height of a wheel's centre and its radius, in metres."""
+_OUT = 0.02
+"""Metres that lamps and panes stand out of the ends."""
+
+
+class Truck(NamedTuple):
+    """Half the width and length, height of the load's top, and the colours of cab and box.
+
+    load: the colour of an open truck's load, None for a closed box.
+    """
+
+    half: float
+    long: float
+    height: float
+    cab: np.ndarray
+    box: np.ndarray
+    load: np.ndarray | None
+
+
+class Bus(NamedTuple):
+    """Half the width and length, decks, and the colours of the body and of its stripe."""
+
+    half: float
+    long: float
+    decks: int
+    paint: np.ndarray
+    stripe: np.ndarray
+
+    @property
+    def height(self) -> float:
+        return 3.0 if self.decks == 1 else 4.3
+
+
+@lru_cache(maxsize=256)
+def _truck(style: int) -> Truck:
+    rng = np.random.default_rng((style, 52))
+    half, long = rng.uniform(1.1, 1.22), rng.uniform(3.3, 4.0)
+    cab, box = (np.array(PAINTS[i]) * rng.uniform(0.8, 1.1) for i in rng.integers(12, size=2))
+    if rng.random() < 0.35:
+        load = np.array(LOADS[int(rng.integers(4))]) * rng.uniform(0.8, 1.2)
+        return Truck(half, long, rng.uniform(1.7, 2.5), cab, cab * 0.8, load)
+    if rng.random() < 0.5:
+        box = np.array((214, 214, 210)) * rng.uniform(0.85, 1.05)
+    return Truck(half, long, rng.uniform(3.0, 3.7), cab, box, None)
+
+
+@lru_cache(maxsize=256)
+def _bus(style: int) -> Bus:
+    rng = np.random.default_rng((style, 53))
+    paint = np.array(LIVERIES[int(rng.integers(len(LIVERIES)))]) * rng.uniform(0.85, 1.1)
+    stripe = (np.array((222, 220, 210)), paint * 0.6)[int(rng.integers(2))]
+    half, long = rng.uniform(1.2, 1.26), rng.uniform(4.9, 5.3)
+    return Bus(half, long, 1 + int(rng.random() < 0.4), paint, stripe)
+
+
+def truck_extent(style: int) -> np.ndarray:
+    """Lowest and highest (right, up, forward) [2, 3] of a truck."""
+    it = _truck(style)
+    return _extent(it.half, it.long, max(it.height, 2.65))
+
+
+def bus_extent(style: int) -> np.ndarray:
+    """Lowest and highest (right, up, forward) [2, 3] of a bus."""
+    it = _bus(style)
+    return _extent(it.half, it.long, it.height)
+
+
+def _extent(half: float, long: float, height: float) -> np.ndarray:
+    side, end = half * WHEEL_OUT, long + _OUT
+    return np.array([(-side, _HUB - _TYRE, -end), (side, height, end)])
+
+
+@lru_cache(maxsize=256)
+def truck(style: int, aspect: Aspect) -> Solid:
+    """The polygons (right, up, forward) of a truck, a closed box or an open bed behind a cab."""
+    it, (side, tail, _, _, fine) = _truck(style), aspect
+    behind = it.long - 2.0
+    parts = list(_chassis(it.half, it.long, aspect, TRUCK))
+    closed = it.load is None
+    bed = block(
+        it.half,
+        (-it.long, behind - 0.15),
+        (0.9, it.height if closed else 1.5),
+        it.box,
+        aspect,
+        TRUCK,
+    )
+    rear = [*bed]
+    if closed and side and fine:
+        x, ink = side * it.half * 1.002, tuple(it.cab * 0.9)
+        rear.append(
+            pane(x, -it.long * 0.7, behind * 0.3, it.height * 0.6, it.height * 0.72, ink, TRUCK)
+        )
+    if not closed:
+        load = (-it.long + 0.15, behind - 0.4), (1.2, it.height)
+        # The load is seen above the sides of the bed, which are nearer.
+        rear = [*block(it.half - 0.1, *load, it.load, aspect, TRUCK), *rear[1:]]
+        if side and fine:
+            x, edge = side * it.half * 1.002, tuple(it.box * 0.6)
+            rear += [
+                pane(x, z, z + 0.08, 0.9, 1.5, edge, TRUCK)
+                for z in np.arange(-it.long, behind - 0.3, 1.1)
+            ]
+    front = list(_cab(it, behind, aspect))
+    parts += front + rear if tail else rear + front
+    if side:
+        for z in (-it.long + 1.4, it.long - 1.0):
+            parts += wheel(side * it.half * WHEEL_OUT, z, _HUB, _TYRE, TRUCK, 4 if fine else 3)
+    parts += _lamps(it.half, it.long, aspect, TRUCK)
+    if tail and fine and closed:
+        z = -it.long - _OUT / 2
+        parts.append(rectangle(-0.03, 0.03, 1.0, it.height - 0.1, z, tuple(it.box * 0.45), TRUCK))
+        for y in (1.3, it.height - 0.4):
+            parts.append(
+                rectangle(-it.half * 0.9, it.half * 0.9, y, y + 0.07, z, tuple(it.box * 0.5), TRUCK)
+            )
+    return Solid.of(parts)
+
+
+def _cab(it: Truck, behind: float, aspect: Aspect) -> Iterator[Polygon]:
+    """The cab, its windscreen and the side window."""
+    half, glass = it.half * 0.98, tuple(np.array(GLASS) * 1.1)
+    yield from block(half, (behind, it.long), (0.5, 2.65), it.cab, aspect, TRUCK)
+    if aspect.side:
+        x = aspect.side * half * 1.003
+        yield pane(x, behind + 0.7, it.long - 0.12, 1.55, 2.3, glass, TRUCK)
+    if not aspect.tail:
+        z = it.long + _OUT / 2
+        yield rectangle(-half * 0.92, half * 0.92, 1.5, 2.35, z, glass, TRUCK)
+        yield rectangle(-half * 0.7, half * 0.7, 0.85, 1.25, z, (34, 35, 38), TRUCK)
+
+
+@lru_cache(maxsize=256)
+def bus(style: int, aspect: Aspect) -> Solid:
+    """The polygons (right, up, forward) of a bus of one or two decks."""
+    it, (side, tail, _, _, fine) = _bus(style), aspect
+    parts = list(_chassis(it.half, it.long, aspect, BUS))
+    parts += block(it.half, (-it.long, it.long), (0.32, it.height), it.paint, aspect, BUS)
+    if side:
+        parts += _bus_side(it, side * it.half * 1.002, aspect)
+        for z in (-it.long + 2.7, it.long - 2.4):
+            parts += wheel(side * it.half * WHEEL_OUT, z, _HUB, _TYRE, BUS, 4 if fine else 3)
+    parts += _bus_end(it, tail, fine)
+    parts += _lamps(it.half, it.long, aspect, BUS)
+    return Solid.of(parts)
+
+
+def _bus_side(it: Bus, x: float, aspect: Aspect) -> Iterator[Polygon]:
+    """Rows of windows between pillars, a stripe, and the doors on the kerb's side."""
+    glass, flank = tuple(np.array(GLASS) * 1.1), it.paint * (0.84 + aspect.lit)
+    yield pane(x, -it.long, it.long, 0.75, 1.0, tuple(it.stripe * (0.84 + aspect.lit)), BUS)
+    for deck in range(it.decks):
+        low, high = 1.3 + 1.55 * deck, 2.3 + 1.45 * deck
+        yield pane(x, -it.long + 0.5, it.long - 0.15, low, high, glass, BUS)
+        if aspect.fine:
+            for z in np.arange(-it.long + 1.9, it.long - 1.0, 1.45):
+                yield pane(x, z, z + 0.1, low, high, tuple(flank * 0.9), BUS)
+    if aspect.side < 0:
+        yield pane(x, it.long - 1.5, it.long - 0.3, 0.4, 2.35, glass, BUS)
+        if aspect.fine:
+            yield pane(x, it.long - 0.93, it.long - 0.87, 0.4, 2.35, tuple(flank), BUS)
+
+
+def _bus_end(it: Bus, tail: bool, fine: bool) -> Iterator[Polygon]:
+    """Windscreen and destination, or the rear window and the engine's flap."""
+    glass, wide = tuple(np.array(GLASS) * 1.1), it.half * 0.9
+    z = -it.long - _OUT / 2 if tail else it.long + _OUT / 2
+    low, high = (1.55, 2.25) if tail else (1.05, 2.3)
+    yield rectangle(-wide, wide, low, high, z, glass, BUS)
+    if it.decks == 2:
+        yield rectangle(-wide, wide, 3.0, 3.8, z, glass, BUS)
+    if tail:
+        yield rectangle(-wide * 0.8, wide * 0.8, 0.6, 1.15, z, tuple(it.paint * 0.5), BUS)
+    else:
+        yield rectangle(-wide * 0.8, wide * 0.8, 2.42, 2.78, z, (20, 20, 22), BUS)
+        if fine:
+            yield rectangle(-wide * 0.55, wide * 0.6, 2.52, 2.68, z + 0.002, (236, 176, 60), BUS)
+
+
+def _chassis(half: float, long: float, aspect: Aspect, label: int) -> Iterator[Polygon]:
+    """What is dark between the wheels."""
+    dark = np.array((26.0, 26.0, 28.0))
+    yield from block(half * 0.96, (-long, long), (0.32, 0.95), dark, aspect, label)
+    z = -long + 0.6 if aspect.tail else long - 0.6
+    for x in (-half * 0.96, half * 0.62):
+        yield rectangle(x, x + half * 0.34, 0.0, 0.5, z, (18, 18, 20), label)
+
+
+def _lamps(half: float, long: float, aspect: Aspect, label: int) -> Iterator[Polygon]:
+    """Lamps, bumper and number plate on the end that the camera sees."""
+    tail, z = aspect.tail, (-long - _OUT if aspect.tail else long + _OUT)
+    lamp: Colour = (236, 40, 34) if aspect.braking else (158, 26, 26)
+    yield rectangle(-half * 0.98, half * 0.98, 0.34, 0.58, z, (44, 45, 48), label)
+    for side in (-1, 1):
+        inner, outer = sorted((side * half * 0.72, side * half * 0.95))
+        yield rectangle(inner, outer, 0.62, 0.86, z, lamp if tail else (228, 230, 224), label)
+    if aspect.fine:
+        plate = (196, 170, 60) if tail else (226, 226, 222)
+        yield rectangle(-0.26, 0.26, 0.4, 0.52, z, plate, label)

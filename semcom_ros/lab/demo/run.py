@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom demo`: play a drive through camera, vehicle, channel and RSU, and write what came of it.
+
+The nodes are the same processes, from the same description, that the launch file starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from semcom_ros.channel import PARAMETERS
+from semcom_ros.codecs import encoder_class
+from semcom_ros.codecs.gesco import parameters as gesco
+from semcom_ros.datasets import Source, open_source
+from semcom_ros.errors import SemcomError
+from semcom_ros.graph import arguments, vehicle_rsu
+from semcom_ros.lab.demo.strip import choose_rows, save_strip
+from semcom_ros.lab.demo.summary import Scores, save_summary, summarise, summary_table
+from semcom_ros.lab.demo.video import Video
+from semcom_ros.nodes.processes import NodeFailure
+from semcom_ros.nodes.record import Record, moments
+from semcom_ros.parameter import Value
+
+OPTIONS = (
+    "data", "split", "frames", "codec", "payload_bytes",
+    *(p.name for p in (*gesco.ENCODER, *gesco.DECODER)),
+    "device", "detection", *PARAMETERS, "seed",
+)  # fmt: skip
+"""The parameters of the graph that the demo lets one set."""
+DEFAULTS = {"detection": "none"}
+"""Those that begin otherwise. The demo listens to detections: a detector in every picture is more
+than two cores have left at 10 Hz, so that they come from the received map alone."""
+ENDLESS_FRAMES = 100
+"""Frames played of the procedural drive, which has no end."""
+RESULTS = ("summary.json", "strip.png", "drive.mp4", "payload.bin")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom demo`: parameters of the nodes, and where the results go."""
+    for name in OPTIONS:
+        parameter = arguments()[name]
+        allowed = f" Allowed: {parameter.range}." if parameter.range else ""
+        if name == "frames":
+            allowed += f" The procedural drive has no end: all are {ENDLESS_FRAMES}."
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            default=str(DEFAULTS.get(name, parameter.default)),
+            help=(parameter.text + allowed).replace("%", "%%"),
+        )
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="Folder of the results.")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play, record, score and draw; 0 when the drive came to its end, 1 when a node failed."""
+    values = {name: arguments()[name].parse(getattr(args, name)) for name in OPTIONS}
+    source = open_source(values["data"], values["split"])
+    endless = values["data"].startswith("scenes:")
+    frames = min(values["frames"] or (ENDLESS_FRAMES if endless else len(source)), len(source))
+    values |= {"frames": frames}
+    sends_labels = encoder_class(values["codec"]).uses_labels
+    if find_spec("rclpy") is None:
+        raise SemcomError(
+            "There is no ROS 2 for this Python: run `make setup` and then .venv/bin/semcom, "
+            "or source an installed ROS 2 first."
+        )
+    make_folder(args.out)
+    # What ends the demo from outside must end its nodes too: leave by way of every `finally`.
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        with tempfile.TemporaryFile(dir=args.out) as spool:
+            with Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("frames, {task.fields[received]} pictures at the RSU"),
+                TimeElapsedColumn(),
+            ) as progress:
+                record = _drive(values, sends_labels, args.out / "logs", spool, progress)
+            _report(record, source, values, args.out)
+    except NodeFailure as failure:
+        print(f"semcom: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of the results, without those of a run before. Raises SemcomError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in RESULTS:
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise SemcomError(f"The folder {out} cannot be made: {error.strerror}.") from error
+
+
+def _drive(
+    values: dict[str, Value], sends_labels: bool, logs: Path, spool: BinaryIO, progress: Progress
+) -> Record:
+    # Here and not above: it needs ROS, and without ROS the user is told so by then.
+    from semcom_ros.nodes.drive import drive
+
+    task = progress.add_task("starting", total=values["frames"], received=0)
+
+    def advance(doing: str, captured: int, received: int) -> None:
+        progress.update(task, description=doing, completed=captured, received=received)
+
+    nodes = vehicle_rsu(**values, loop=False, autostart=False)
+    return drive(nodes, values["frames"], values["rate_hz"], logs, spool, sends_labels, advance)
+
+
+def _report(record: Record, source: Source, values: dict[str, Value], out: Path) -> None:
+    """Go through the drive once for scores and video, and write every result."""
+    scores, rows, shown = Scores(), [], choose_rows(record.complete())
+    with Video(out / "drive.mp4", values["rate_hz"], record.map_caption) as video:
+        for index, moment in moments(record, source):
+            scores.add(moment)
+            video.add(moment)
+            if index in shown:
+                rows.append(moment)
+    save_strip(out / "strip.png", rows, record.map_caption)
+    summary = summarise(record, scores, values)
+    save_summary(out / "summary.json", summary)
+    payload = next(iter(record.payloads.values()), None)
+    if payload is not None:
+        (out / "payload.bin").write_bytes(payload)
+    console = Console()
+    console.print(summary_table(summary))
+    console.print(f"Written to {out}: {', '.join(RESULTS)}, logs", soft_wrap=True)
+
+
+def _leave(signum: int, stack: object) -> NoReturn:
+    sys.exit(128 + signum)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom eval denoising`: what denoising leaves of one-hot maps sent through noise, and its cost.
+
+Fast denoising as published and ours, beside a small learned denoiser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import cv2
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from semcom_ros.codecs.gesco.fast_denoising import PASSES, WINDOW, denoise
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.evaluation.labelled import labelled_frames
+from semcom_ros.lab.evaluation.matrix_rate import operations
+from semcom_ros.lab.learned_denoiser import LearnedDenoiser, fill_void
+from semcom_ros.lab.map_noise import MAP_NOISES
+from semcom_ros.lab.metrics.confusion import ConfusionMatrix
+from semcom_ros.labels import CLASSES, fold
+
+LEVELS = (100, 30, 20, 15, 10, 5, 1)
+"""PSNR in dB at which GESCO was published."""
+PAPER_OPERATIONS = 4 + 1 + 4
+"""On each value: sums along rows and columns, the mean, maxima along rows and columns."""
+AUTO_OPERATIONS = 6 + 4 + 6 + PASSES * (2 * sum(WINDOW) - 2 + 6)
+"""On each value: moments of the noise, log-likelihood, its exponential and chance, and passes of a
+separable filter, its share cubed and a chance again."""
+
+Denoiser = Callable[[np.ndarray, Sequence[int]], np.ndarray]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom eval denoising`."""
+    parser.add_argument("--data", default="scenes:1", help="labelled frames, as camvid:DIR")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--frames", type=int, default=100, help="at most so many frames")
+    parser.add_argument("--seed", type=int, default=1, help="of the noise")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print a row for each noise and level: IoU undenoised and by mode, and milliseconds.
+
+    Pixels of all frames are pooled; void in the truth is not scored.
+    """
+    learned = LearnedDenoiser()
+    modes = {
+        "none": undenoised,
+        "paper": partial(denoise, fds="paper"),
+        "auto": partial(denoise, fds="auto"),
+        "learned": learned,
+    }
+    truth = [f.labels for f in labelled_frames(args.data, args.split, args.frames)]
+    # The learned denoiser knows CamVid's classes.
+    sent = [fill_void(fold(labels)) for labels in truth]
+    title = f"mean IoU of maps, {args.data} {args.split}, {len(sent)} frames"
+    took = [f"{mode} ms" for mode in modes if mode != "none"]
+    table = Table("noise", "PSNR dB", *modes, *took, title=title)
+    threads = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    try:
+        for noise in MAP_NOISES:
+            for level in LEVELS:
+                frames = track(list(enumerate(sent)), f"{noise} {level} dB", transient=True)
+                pooled = {mode: ConfusionMatrix(folded=True) for mode in modes}
+                times: dict[str, list[float]] = {mode: [] for mode in modes}
+                for i, m in frames:
+                    received, present = _received(m, noise, level, (args.seed, i))
+                    for mode, denoiser in modes.items():
+                        started = time.perf_counter()
+                        planes = denoiser(received, present)
+                        times[mode].append(time.perf_counter() - started)
+                        pooled[mode].add(truth[i], planes.argmax(0).astype(np.uint8))
+                row = [f"{confusion.miou():.3f}" for confusion in pooled.values()]
+                row += [f"{1e3 * np.median(t):.1f}" for m, t in times.items() if m != "none"]
+                table.add_row(noise, str(level), *row)
+            table.add_section()
+    finally:
+        cv2.setNumThreads(threads[0])
+        torch.set_num_threads(threads[1])
+    console = Console()
+    console.print(table)
+    console.print(_costs(learned), soft_wrap=True)
+
+
+def undenoised(planes: np.ndarray, present: Sequence[int]) -> np.ndarray:
+    """The received planes by trainId, absent classes below all others."""
+    by_class = np.full((len(CLASSES), *planes.shape[1:]), -np.inf, np.float32)
+    by_class[list(present)] = planes
+    return by_class
+
+
+def _costs(learned: LearnedDenoiser) -> str:
+    """Parameters and operations a frame of every class that the network knows."""
+    planes = np.zeros((len(learned.classes), *WORK_SIZE), np.float32)
+    of_learned = operations(lambda: learned(planes, learned.classes))
+    return (
+        f"A frame of {planes.shape[2]}x{planes.shape[1]} with {len(planes)} classes: "
+        f"paper {PAPER_OPERATIONS * planes.size / 1e6:.0f} M operations, "
+        f"auto {AUTO_OPERATIONS * planes.size / 1e6:.0f} M, without parameters; "
+        f"learned {of_learned / 1e6:.0f} M, with {learned.parameters} parameters. "
+        "Counted are additions, multiplications and comparisons, an exponential as one; of the "
+        "network those of its convolutions alone. All on one thread."
+    )
+
+
+def _received(
+    sent: np.ndarray, noise: str, level: float, seed: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The planes of one map, float32 [n, H, W], as they arrive, and the class of each."""
+    present = np.unique(sent)
+    one_hot = (sent == present[:, None, None]).astype(np.float32)
+    return MAP_NOISES[noise](one_hot, level, np.random.default_rng(seed)), present

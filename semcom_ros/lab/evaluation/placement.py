@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far off detections are in space, and whether their published covariance says so."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from semcom_ros.frame import Frame
+from semcom_ros.lab.ground_truth import MIN_VISIBLE
+from semcom_ros.lab.metrics.overlap import OVERLAP, edges, overlaps
+from semcom_ros.objects import Object
+from semcom_ros.perception.detection import THRESHOLD, Detection
+from semcom_ros.perception.perceive import Percepts
+from semcom_ros.perception.projection import project_detections
+
+WITHIN = 7.815
+"""Squared deviations of three normal variables that 95 % of the draws stay within."""
+
+
+class Placement(NamedTuple):
+    """objects: how many were found and placed. distance: root mean square and typical: median
+    error of their distance, as a part of it. covered: share whose true position lies in the
+    ellipsoid that holds 95 % by the published covariance. NaN for no objects.
+    """
+
+    objects: int
+    distance: float
+    typical: float
+    covered: float
+
+
+class PlacementScores:
+    """Errors of the positions of detections over frames whose objects are known in space."""
+
+    def __init__(self) -> None:
+        self._distances: list[float] = []
+        self._inside: list[bool] = []
+
+    def add(self, frame: Frame, seen: Percepts) -> None:
+        """Count the sure detections of one frame that show an object of their class.
+
+        frame: with objects and camera. seen: boxes, depth and labels found in its image; without
+        any known depth nothing is placed.
+        """
+        if not np.isfinite(seen.depth).any():
+            return
+        for detection in seen.detections:
+            true = _shown(detection, frame)
+            if detection.score < THRESHOLD or true is None:
+                continue
+            found = project_detections([detection], seen.depth, frame.camera, seen.segmentation)
+            for placed in found:
+                centre = np.array(true.box_3d.centre)
+                error = np.array(placed.position) - centre
+                self._distances.append(abs(error[2]) / centre[2])
+                deviations = error @ np.linalg.solve(placed.covariance, error)
+                self._inside.append(bool(deviations <= WITHIN))
+
+    def compute(self) -> Placement:
+        """The errors so far."""
+        if not self._distances:
+            return Placement(0, math.nan, math.nan, math.nan)
+        return Placement(
+            len(self._distances),
+            math.sqrt(np.mean(np.square(self._distances))),
+            median(self._distances),
+            float(np.mean(self._inside)),
+        )
+
+
+def _shown(detection: Detection, frame: Frame) -> Object | None:
+    """The object of the detection's class that it overlaps most, if by `OVERLAP`."""
+    things = [o for o in frame.objects if o.name == detection.name and o.visible >= MIN_VISIBLE]
+    if not things:
+        return None
+    box = (detection.left, detection.top, detection.width, detection.height)
+    overlap = overlaps(edges([box])[0], edges([o.box for o in things]))
+    return things[overlap.argmax()] if overlap.max() >= OVERLAP else None

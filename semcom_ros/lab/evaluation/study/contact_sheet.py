@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sheets of pictures: the original, what was sent, what arrived, what the RSU shows, the error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from semcom_ros.errors import SemcomError
+from semcom_ros.lab.evaluation.study.links import Link
+from semcom_ros.lab.evaluation.study.study_file import SIZE, Entry, Table
+from semcom_ros.lab.evaluation.study.view import View
+from semcom_ros.lab.picture import BAR, PAPER, captions, text_width, tile, write
+
+COLUMNS = ("original", "sent map", "received map", "regenerated", "error")
+MISSING = ("", "no map sent", "no map received", "", "")
+TILE = (128, 256)
+"""Height and width of a tile in pixels."""
+GAP = 3
+MOST_LINKS = 3
+
+
+def shown_links(table: Table) -> list[Link]:
+    """The links with sheets: the first, the last and one between."""
+    picked = np.linspace(0, len(table.links) - 1, min(MOST_LINKS, len(table.links)))
+    return [table.links[i] for i in picked.round().astype(int)]
+
+
+def shown_entries(table: Table) -> list[Entry]:
+    """The rows of a sheet: of each family the middle size."""
+    families: dict[str, list[Entry]] = {}
+    for entry in table.entries:
+        families.setdefault(entry.family, []).append(entry)
+    sized = [sorted(f, key=lambda e: dict(e.options).get(SIZE, 0)) for f in families.values()]
+    return [entries[len(entries) // 2] for entries in sized]
+
+
+def shown_frames(table: Table, frames: int) -> list[int]:
+    """The frames on a sheet, spread over the data."""
+    n = min(table.sheet, frames)
+    return [int((i + 0.5) * frames / n) for i in range(n)]
+
+
+def draw_strip(view: View) -> np.ndarray:
+    """One frame of one cell, uint8 [128, W, 3] RGB. The error is the mean over R, G, B, white 0."""
+    error = np.abs(view.image.astype(np.int16) - view.frame.image).mean(2)
+    faded = np.repeat((255 - np.minimum(2 * error, 255)).astype(np.uint8)[..., None], 3, axis=2)
+    outcome = view.outcome
+    contents = (
+        view.frame.image, outcome.sent_labels, outcome.reconstruction.labels, view.image, faded,
+    )  # fmt: skip
+    tiles = [tile(c, *TILE, missing) for c, missing in zip(contents, MISSING, strict=True)]
+    if outcome.bytes is not None:
+        write(tiles[2], f"{outcome.bytes} bytes", 6, TILE[0] - 8, 0.4)
+    if outcome.lost:
+        write(tiles[3], "lost: an older frame", 6, TILE[0] - 8, 0.4)
+    gap = np.full((TILE[0], GAP, 3), PAPER, np.uint8)
+    return np.concatenate([piece for one in tiles for piece in (one, gap)][:-1], axis=1)
+
+
+def draw_sheet(rows: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+    """Named strips under each other, with the columns' captions."""
+    bar = captions(COLUMNS, TILE[1], GAP)
+    pieces = [bar]
+    for name, strip in rows:
+        label = np.full((BAR, bar.shape[1], 3), PAPER, np.uint8)
+        scale = min(0.5, 0.5 * bar.shape[1] / max(text_width(name) + 12, 1))
+        write(label, name, 6, BAR - 9, scale)
+        pieces += [label, strip]
+    return np.concatenate(pieces)
+
+
+def save_picture(path: Path, picture: np.ndarray) -> None:
+    """Write uint8 [H, W, 3] RGB to a PNG file. Raises SemcomError where that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A picture that is there is whole, wherever the writing was stopped.
+    draft = path.with_name(f"{path.stem}.part{path.suffix}")
+    if not cv2.imwrite(str(draft), picture[..., ::-1]):
+        raise SemcomError(f"The picture {path} cannot be written: is the folder writable?")
+    os.replace(draft, path)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """What `save_picture` wrote, uint8 [H, W, 3] RGB."""
+    return cv2.imread(str(path))[..., ::-1]

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GESCO over noisy planes, with every choice that its paper and its ablations make."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from semcom_ros.channel.parameters import NONE
+from semcom_ros.codecs.gesco import planes
+from semcom_ros.codecs.gesco.decoder import Decoder
+from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
+from semcom_ros.codecs.gesco.encoder import Encoder
+from semcom_ros.codecs.gesco.shared import CLASSES_PART, PLANES_PART, THUMBNAIL_PART
+from semcom_ros.errors import choose
+from semcom_ros.frame import Frame
+from semcom_ros.lab.evaluation.study.links import Link
+from semcom_ros.lab.evaluation.study.systems import Outcome, concealed, rate_of, symbols_sent, timed
+from semcom_ros.lab.learned_denoiser import LearnedDenoiser
+from semcom_ros.labels import fold
+from semcom_ros.reconstruction import Reconstruction
+from semcom_ros.weights import models_dir
+
+DENOISING = ("auto", "paper", "learned", "none")
+
+
+class GescoPlanes:
+    """The map as one-hot planes of `rows` rows, over noise on their values or as QPSK symbols.
+
+    By default the planes are of the frame's own size, as the paper has them; the codec sends half
+    of it each way. They are of CamVid's classes, which all networks here know.
+
+    thumbnail: 64 bytes of colours beside it, which noise on values leaves alone. fds: fast
+    denoising, ours or as published, the learned denoiser's, or none: then the network is given
+    what arrived. weights: of another diffusion network, a file. steps, guidance, noise: see
+    `Decoder`. Over a channel the set of classes and the colours are coded bits; without the set
+    the frame is lost, and the last good one stands.
+    """
+
+    codec = "gesco"
+    uses_labels = True
+    links = frozenset({NONE, "noise", "channel"})
+
+    def __init__(
+        self,
+        thumbnail: bool = True,
+        fds: str = "auto",
+        weights: str = "",
+        steps: int = 1,
+        guidance: float = 0.0,
+        noise: str = "same",
+        rows: int = planes.ROWS[0],
+    ) -> None:
+        choose(fds, DENOISING, "fast denoising")
+        path = Path(weights) if weights else models_dir() / FILE
+        self.setting = None
+        self.models = (path, *sorted(models_dir().glob("gesco_*.safetensors")))
+        self._encoder = _Encoder(thumbnail, rows)
+        self._decoder = _Decoder(fds, path, steps, float(guidance), noise)
+
+    def begin(self, link: Link, seed: int) -> None:
+        self._link, self._seed = link, seed
+        self._channel = link.channel(seed) if link.kind == "channel" else None
+        self._last: Reconstruction | None = None
+
+    def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
+        labels = None if labels is None else fold(labels)
+        fed = replace(frame, labels=labels)
+        payload, encode_ms = timed(lambda: self._encoder.encode(fed, 0, index))
+        rate = rate_of(payload, frame)
+        arrived = self._channel.transmit(payload) if self._channel else payload
+        outcome = Outcome(
+            concealed(frame, self._last, gives_labels=True),
+            labels,
+            bits_per_pixel=rate.bits_per_pixel,
+            channel_uses=symbols_sent(self._channel) if self._channel else rate.channel_uses,
+            encode_ms=encode_ms,
+            lost=True,
+        )
+        if arrived.part(CLASSES_PART).erased or arrived.part(PLANES_PART).erased:
+            return outcome
+        received = planes.decode(arrived.bits(CLASSES_PART), arrived.part(PLANES_PART))
+        if self._link.kind == "noise":
+            random = np.random.default_rng([self._seed, index])
+            noisy = self._link.add_noise(received.planes, random)
+            received = received._replace(planes=noisy, noise_variance=None)
+        colours = next((p.bits for p in arrived.parts if p.name == THUMBNAIL_PART), None)
+        shown, decode_ms = timed(lambda: self._decoder.show(received, colours, index))
+        self._last = shown
+        return replace(outcome, reconstruction=shown, decode_ms=decode_ms, lost=False)
+
+    def end(self) -> None:
+        """Nothing was kept."""
+
+
+class _Encoder(Encoder):
+    """The vehicle's end, in planes."""
+
+    def __init__(self, thumbnail: bool, rows: int) -> None:
+        super().__init__(gesco_map="planes", gesco_thumbnail=thumbnail, planes_rows=rows)
+
+
+class _Decoder(Decoder):
+    """The RSU's end, with what it is compared with in place of fast denoising."""
+
+    def __init__(self, fds: str, path: Path, steps: int, guidance: float, noise: str) -> None:
+        super().__init__(
+            gesco_steps=steps,
+            gesco_guidance=guidance,
+            gesco_fds=fds if fds in ("auto", "paper") else "auto",
+            gesco_noise=noise,
+        )
+        self.diffusion = _diffusion(path)
+        self.instead = fds if fds in ("learned", "none") else None
+
+    def denoised(self, received: planes.Received, fds: str) -> np.ndarray:
+        if self.instead is None:
+            return super().denoised(received, fds)
+        found = np.zeros((planes.VOID_PLANE + 1, *received.planes.shape[1:]), np.float32)
+        if self.instead == "none":
+            found[received.present] = received.planes
+        else:
+            found[: planes.VOID_PLANE] = _learned()(received.planes, received.present)
+        return found
+
+    def show(self, received: planes.Received, colours: bytes | None, index: int) -> Reconstruction:
+        """The last reconstruction."""
+        return list(self.from_planes(received, colours, index, self.settings))[-1]
+
+
+@cache
+def _diffusion(path: Path) -> ImageDiffusion:
+    return ImageDiffusion(path)
+
+
+@cache
+def _learned() -> LearnedDenoiser:
+    return LearnedDenoiser()

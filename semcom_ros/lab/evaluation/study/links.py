@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a system sends over: the emulated radio, noise on the values themselves, or nothing bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from semcom_ros.channel import Channel
+from semcom_ros.channel.parameters import NONE, PARAMETERS, resolve
+from semcom_ros.errors import SemcomError, choose
+from semcom_ros.lab.evaluation.study.spread import spread
+from semcom_ros.lab.map_noise import MAP_NOISES
+from semcom_ros.parameter import Parameter, Value
+
+PSNR_DB = Parameter("psnr_db", 10.0, "10 log10(P / sigma^2) of the noise on a value, dB.", -20, 200)
+Kind = Literal["none", "channel", "noise"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link at one level. settings: of the channel's `PARAMETERS`, or noise and psnr_db.
+
+    kind: `channel`, the emulated radio; `noise`, one of `MAP_NOISES` on planes or pixels; `none`,
+    over which everything arrives as it was sent.
+    """
+
+    kind: Kind = NONE
+    settings: tuple[tuple[str, Value], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The model of the channel or the noise."""
+        return dict(self.settings)[self.kind] if self.kind != NONE else NONE
+
+    @property
+    def level_db(self) -> float | None:
+        """SNR of the channel or PSNR of the noise, dB; None for an ideal link."""
+        level = {"channel": "snr_db", "noise": "psnr_db", NONE: ""}[self.kind]
+        return dict(self.settings).get(level)
+
+    @property
+    def snr_db(self) -> float | None:
+        """The channel's mean SNR, dB; None for what has none."""
+        return self.level_db if self.kind == "channel" else None
+
+    @property
+    def level(self) -> str:
+        """The link's level in words, such as `SNR 20 dB`; its model where it has no level."""
+        if self.kind == NONE:
+            return "ideal"
+        if self.level_db is None:
+            return self.model
+        return f"{'SNR' if self.kind == 'channel' else 'PSNR'} {self.level_db:g} dB"
+
+    @property
+    def model(self) -> str:
+        """The link without its level, in words, such as `tdl_c, speed_kmh 120`."""
+        told = ("channel", "noise", "snr_db", "psnr_db")
+        more = [f"{name} {_text(v)}" for name, v in self.settings if name not in told]
+        return ", ".join([self.name, *more])
+
+    @property
+    def words(self) -> str:
+        """Model and level."""
+        return self.level if self.level_db is None else f"{self.model}, {self.level}"
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the settings name: a script, or all that is in the folder of a trace."""
+        named = dict(self.settings)
+        tops = [Path(str(named[n])).expanduser() for n in ("trace", "script") if named.get(n)]
+        return [p for top in tops for p in (sorted(top.rglob("*")) if top.is_dir() else [top])]
+
+    def channel(self, seed: int) -> Channel:
+        """The radio, at its first frame. Raises SemcomError where the link is noise on values."""
+        if self.kind == "noise":
+            raise SemcomError(
+                f"Noise on values ({self.name}) carries no payload: give a link such as "
+                "{channel: awgn, snr_db: 10}."
+            )
+        return Channel(seed, **dict(self.settings))
+
+    def add_noise(self, planes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """What arrives of `planes`, float32 [planes, H, W], by `channel.map_noise`'s definitions.
+
+        Raises SemcomError where the link is no noise on values.
+        """
+        if self.kind == "channel":
+            raise SemcomError(f"The channel {self.name} carries payloads, not bare values.")
+        if self.kind == NONE:
+            return planes
+        return MAP_NOISES[self.name](planes, self.level_db, random)
+
+
+def parse_links(entry: Any) -> list[Link]:
+    """The links that one entry of a study stands for: a list of values stands for one link each.
+
+    `none`, `{channel: rayleigh, snr_db: [0, 10], ...}` or `{noise: poisson, psnr_db: 10}`. Raises
+    SemcomError.
+    """
+    if entry == NONE:
+        return [Link()]
+    if not isinstance(entry, Mapping) or not ({"channel", "noise"} & entry.keys()):
+        raise SemcomError(
+            f"The link {entry!r} is not known: write none, {{channel: awgn, snr_db: [0, 10]}} or "
+            "{noise: gaussian, psnr_db: [30, 10]}."
+        )
+    names = list(entry)
+    return [
+        _link(dict(zip(names, values, strict=True)))
+        for values in product(*(spread(entry[name]) for name in names))
+    ]
+
+
+def _link(settings: dict[str, Value]) -> Link:
+    if "noise" in settings:
+        for name in settings:
+            choose(name, ("noise", "psnr_db"), "setting of noise")
+        noise = choose(str(settings["noise"]), MAP_NOISES, "noise")
+        psnr_db = PSNR_DB.check(settings.get("psnr_db", PSNR_DB.default))
+        return Link("noise", (("noise", noise), ("psnr_db", psnr_db)))
+    settings = {name: _typed(name, value) for name, value in settings.items()}
+    resolve(settings)
+    if settings["channel"] == NONE and len(settings) == 1:
+        return Link()
+    if settings["channel"] != NONE:
+        settings.setdefault("snr_db", PARAMETERS["snr_db"].default)
+    return Link("channel", tuple(sorted(settings.items())))
+
+
+def _typed(name: str, value: Value) -> Value:
+    """YAML's 20 is a float where the channel wants one; the rest `resolve` checks."""
+    wants_float = name in PARAMETERS and type(PARAMETERS[name].default) is float
+    return float(value) if wants_float and type(value) is int else value
+
+
+def _text(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom eval`: measure systems over links on named data, and write tables, plots and sheets."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from semcom_ros.channel.parameters import NONE, PARAMETERS
+from semcom_ros.codecs import CODECS
+from semcom_ros.errors import SemcomError
+from semcom_ros.lab.evaluation.study.backbones import Backbones
+from semcom_ros.lab.evaluation.study.cache import Cache
+from semcom_ros.lab.evaluation.study.cells import Cell
+from semcom_ros.lab.evaluation.study.contact_sheet import (
+    draw_sheet,
+    read_picture,
+    save_picture,
+    shown_entries,
+    shown_frames,
+    shown_links,
+)
+from semcom_ros.lab.evaluation.study.data import LABELS
+from semcom_ros.lab.evaluation.study.plots import draw_plots, slug
+from semcom_ros.lab.evaluation.study.provenance import provenance
+from semcom_ros.lab.evaluation.study.readers import Readers
+from semcom_ros.lab.evaluation.study.records import write_records
+from semcom_ros.lab.evaluation.study.report import write_report
+from semcom_ros.lab.evaluation.study.runner import Runner
+from semcom_ros.lab.evaluation.study.spread import read_numbers
+from semcom_ros.lab.evaluation.study.study_file import (
+    FRAMES,
+    SEED,
+    SIZE,
+    Defaults,
+    Study,
+    Table,
+    parse_study,
+    read_study,
+)
+from semcom_ros.lab.evaluation.study.tables import Scores
+from semcom_ros.lab.evaluation.study.workers import (
+    Setup,
+    measure_apart,
+    take_one_thread,
+    workers_for,
+)
+
+QUICK_FRAMES = 16
+_OF_ONE_TABLE = ("codec", "setting", "labels", "channel", "snr_db")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom eval`."""
+    # argparse takes `-5:30:5` for an option unless it is told that numbers may go on like this.
+    parser._negative_number_matcher = re.compile(r"-\d[\d.,:-]*")
+
+    def option(name: str, text: str, **more: Any) -> None:
+        """What is not given is not there, so that a study file may say it."""
+        parser.add_argument(name, help=text, default=argparse.SUPPRESS, **more)
+
+    option(
+        "--data",
+        "frames, as camvid:DIR or scenes:SEED; may be given again (default: scenes:1)",
+        action="append",
+        metavar="KIND:PLACE",
+    )
+    option("--split", "of data that has splits (default: val)")
+    option("--codec", "codecs and systems, as gesco,jpeg2000,full_image (default: gesco)")
+    option("--setting", "payload bytes of codecs, as 128,256,512 (default: 512)")
+    option("--labels", "the vehicle's map: segmenter (default), or truth with its void filled")
+    option("--channel", "models of the radio, as awgn,rayleigh (default: none)")
+    option("--snr-db", "mean SNR of a symbol, dB, as 0,10 or -5:30:5 (default: 10)")
+    option("--metrics", "as psnr,ms_ssim,miou (default: most)")
+    option("--frames", f"{FRAMES.text} (default: {FRAMES.default})", type=int)
+    option("--seed", f"{SEED.text} (default: {SEED.default})", type=int)
+    option(
+        "--config",
+        "a study of many tables, instead of the options of one",
+        type=Path,
+        metavar="FILE.yaml",
+    )
+    option(
+        "--judge", "segmenter that reads the images shown (default: the shipped judge)", type=Path
+    )
+    option("--backbones", "folder of the published weights of LPIPS and FID", type=Path)
+    option(
+        "--workers",
+        "processes at once, which share the machine (default: one a core; one for few frames)",
+        type=int,
+        metavar="N",
+    )
+    parser.set_defaults(command=["semcom", "eval"])
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"{QUICK_FRAMES} frames at most, and a study's quick tables alone",
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder of the results")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure, or read what has been measured, and write every result. Raises SemcomError.
+
+    args: with the words of the whole `command`.
+    """
+    given = vars(args)
+    places = places_of(given.get("data", ["scenes:1"]))
+    study = study_of(given, tuple(places))
+    readers, cache = Readers(given.get("judge")), Cache(args.out / "cells")
+    backbones = Backbones(given.get("backbones"))
+    runner = Runner(study, places, cache, readers, backbones)
+    console = Console()
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TimeRemainingColumn(), console=console,
+    ) as progress:  # fmt: skip
+        total = sum(len(job.data) for job, _ in runner.left())
+        task = progress.add_task("nothing left to measure", total=total)
+
+        def tell(name: str, frames: int) -> None:
+            progress.update(task, description=name, advance=frames)
+
+        workers = given.get("workers") or workers_for(runner)
+        if workers > 1:
+            setup = Setup(study, places, cache.folder, readers.judge_path, backbones.folder)
+            measure_apart(setup, runner, workers, tell)
+        else:
+            take_one_thread()
+            runner.run(tell)
+    command = [_placeless(word, places) for word in given["command"]]
+    write_results(args.out, runner, command)
+    console.print(
+        f"Written to {args.out}: report.md, scores.csv, scores.json, latency.csv, plots, sheets",
+        soft_wrap=True,
+    )
+
+
+def places_of(specs: Sequence[str]) -> dict[str, str]:
+    """The specs by what a study calls their data. Raises SemcomError where two are called alike."""
+    places: dict[str, str] = {}
+    for spec in specs:
+        if _name(spec) in places:
+            raise SemcomError(
+                f"Two --data are called {_name(spec)}: a study knows data by their kind, so give "
+                "one of each, and measure the other in a study of its own."
+            )
+        places[_name(spec)] = spec
+    return places
+
+
+def study_of(given: Mapping[str, Any], data: tuple[str, ...]) -> Study:
+    """The study that the options given ask for. Raises SemcomError."""
+    fixed = {name: given[name] for name in ("seed", "split", "frames") if name in given}
+    if "metrics" in given:
+        fixed["metrics"] = given["metrics"].split(",")
+    defaults = Defaults(data, fixed)
+    if "config" not in given:
+        return _quick(parse_study(one_table(given), defaults), given["quick"])
+    odd = next((name for name in _OF_ONE_TABLE if name in given), None)
+    if odd:
+        raise SemcomError(
+            f"--{odd.replace('_', '-')} does not go with --config: write it into the study."
+        )
+    return _quick(read_study(given["config"], defaults), given["quick"])
+
+
+def one_table(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The study of one table that the options stand for, as its YAML would have it."""
+    sizes = read_numbers(given.get("setting", "512"))
+    models = given.get("channel", NONE).split(",")
+    if "snr_db" in given and models == [NONE]:
+        raise SemcomError("--snr-db says nothing of an ideal link: give --channel, such as awgn.")
+    levels = read_numbers(given.get("snr_db", f"{PARAMETERS['snr_db'].default:g}"))
+    common = {"labels": given.get("labels", LABELS[0])}
+    systems = [
+        {"codec": name, SIZE: sizes, **common} if name in CODECS else {"system": name, **common}
+        for name in given.get("codec", "gesco").split(",")
+    ]
+    links = [m if m == NONE else {"channel": m, "snr_db": levels} for m in models]
+    several = len(levels) > 1 and models != [NONE] or len(models) > 1
+    across = "links" if several else SIZE if len(sizes) > 1 else "metrics"
+    table = {"title": "Systems", "systems": systems, "links": links, "across": across}
+    return {"tables": [table]}
+
+
+def write_results(out: Path, runner: Runner, command: list[str]) -> None:
+    """Everything but the cells themselves, from what they hold. Raises SemcomError."""
+    records = runner.records()
+    about = provenance(command, runner.study.seed, runner.frames, runner.models)
+    write_records(out, records, about)
+    pictures: dict[str, list[str]] = {}
+    for table in runner.study.tables:
+        for data in table.data:
+            files = draw_plots(out / "plots", Scores(table, data, records))
+            files += _sheets(out / "sheets", runner, table, data)
+            names = [path.relative_to(out).as_posix() for path in files]
+            pictures.setdefault(table.title, []).extend(names)
+    write_report(out / "report.md", runner.study, records, about, pictures)
+
+
+def _sheets(folder: Path, runner: Runner, table: Table, data: str) -> list[Path]:
+    """One sheet for each link shown: every method's strip of every frame shown."""
+    files = []
+    for link in shown_links(table):
+        rows = []
+        for entry in shown_entries(table):
+            job = runner.job(table.title, Cell(data, table.split, table.frames, entry, link))
+            for index in shown_frames(table, len(job.data)):
+                strip = read_picture(runner.cache.picture(job.key, index))
+                rows.append((f"{entry.title}, frame {index}", strip))
+        if rows:
+            name = slug(f"{table.title} {data} {link.words}")
+            files.append(folder / f"{name}.png")
+            save_picture(files[-1], draw_sheet(rows))
+    return files
+
+
+def _quick(study: Study, quick: bool) -> Study:
+    if not quick:
+        return study
+    kept = [t for t in study.tables if t.quick] or study.tables
+    tables = tuple(replace(t, frames=min(t.frames, QUICK_FRAMES)) for t in kept)
+    return replace(study, tables=tables)
+
+
+def _name(spec: str) -> str:
+    """What a study calls the data of `spec`: its kind, or scenes:SEED."""
+    kind, colon, _ = spec.partition(":")
+    return spec if kind == "scenes" else kind if colon else Path(spec).name
+
+
+def _placeless(word: str, places: dict[str, str]) -> str:
+    """A word of the command as others can use it: where data lies on one machine is no matter."""
+    names = {spec: name for name, spec in places.items() if not name.startswith("scenes:")}
+    option, spec = ("--data=", word[7:]) if word.startswith("--data=") else ("", word)
+    return f"{option}{names[spec]}:DIR" if spec in names else word

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a study is made of, and how it is read from YAML.
+
+seed: 1                      # seed, frames, split, data, metrics: for tables that say no other
+tables:
+  - title: Street scenes over a fading channel
+    data: [camvid]           # or scenes:SEED; where camvid lies is said on the command line
+    systems:
+      - {codec: gesco, payload_bytes: [256, 512]}
+      - {system: full_image, name: pixels, labels: truth}
+    links:
+      - {channel: rayleigh, snr_db: "0:20:5"}
+      - none
+    metrics: [psnr, miou]
+    across: links            # what the columns are: links, payload_bytes or metrics
+    sheet: 2                 # frames on the sheets of pictures
+    quick: false             # left out with --quick
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from semcom_ros.channel.parameters import NONE
+from semcom_ros.codecs import CODECS
+from semcom_ros.errors import SemcomError, choose
+from semcom_ros.lab.evaluation.study.data import LABELS
+from semcom_ros.lab.evaluation.study.links import Link, parse_links
+from semcom_ros.lab.evaluation.study.metrics import DEFAULT, METRICS
+from semcom_ros.lab.evaluation.study.spread import spread
+from semcom_ros.lab.evaluation.study.systems import SYSTEMS
+from semcom_ros.parameter import Parameter
+
+FRAMES = Parameter("frames", 100, "at most so many frames of each data set", 1)
+SEED = Parameter("seed", 1, "of channels, noise and confidence intervals", 0)
+SHEET = Parameter("sheet", 2, "frames on the sheets of pictures", 0, 16)
+ACROSS = ("links", "payload_bytes", "metrics")
+SIZE = "payload_bytes"
+_COMMON = ("seed", "frames", "split", "data", "metrics")
+_TABLE = ("title", "frames", "split", "data", "metrics", "systems", "links", "across", "sheet",
+          "quick")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a table: a system with its options, and the labels that the vehicle sends.
+
+    family: the row's name without its payload size. title: with it.
+    """
+
+    family: str
+    title: str
+    system: str
+    options: tuple[tuple[str, Any], ...] = ()
+    labels: str = LABELS[0]
+
+
+CEILING = Entry("real image", "real image", "original")
+"""The last row of every table: what the metrics say of the camera's own images."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every system over every link on every data set, for these metrics."""
+
+    title: str
+    data: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    links: tuple[Link, ...] = (Link(),)
+    metrics: tuple[str, ...] = DEFAULT
+    split: str = "val"
+    frames: int = FRAMES.default
+    across: str = ACROSS[0]
+    sheet: int = SHEET.default
+    quick: bool = True
+
+
+@dataclass(frozen=True)
+class Study:
+    """Tables that share one seed."""
+
+    tables: tuple[Table, ...]
+    seed: int = SEED.default
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the command line says: `data` where a table names none, `fixed` whatever it says."""
+
+    data: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_study(path: Path, defaults: Defaults) -> Study:
+    """The study in a YAML file. Raises SemcomError naming the file and what is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise SemcomError(f"The study {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SemcomError(f"The study {path} is not YAML: {error}.") from error
+    try:
+        return parse_study(content, defaults)
+    except SemcomError as error:
+        raise SemcomError(f"{path}: {error}") from error
+
+
+def parse_study(content: Any, defaults: Defaults) -> Study:
+    """The study that YAML's `content` describes. Raises SemcomError."""
+    _check_keys(content, (*_COMMON, "tables"), "the study")
+    common = {name: content[name] for name in _COMMON if name in content}
+    tables = content.get("tables")
+    if not isinstance(tables, list) or not tables:
+        raise SemcomError("The study has no tables: list them under 'tables'.")
+    seed = {**common, **defaults.fixed}.get("seed", SEED.default)
+    read = tuple(parse_table(table, common, defaults) for table in tables)
+    titles = [table.title for table in read]
+    if len(set(titles)) < len(titles):
+        raise SemcomError("Two tables have one title: give every table its own.")
+    return Study(read, SEED.check(seed))
+
+
+def parse_table(content: Any, common: Mapping[str, Any], defaults: Defaults) -> Table:
+    """One table; `common` holds for what it does not say itself. Raises SemcomError."""
+    _check_keys(content, _TABLE, "a table")
+    said = {"data": list(defaults.data), **common, **content, **defaults.fixed}
+    title = str(said.get("title", "Study"))
+    for needed in ("systems", "data"):
+        if not said.get(needed):
+            raise SemcomError(f"The table '{title}' names no {needed}: list them.")
+    entries = [entry for one in _list(said["systems"]) for entry in parse_entries(one)]
+    names = [entry.title for entry in entries]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise SemcomError(
+            f"Two rows of the table '{title}' are called '{twice}': give them names ('name')."
+        )
+    links = [link for one in _list(said.get("links", NONE)) for link in parse_links(one)]
+    metrics = [choose(str(m), METRICS, "metric") for m in _list(said.get("metrics", [*DEFAULT]))]
+    across = said.get("across") or ("links" if len(links) > 1 else "metrics")
+    return Table(
+        title,
+        tuple(str(name) for name in _list(said["data"])),
+        tuple(entries),
+        tuple(dict.fromkeys(links)),
+        tuple(dict.fromkeys(metrics)),
+        str(said.get("split", "val")),
+        FRAMES.check(said.get("frames", FRAMES.default)),
+        choose(str(across), ACROSS, "layout of a table"),
+        SHEET.check(said.get("sheet", SHEET.default)),
+        said.get("quick", True) is not False,
+    )
+
+
+def parse_entries(content: Any) -> list[Entry]:
+    """The rows that one entry of `systems` stands for: lists of options give a row each.
+
+    A name of a codec or a system, or a mapping with `codec` or `system`, perhaps `name` and
+    `labels`, and the system's own options. Raises SemcomError.
+    """
+    if isinstance(content, str):
+        known = {"codec": content} if content in CODECS else {"system": content}
+        return parse_entries(known)
+    if not isinstance(content, Mapping) or not ({"codec", "system"} & content.keys()):
+        raise SemcomError(
+            f"The system {content!r} is not known: write a codec's or a system's name, or "
+            "{codec: gesco, payload_bytes: [256, 512]}."
+        )
+    options = {k: spread(v) for k, v in content.items() if k not in ("system", "name", "labels")}
+    system = choose(str(content.get("system", "codec")), SYSTEMS, "system")
+    for codec in options.get("codec", []):
+        choose(str(codec), CODECS, "codec")
+    labels = choose(str(content.get("labels", LABELS[0])), LABELS, "choice of labels")
+    told = [name for name, values in options.items() if len(values) > 1 and name != "codec"]
+    if SIZE in options and SIZE not in told:
+        told.append(SIZE)
+    entries = []
+    for values in product(*options.values()):
+        chosen = dict(zip(options, values, strict=True))
+        name = str(content.get("name") or chosen.get("codec") or system)
+        family = [name, *(f"{o} {chosen[o]}" for o in told if o != SIZE)]
+        size = [f"{chosen[SIZE]} bytes"] if SIZE in told else []
+        titles = ", ".join(family), ", ".join([*family, *size])
+        entries.append(Entry(*titles, system, tuple(sorted(chosen.items())), labels))
+    return entries
+
+
+def sizes_of(table: Table) -> list[int]:
+    """The payload sizes of a table's systems, from the smallest."""
+    return sorted({dict(e.options)[SIZE] for e in table.entries if SIZE in dict(e.options)})
+
+
+def _check_keys(content: Any, known: tuple[str, ...], what: str) -> None:
+    if not isinstance(content, Mapping):
+        raise SemcomError(f"In {what}, {content!r} stands where 'name: value' pairs belong.")
+    for key in content:
+        choose(str(key), known, f"key of {what}")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tiles of one moment of a drive, captioned and put side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from semcom_ros.labels import colorize, tint
+from semcom_ros.nodes.record import Box
+
+INK = (235, 235, 235)
+PAPER = (24, 24, 24)
+BAR = 28
+"""Height in pixels of a caption bar."""
+NAMED_AREA = 900
+"""Fewest pixels of a box that has its name written at it."""
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+
+
+def write(picture: np.ndarray, text: str, left: int, base: int, scale: float = 0.5) -> None:
+    """Write `text` into uint8 [H, W, 3] RGB `picture` with its baseline at row `base`."""
+    cv2.putText(picture, text, (left, base), _FONT, scale, PAPER, 3, cv2.LINE_AA)
+    cv2.putText(picture, text, (left, base), _FONT, scale, INK, 1, cv2.LINE_AA)
+
+
+def text_width(text: str, scale: float = 0.5) -> int:
+    """Width in pixels that `write` takes."""
+    return cv2.getTextSize(text, _FONT, scale, 1)[0][0]
+
+
+def tile(content: np.ndarray | None, height: int, width: int, missing: str) -> np.ndarray:
+    """A label map [H, W] or picture [H, W, 3] as uint8 [height, width, 3] RGB.
+
+    Where there is none, an empty tile that says `missing`.
+    """
+    if content is None:
+        empty = np.full((height, width, 3), PAPER, np.uint8)
+        write(empty, missing, (width - text_width(missing)) // 2, height // 2)
+        return empty
+    if content.ndim == 2:
+        content = colorize(content)
+    if content.shape[:2] == (height, width):
+        return content.copy()
+    return cv2.resize(content, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def captions(texts: Sequence[str], width: int, gap: int = 0) -> np.ndarray:
+    """A bar with one caption over each column of `width` pixels, `gap` pixels apart."""
+    bar = np.full((BAR, len(texts) * (width + gap) - gap, 3), PAPER, np.uint8)
+    for column, text in enumerate(texts):
+        left = column * (width + gap) + (width - text_width(text)) // 2
+        write(bar, text, left, BAR - 9)
+    return bar
+
+
+def overlay(image: np.ndarray, labels: np.ndarray | None, boxes: Sequence[Box]) -> np.ndarray:
+    """`image` uint8 [H, W, 3] tinted with the classes of `labels` [H, W], boxes drawn."""
+    painted = image.copy() if labels is None else tint(image, labels)
+    for box in boxes:
+        corners = [(round(box.left), round(box.top)), (round(box.right), round(box.bottom))]
+        cv2.rectangle(painted, *corners, INK, 1)
+        # The names of small ones would hide the rest.
+        if (box.right - box.left) * (box.bottom - box.top) >= NAMED_AREA:
+            write(painted, box.name, corners[0][0] + 2, max(corners[0][1] - 4, 12), 0.4)
+    return painted

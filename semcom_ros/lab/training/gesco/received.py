@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of training: what the RSU would have received of frames and their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from semcom_ros.codecs.gesco.fast_denoising import denoise
+from semcom_ros.codecs.gesco.shared import Shared
+from semcom_ros.coding import thumbnail
+from semcom_ros.coding.grids import GRIDS, pool, upsample
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.training.gesco.noisy_map import draw_level, noisy_planes
+from semcom_ros.labels import CLASSES, NAMES
+from semcom_ros.layers.class_shares import ClassShares
+from semcom_ros.layers.image_input import to_input
+
+CROP = (192, 384)
+"""Whole cells of the thumbnail, so that a crop's thumbnail is a crop of the frame's."""
+GRIDS_SEEN = tuple(g for g in GRIDS if g[0] >= 32)
+THUMBNAIL_BYTES = (0, 0, 16, 32, 48, 64, 64, 64)
+NULL_MAP = 0.1
+"""Share of the samples without a map, which classifier-free guidance needs."""
+PLANES = 0.5
+"""Share of the samples whose map came as noisy planes, where maps come both ways."""
+FDS_SEEN = ("auto", "auto", "auto", "paper")
+MAPS = ("received", "planes", "clean")
+"""How maps arrive in training: coded on any grid or as noisy planes after fast denoising; as noisy
+planes undenoised, which is the paper's recipe; or as planes without noise."""
+EMPHASIS = {"pole": 1.5, "traffic sign": 2.0, "person": 2.0, "rider": 2.0, "car": 1.5, "sky": 0.7}
+"""Weight of a class's pixels in the loss where it is not 1: what planners look for counts more."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A batch as the RSU has it and as the camera saw it; images in 0..1, channels first.
+
+    pictured: bool [B], whether a thumbnail came, from which sampling can start.
+    """
+
+    class_shares: torch.Tensor
+    coarse: torch.Tensor
+    pictured: torch.Tensor
+    image: torch.Tensor
+    emphasis: torch.Tensor
+
+
+class Link:
+    """Batches of frames and labels in, what would be received of them at a random rate out."""
+
+    def __init__(self, shared: Shared, classes: tuple[int, ...], maps: str, seed: int):
+        self.statistics = shared.statistics
+        self.class_shares = ClassShares(classes)
+        self.maps = maps
+        self.rng = np.random.default_rng(seed)
+        self.emphasis = np.ones(256, np.float32)
+        for name, weight in EMPHASIS.items():
+            self.emphasis[NAMES.index(name)] = weight
+
+    def __call__(self, images: np.ndarray, labels: np.ndarray) -> Received:
+        # A crop costs half of a frame and starts on a cell of the thumbnail's chroma.
+        step, cell = 2 * thumbnail.CELL, thumbnail.CELL
+        top = step * self.rng.integers((WORK_SIZE[0] - CROP[0]) // step + 1)
+        left = step * self.rng.integers((WORK_SIZE[1] - CROP[1]) // step + 1)
+        rows, cols = slice(top, top + CROP[0]), slice(left, left + CROP[1])
+        class_shares = np.stack([self._class_shares(m, rows, cols) for m in labels])
+        sizes = self.rng.choice(THUMBNAIL_BYTES, len(images))
+        coarse = np.stack([self._thumbnail(i, int(n)) for i, n in zip(images, sizes, strict=True)])
+        coarse = coarse[:, top // cell :, left // cell :][:, : CROP[0] // cell, : CROP[1] // cell]
+        return Received(
+            _channels_last(class_shares),
+            _channels_last(coarse.transpose(0, 3, 1, 2)),
+            torch.from_numpy(sizes > 0),
+            to_input(np.ascontiguousarray(images[:, rows, cols]), torch.float32),
+            torch.from_numpy(self.emphasis[labels[:, rows, cols]])[:, None],
+        )
+
+    def _class_shares(self, labels: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
+        if self.rng.random() < NULL_MAP:
+            return np.zeros(
+                (len(self.class_shares.classes), CROP[0] // 2, CROP[1] // 2), np.float32
+            )
+        if self.maps != "received":
+            level = draw_level(self.rng) if self.maps == "planes" else None
+            return self._noisy(labels[rows, cols], level, None)
+        if self.rng.random() < PLANES:
+            # Planes cross the air at full or at half size.
+            cells = labels[rows, cols]
+            if self.rng.random() < 0.5:
+                cells = pool(cells, (CROP[0] // 2, CROP[1] // 2))
+            return self._noisy(cells, draw_level(self.rng), str(self.rng.choice(FDS_SEEN)))
+        grid = GRIDS_SEEN[self.rng.integers(len(GRIDS_SEEN))]
+        return self.class_shares.of_labels(upsample(pool(labels, grid), WORK_SIZE)[0][rows, cols])
+
+    def _noisy(self, cells: np.ndarray, level_db: float | None, fds: str | None) -> np.ndarray:
+        present = np.unique(cells)
+        one_hot = (cells == present[:, None, None]).astype(np.float32)
+        planes = np.zeros((len(CLASSES), *cells.shape), np.float32)
+        planes[present] = noisy_planes(one_hot, level_db, self.rng)
+        if fds and level_db is not None:
+            planes = denoise(planes[present], present, fds=fds)
+        return self.class_shares.of_planes(planes, CROP)
+
+    def _thumbnail(self, image: np.ndarray, n_bytes: int) -> np.ndarray:
+        if not n_bytes:
+            return thumbnail.typical(self.statistics)
+        code = thumbnail.encode(image, n_bytes, self.statistics)
+        return thumbnail.decode(code, self.statistics)
+
+
+def _channels_last(values: np.ndarray) -> torch.Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(values))
+    return tensor.to(torch.bfloat16, memory_format=torch.channels_last)

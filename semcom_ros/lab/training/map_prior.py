@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom train map`: the prior of the map coder, learned from the maps that vehicles send."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from semcom_ros.coding import map_coder
+from semcom_ros.coding.grids import GRIDS, pool
+from semcom_ros.coding.map_prior import Prior, load_prior, save_prior, scratch
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.training import data
+from semcom_ros.lab.training.recipe import command_line
+from semcom_ros.labels import LABEL_SPACE
+from semcom_ros.perception.segmentation import FILE, Segmenter
+
+FIRST_RATE, LAST_RATE = 1500, 20
+"""How fast the mixing weights follow the first and the last map."""
+SCORED_GRIDS = ((256, 512), (128, 256), (64, 128), (32, 64))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom train map`."""
+    parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
+    parser.add_argument(
+        "--models", type=Path, default=Path("models"), help="segmenter in, prior out"
+    )
+    parser.add_argument("--scenes", type=int, default=100, help="frames of the procedural drive")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Learn from CamVid train and the procedural drive; score on CamVid val; write the prior."""
+    segmenter = Segmenter(args.models / FILE)
+    camvid = data.read_camvid(args.camvid, "train", WORK_SIZE)
+    scenes = data.render_scenes(args.scenes, range(100, 120))
+    maps = [m for s in (camvid, scenes) for m in (*s.labels, *map(segmenter, s.images))]
+    prior = train(maps, args.seed)
+    card = {
+        "what": "prior of GESCO's map coder: counters and mixing weights",
+        "label_space": LABEL_SPACE,
+        "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive, "
+        "true maps and the segmenter's, mirrored too",
+        "recipe": command_line("map", args),
+    }
+    save_prior(args.models, prior, card)
+
+    stored, _ = load_prior(args.models)
+    held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
+    held_out = data.Samples(held_out.images[::4], held_out.labels[::4])
+    scores = {"on": "bytes a map, median, every fourth frame of CamVid val"}
+    estimated = [segmenter(image) for image in held_out.images]
+    for kind, maps in (("true", held_out.labels), ("estimated", estimated)):
+        for grid in SCORED_GRIDS:
+            sizes = [len(map_coder.encode(pool(labels, grid), stored)) for labels in maps]
+            scores[f"{kind} {grid[0]}x{grid[1]}"] = float(np.median(sizes))
+    save_prior(args.models, prior, card | {"scores": scores})
+    print(scores)
+
+
+def train(maps: Iterable[np.ndarray], seed: int = 0) -> Prior:
+    """The prior that has seen `maps` (uint8 [H, W] trainId) and their mirror images, shuffled.
+
+    One pass, each map coded before it is learned, so that the mixing weights are those that
+    suit unseen maps; their rate falls by the same factor at every step.
+    """
+    maps = [m for labels in maps for m in (labels, np.ascontiguousarray(labels[:, ::-1]))]
+    order = np.random.default_rng(seed).permutation(len(maps))
+    prior = scratch()
+    for step, index in enumerate(order):
+        rate = round(FIRST_RATE * (LAST_RATE / FIRST_RATE) ** (step / len(order)))
+        for grid in GRIDS:
+            map_coder.learn(pool(maps[index], grid), prior, rate)
+    return prior

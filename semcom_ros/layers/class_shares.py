@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the diffusion network hears of the map: the share of every class it knows, by 2x2 block."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from semcom_ros.labels import CLASSES, SUPERCLASS, TRAIN_ID
+
+SHARES_STRIDE = 2
+"""Class shares enters as shares of a class in blocks of 2x2 pixels: a hard map's edges stay."""
+
+
+class ClassShares:
+    """Class shares float32 [classes, H/2, W/2] for a network whose planes stand for `classes`.
+
+    A class that the network never saw counts as its superclass. Void and classes
+    without one have no plane: their pixels carry no class shares.
+    """
+
+    def __init__(self, classes: tuple[int, ...]):
+        self.classes = np.array(classes, np.uint8)
+        self.painted_as = np.arange(256, dtype=np.uint8)
+        for name, superclass in SUPERCLASS.items():
+            if TRAIN_ID[name] not in classes:
+                self.painted_as[TRAIN_ID[name]] = TRAIN_ID[superclass]
+
+    def of_labels(self, labels: np.ndarray) -> np.ndarray:
+        """Of a hard map uint8 [H, W] trainId."""
+        s = SHARES_STRIDE
+        labels = self.painted_as[labels]
+        height, width = labels.shape
+        shares = np.empty((len(self.classes), height // s, width // s), np.uint8)
+        for plane, c in enumerate(self.classes):
+            hit = labels == c
+            np.add.reduce(
+                [hit[i::s, j::s] for i in range(s) for j in range(s)],
+                dtype=np.uint8,
+                out=shares[plane],
+            )
+        return shares.astype(np.float32) / s**2
+
+    def of_planes(self, planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Of soft planes float32 [19, h, w] by trainId, for a frame of `size` (H, W).
+
+        Finer planes are averaged, coarser ones interpolated.
+        """
+        height, width = size[0] // SHARES_STRIDE, size[1] // SHARES_STRIDE
+        way = cv2.INTER_AREA if planes.shape[1] > height else cv2.INTER_LINEAR
+        shares = np.zeros((len(self.classes), height, width), np.float32)
+        place = {int(c): i for i, c in enumerate(self.classes)}
+        for train_id in range(len(CLASSES)):
+            at = place.get(int(self.painted_as[train_id]))
+            if at is not None and planes[train_id].any():
+                shares[at] += cv2.resize(planes[train_id], (width, height), interpolation=way)
+        return shares

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: what its summary says of a drive, its pictures, and one run of the whole graph."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semcom_ros.cli import main
+from semcom_ros.frame import WORK_SIZE, Frame
+from semcom_ros.graph import NodeProcess
+from semcom_ros.lab.demo.strip import ROWS, TILE, choose_rows, draw_strip
+from semcom_ros.lab.demo.summary import Scores, count_frames, summarise, summary_table
+from semcom_ros.lab.demo.video import Video
+from semcom_ros.labels import TRAIN_ID
+from semcom_ros.nodes.processes import NodeFailure, Processes
+from semcom_ros.nodes.record import Box, Moment, Record, moments
+
+MS = 1_000_000
+STAMPS = [100 * MS * i for i in range(4)]
+SETTINGS = {"data": "scenes:1", "codec": "gesco", "channel": "loss", "payload_bytes": 512}
+
+
+def labels_of(name: str) -> np.ndarray:
+    return np.full(WORK_SIZE, TRAIN_ID[name], np.uint8)
+
+
+def a_moment() -> Moment:
+    image = np.zeros((*WORK_SIZE, 3), np.uint8)
+    road, sky = labels_of("road"), labels_of("sky")
+    return Moment(0.0, image, road, road, sky, image + 1, [Box("car", 1, 5, 5, 9, 9)], b"ab")
+
+
+@pytest.fixture
+def record() -> Record:
+    """Four frames: one superseded in the vehicle, one lost on the air, two decoded."""
+    road = labels_of("road")
+    image = np.zeros((*WORK_SIZE, 3), np.uint8)
+    arrived = STAMPS[1:3]
+    return Record(
+        captured=STAMPS,
+        payloads={STAMPS[1]: b"x" * 100, STAMPS[2]: b"x" * 300, STAMPS[3]: b"x" * 500},
+        sent_labels=dict.fromkeys(STAMPS[1:], road),
+        labels=dict.fromkeys(arrived, road),
+        images=dict.fromkeys(arrived, image),
+        label_arrivals={stamp: stamp + 30 * MS for stamp in arrived},
+        image_arrivals={stamp: stamp + 50 * MS for stamp in arrived},
+        status={
+            "vehicle_node": {"received": "4", "superseded": "1", "rate_hz": "10.00"},
+            "rsu_node": {"received": "3", "decoded": "2", "rejected.lost": "1"},
+        },
+    )
+
+
+def test_every_frame_is_accounted_for_when_the_stations_add_up(record: Record) -> None:
+    counted = count_frames(record)
+    assert counted["every_frame_accounted"] and counted["frames_unaccounted"] == []
+    assert counted["frames_captured"] == 4 and counted["frames_superseded_at_vehicle"] == 1
+    assert counted["frames_sent"] == counted["frames_received"] == 3
+    assert counted["frames_decoded"] == 2 and counted["frames_rejected"]["lost"] == 1
+    knows = {"received": "2", "decoded": "2", "missing": "1"}
+    counted = count_frames(replace(record, status={**record.status, "rsu_node": knows}))
+    assert counted["every_frame_accounted"] and counted["frames_missing"] == 1
+
+
+def test_what_the_channel_dropped_or_sent_twice_is_accounted_for(record: Record) -> None:
+    knows = {"received": "3", "decoded": "2", "rejected.duplicate": "1"}
+    channel = {"dropped.queue": "1", "dropped.blackout": "0", "duplicated": "1"}
+    status = {**record.status, "rsu_node": knows, "channel_node": channel}
+    counted = count_frames(replace(record, status=status))
+    assert counted["every_frame_accounted"]
+    assert counted["frames_dropped"] == {"queue": 1, "blackout": 0}
+    assert counted["frames_duplicated"] == 1
+
+
+def test_a_frame_that_the_vehicle_could_not_send_is_accounted_for(record: Record) -> None:
+    vehicle = {"received": "4", "errors": "1"}
+    counted = count_frames(replace(record, status={**record.status, "vehicle_node": vehicle}))
+    assert counted["every_frame_accounted"] and counted["frames_refused_at_vehicle"] == 1
+
+
+def test_moments_keep_the_place_of_their_frame_where_one_is_too_small() -> None:
+    sizes = [(64, 128), (8, 8), (64, 128)]
+    frames = [Frame(np.full((*size, 3), i, np.uint8)) for i, size in enumerate(sizes)]
+    found = list(moments(Record(captured=STAMPS), frames))
+    assert [index for index, _ in found] == [0, 2]
+    assert [moment.original.max() for _, moment in found] == [0, 2]
+
+
+def test_frames_that_vanish_are_named_with_the_place_where_they_did(record: Record) -> None:
+    rsu = {"received": "2", "decoded": "2"}
+    counted = count_frames(replace(record, status={**record.status, "rsu_node": rsu}, repeated=1))
+    assert not counted["every_frame_accounted"]
+    assert counted["frames_unaccounted"] == ["1 between vehicle and RSU", "1 published twice"]
+
+
+def test_the_summary_measures_bytes_latency_and_rate(record: Record) -> None:
+    summary = summarise(record, Scores(), {**SETTINGS, "rate_hz": 10.0})
+    assert (summary["bytes_median"], summary["bytes_max"]) == (300, 500)
+    assert summary["kbit_per_s"] == 24.0
+    assert summary["label_latency_ms"] == {"p50": 30.0, "p99": 30.0}
+    assert summary["image_latency_ms"] == {"p50": 50.0, "p99": 50.0}
+    assert summary["rsu_rate_hz"] == 10.0
+    assert summary["miou_received_vs_truth"] is None
+    json.dumps(summary, allow_nan=False)
+    assert summary_table(summary).row_count
+
+
+def test_scores_compare_received_with_truth_and_with_sent() -> None:
+    scores = Scores()
+    scores.add(a_moment())
+    scores.add(replace(a_moment(), labels=labels_of("road"), truth=None))
+    assert scores.received_vs_truth.miou() == 0.0
+    assert scores.received_vs_sent.miou() == 0.5
+    assert scores.psnr == pytest.approx([20 * np.log10(255)] * 2)
+
+
+def test_a_drive_of_which_nothing_arrived_has_a_summary_without_numbers() -> None:
+    summary = summarise(Record(captured=STAMPS), Scores(), {**SETTINGS, "rate_hz": 10.0})
+    assert summary["frames_decoded"] == 0 and not summary["every_frame_accounted"]
+    assert summary["image_latency_ms"] == {"p50": None, "p99": None}
+    assert summary["rsu_rate_hz"] is None
+    assert summary_table(summary).row_count
+
+
+def test_the_strip_shows_complete_moments_spread_over_the_drive() -> None:
+    assert choose_rows([False] + [True] * 101) == [1, 26, 51, 76, 101]
+    assert choose_rows([False, True, True]) == [1, 2]
+    assert len(choose_rows([False] * 9)) == ROWS
+    assert choose_rows([]) == []
+
+
+def test_the_strip_has_a_row_a_moment_and_says_what_was_not_received() -> None:
+    whole = a_moment()
+    lost = replace(whole, labels=None, image=None)
+    one, two = (draw_strip(rows, "received map") for rows in ([whole], [whole, lost]))
+    assert two.shape[0] - one.shape[0] == pytest.approx(TILE[0], abs=8)
+    assert two.shape[1] > 5 * TILE[1]
+    assert draw_strip([], "received map").shape[1] == two.shape[1]
+
+
+def test_the_video_plays_frame_by_frame_at_the_drives_rate(tmp_path: Path) -> None:
+    import av
+
+    with Video(tmp_path / "drive.mp4", 12.5, "received map") as video:
+        for _ in range(5):
+            video.add(a_moment())
+    with av.open(str(tmp_path / "drive.mp4")) as played:
+        assert float(played.streams.video[0].average_rate) == 12.5
+        frames = list(played.decode(video=0))
+    assert len(frames) == 5 and frames[0].width == 3 * WORK_SIZE[1]
+
+
+def test_a_node_that_ends_is_reported_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [sys.executable, "-c", "print('the lens is dirty'); raise SystemExit(3)"]
+    monkeypatch.setattr("semcom_ros.nodes.processes.command", lambda node: words)
+    node = NodeProcess("camera_node", "camera_node", "/vehicle_1", {})
+    with Processes([node], tmp_path) as processes:
+        processes.wait("camera_node")
+        with pytest.raises(NodeFailure, match="(?s)camera_node ended with status 3.*lens is dirty"):
+            processes.check()
+
+
+def test_nodes_are_stopped_when_the_demo_leaves_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
+    monkeypatch.setattr("semcom_ros.nodes.processes.command", lambda node: words)
+    node = NodeProcess("camera_node", "camera_node", "/vehicle_1", {})
+    with pytest.raises(KeyboardInterrupt), Processes([node], tmp_path) as processes:
+        raise KeyboardInterrupt
+    assert processes.wait("camera_node") != 0
+
+
+@pytest.mark.timeout(180)
+def test_one_command_takes_a_drive_through_the_whole_graph(tmp_path: Path) -> None:
+    pytest.importorskip("rclpy", reason="the graph needs ROS 2")
+    words = "demo --codec classical --frames 10 --data scenes:1 --payload-bytes 1200".split()
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["frames_captured"] == 10
+    assert summary["frames_sent"] >= summary["frames_received"] > 0
+    assert summary["frames_received"] == (
+        summary["frames_decoded"]
+        + summary["frames_superseded"]
+        + sum(summary["frames_rejected"].values())
+    )
+    assert summary["frames_decoded"] >= 1
+    assert summary["bytes_max"] <= summary["payload_bytes"] == 1200
+    for name in ("strip.png", "drive.mp4", "payload.bin", "logs/rsu_node.log"):
+        assert (tmp_path / name).stat().st_size
+    assert main(["inspect", str(tmp_path / "payload.bin")]) == 0
