@@ -13,18 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from semcom_ros import channel
-from semcom_ros.codecs import CODECS
-from semcom_ros.codecs.gesco import parameters as gesco
+from semcom_ros.codecs import CODECS, codec_of
+from semcom_ros.codecs.base import End
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.parameter import Parameter, Value
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
 
 VEHICLE_RSU = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
 NAMESPACE = "/vehicle_1"
-_CODEC = Parameter(
-    "codec", "gesco", "System that turns a frame into a payload and back.",
-    choices=tuple(CODECS), when="at once",
-)  # fmt: skip
 _DEVICE = Parameter(
     "device", "cpu", "Where networks run: cpu, cuda or cuda:N, as torch names it."
 )  # fmt: skip
@@ -50,7 +46,7 @@ COMMON = (
     ),
 )  # fmt: skip
 
-TABLES: dict[str, tuple[Parameter, ...]] = {
+_TABLES: dict[str, tuple[Parameter, ...]] = {
     "camera_node": (
         Parameter(
             "data", "scenes:1",
@@ -70,13 +66,11 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
         *COMMON,
     ),
     "vehicle_node": (
-        _CODEC,
         Parameter(
             "payload_bytes", 512,
             "Most bytes a frame may take on the air; planes of uncoded symbols do not keep to it.",
             MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, when="at once",
         ),
-        *gesco.ENCODER,
         Parameter(
             "input_transport", "raw",
             "Type of the camera topic: raw is Image, compressed is CompressedImage (jpeg, png).",
@@ -95,7 +89,6 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
         *COMMON,
     ),
     "rsu_node": (
-        _CODEC,
         Parameter(
             "max_age_s", 1.0, "Payloads older than this are stale; 0 never looks at the clock.",
             0.0, 3600.0, when="at once",
@@ -106,7 +99,6 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
             1, 131072, when="at once",
         ),
         *_PERCEPTION,
-        *gesco.DECODER,
         _DEVICE,
         _THREADS,
         *COMMON,
@@ -115,10 +107,27 @@ TABLES: dict[str, tuple[Parameter, ...]] = {
 }  # fmt: skip
 
 
+_ENDS: dict[str, End] = {"vehicle_node": "encoder", "rsu_node": "decoder"}
+"""The nodes that run an end of a codec."""
+EXECUTABLES = tuple(_TABLES)
+
+
+def codec_parameters(end: End | None = None) -> tuple[Parameter, ...]:
+    """Which codec, and the settings that every codec of the registry has at `end`, or at both."""
+    which = Parameter(
+        "codec", "gesco", "System that turns a frame into a payload and back.",
+        choices=tuple(CODECS), when="at once",
+    )  # fmt: skip
+    own = (codec_of(name).settings.parameters(name, end) for name in CODECS)
+    return which, *(parameter for parameters in own for parameter in parameters)
+
+
 def table(executable: str) -> dict[str, Parameter]:
     """The parameters of one node by name. Raises SemcomError for an unknown executable."""
-    choose(executable, TABLES, "node")
-    return {p.name: p for p in TABLES[executable]}
+    choose(executable, EXECUTABLES, "node")
+    end = _ENDS.get(executable)
+    shown = (*(codec_parameters(end) if end else ()), *_TABLES[executable])
+    return {p.name: p for p in shown}
 
 
 def markdown(parameters: Iterable[Parameter]) -> str:
@@ -146,7 +155,7 @@ def arguments() -> dict[str, Parameter]:
     A name that several nodes share is one argument and reaches all of them. Unlike a node by
     itself, the graph starts by itself.
     """
-    found = {p.name: p for executable in VEHICLE_RSU for p in TABLES[executable]}
+    found = {name: p for node in VEHICLE_RSU for name, p in table(node).items()}
     return found | {"autostart": replace(found["autostart"], default=True)}
 
 

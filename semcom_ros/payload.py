@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -26,8 +27,11 @@ MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES = 128, 1200
 MAX_BYTES = 4 * 2**20
 MAX_PIXELS = 64 * 2**20
 MAX_PARTS = 16
+PART_OVERHEAD = 10
+"""Bytes that a part of bits takes besides its own."""
 MAX_TEXT_BYTES = 1024
-REASONS = ("malformed", "version", "codec", "model", "stale", "duplicate", "lost", "late")
+REASONS = ("malformed", "version", "codec", "model", "stale", "duplicate", "lost", "late",
+           "reference")  # fmt: skip
 """Every reason for which a receiver may reject a payload."""
 _MAGIC = b"SC"
 _PREFIX = struct.Struct(">2sBH")
@@ -203,6 +207,21 @@ def pack(payload: Payload) -> bytes:
         raise SemcomError(f"The payload passes the wire format's {MAX_BYTES} bytes: send less.")
     head = _PREFIX.pack(_MAGIC, FORMAT_VERSION, len(packed)) + packed
     return b"".join([head, _CRC.pack(zlib.crc32(head)), *body])
+
+
+def parts_bytes(parts: Sequence[Part]) -> int:
+    """What `parts` add to a packed payload."""
+    added = 0
+    for part in parts:
+        kind, count, data = _pack_part(part)
+        entry = msgpack.packb([_to_wire(part.name), part.importance, kind, count])
+        added += len(entry) - 1 + len(data)
+    return added + 2 * (len(parts) > 1)
+
+
+def header_bytes(header: Header, snr_db: float | None = None) -> int:
+    """Bytes of a packed payload without parts."""
+    return len(pack(Payload(header, (), snr_db)))
 
 
 def unpack(data: bytes) -> Payload:

@@ -1,93 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The codecs by name; a codec's modules are imported when it is created, and not before."""
+"""The codecs by name. A new one is a folder and a line here."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
+from semcom_ros.codecs.base import Codec, Decoder, Encoder, End, Settings, load_attribute
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.frame import Frame
-from semcom_ros.payload import Payload
-from semcom_ros.reconstruction import Reconstruction
 
-CODECS = {
-    "gesco": "semcom_ros.codecs.gesco",
-    "sqgan": "semcom_ros.codecs.sqgan",
-    "classical": "semcom_ros.codecs.image",
-    "jpeg2000": "semcom_ros.codecs.image.jpeg2000",
-    "hevc": "semcom_ros.codecs.image.hevc",
-    "av1": "semcom_ros.codecs.image.av1",
+CODECS: dict[str, str] = {
+    "gesco": "semcom_ros.codecs.gesco:CODEC",
+    "sqgan": "semcom_ros.codecs.sqgan:CODEC",
+    "classical": "semcom_ros.codecs.image:JPEG",
+    "jpeg2000": "semcom_ros.codecs.image:JPEG2000",
+    "hevc": "semcom_ros.codecs.image:HEVC",
+    "av1": "semcom_ros.codecs.image:AV1",
 }
 
 
-class Encoder(Protocol):
-    """The vehicle's end of a codec. uses_labels: it needs `frame.labels`.
-
-    A codec with settings of its own takes them by name, and has `configure` to change them.
-    """
-
-    uses_labels: bool
-
-    def warm_up(self) -> None:
-        """Do what the first frame would wait for, in the thread that is going to encode."""
-
-    def encode(self, frame: Frame, payload_bytes: int, sequence: int) -> Payload:
-        """Encode a frame fitted to the size of work into at most `payload_bytes` when packed.
-
-        Raises SemcomError that says the least it needs.
-        """
+def codec_of(name: str) -> Codec:
+    """The codec `name`; raises SemcomError for an unknown one."""
+    return load_attribute(CODECS[choose(name, CODECS, "codec")])
 
 
-class Decoder(Protocol):
-    """The RSU's end of a codec. gives_labels: its reconstructions hold a received label map.
-
-    device: where its networks run, as torch names it; a codec without networks does not care.
-    """
-
-    gives_labels: bool
-
-    def __init__(self, device: str = "cpu") -> None: ...
-
-    def warm_up(self) -> None:
-        """Do what the first frame would wait for, in the thread that is going to decode."""
-
-    def decode(self, payload: Payload) -> Iterator[Reconstruction]:
-        """Yield ever more complete reconstructions, labels first; raises PayloadError."""
-
-
-def settings_of(codec: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `settings` that are the codec's own: their names begin with its name."""
-    return {name: value for name, value in settings.items() if name.startswith(f"{codec}_")}
-
-
-def encoder_class(name: str) -> type[Encoder]:
-    """The encoder of codec `name` before it loads anything; raises SemcomError as `choose` does."""
-    return _end_class(name, "encoder")
+def settings_of(name: str, values: Mapping[str, Any]) -> Settings:
+    """The settings of codec `name` among `values` by parameter name. Raises SemcomError."""
+    return codec_of(name).settings.of(name, values)
 
 
 def create_encoder(name: str, **options: Any) -> Encoder:
-    """The encoder of codec `name`; raises SemcomError for an unknown name or option."""
+    """The encoder of codec `name`; raises SemcomError for an unknown name, option or value.
+
+    options: settings by parameter name, such as gesco_map="planes", `device`, `models` (a folder),
+    and what else the encoder's constructor takes.
+    """
     return _create(name, "encoder", options)
 
 
 def create_decoder(name: str, **options: Any) -> Decoder:
-    """The decoder of codec `name`; raises SemcomError for an unknown name or option."""
+    """The decoder of codec `name`, as `create_encoder`."""
     return _create(name, "decoder", options)
 
 
-def _end_class(name: str, end: str) -> type:
-    module = importlib.import_module(f"{CODECS[choose(name, CODECS, 'codec')]}.{end}")
-    return getattr(module, end.capitalize())
-
-
-def _create(name: str, end: str, options: dict[str, Any]) -> Any:
-    cls = _end_class(name, end)
-    known = inspect.signature(cls).parameters
-    for option in options:
+def _create(name: str, end: End, options: dict[str, Any]) -> Any:
+    codec = codec_of(name)
+    made = load_attribute(getattr(codec, end))
+    known = inspect.signature(made).parameters.keys() - {"settings"} - codec.options.keys()
+    own = {k: v for k, v in options.items() if k.startswith(f"{name}_")}
+    rest = {k: v for k, v in options.items() if k not in own}
+    for option in rest:
         if option not in known:
-            valid = ", ".join(known) or "none"
+            valid = ", ".join(sorted([*known, *(p.name for p in codec.settings.parameters(name))]))
             raise SemcomError(f"The {end} of codec '{name}' has no option '{option}': {valid}.")
-    return cls(**options)
+    return made(settings=codec.settings.of(name, own), **codec.options, **rest)

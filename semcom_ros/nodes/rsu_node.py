@@ -7,8 +7,6 @@ Every payload is accounted for: received = decoded + rejected (by reason) + supe
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -17,28 +15,25 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
-from semcom_ros.codecs import Decoder, create_decoder, settings_of
+from semcom_ros.codecs import codec_of, create_decoder, settings_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import camera_of, diagnostics_message
 from semcom_ros.nodes.node_base import SemcomNode, run
-from semcom_ros.nodes.rsu_frame import FrameOutputs
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
-from semcom_ros.nodes.worker import Worker
-from semcom_ros.payload import Payload, PayloadError
-from semcom_ros.pipeline.receiver import Receiver
-from semcom_ros.reconstruction import Reconstruction
+from semcom_ros.payload import PayloadError
+from semcom_ros.percepts import Percepts
+from semcom_ros.pipeline import perceivers
+from semcom_ros.pipeline.executor import LocalExecutor
+from semcom_ros.pipeline.receiver import Arrival, Receiver
+from semcom_ros.pipeline.rsu import Rsu
 
-Arrival = tuple[Header, Payload]
 
-
-class Job(NamedTuple):
-    """A frame at work: its outputs, the steps of its decoding, and when (monotonic) it began."""
+class Came(NamedTuple):
+    """With what header a payload came, and when (monotonic, s)."""
 
     header: Header
-    frame: FrameOutputs
-    steps: Iterator[Reconstruction]
-    began: float
+    at: float
 
 
 class RsuNode(SemcomNode):
@@ -47,28 +42,24 @@ class RsuNode(SemcomNode):
     def __init__(self) -> None:
         super().__init__("rsu_node")
         self._receiver: Receiver | None = None
-        self._decoder: Decoder | None = None
+        self._rsu: Rsu | None = None
         self._outputs: RsuOutputs | None = None
-        self._maps: Worker[Arrival] | None = None
-        self._images: Worker[Job] | None = None
+        self._executor: LocalExecutor | None = None
+        self._told: dict[int, Percepts] = {}
+        self._chosen: dict[str, str] = {}
         self._link_timer = None
         self._link = np.zeros(4)
 
     def setup(self) -> None:
         self.prepare_compute()
         self._outputs = RsuOutputs(self)
-        self._decoder = self._load(self.settings)
-        self._receiver = Receiver(self.settings.codec, self.settings.max_age_s)
+        self._rsu = self._load(self.settings)
+        self._receiver = Receiver(*self._read(self.settings.codec), self.settings.max_age_s)
         self._link_report = self.publisher(DiagnosticArray, "rsu/link")
 
     def start(self) -> None:
-        # Two workers: the map of a frame is not to wait for the image of the frame before.
-        self._images = Worker(self._complete, self._give_up, self.fail_frame, self._warm_up)
-        self._maps = Worker(
-            self._begin,
-            lambda _: self._receiver.superseded(),
-            self.fail_frame,
-            self._decoder.warm_up,
+        self._executor = LocalExecutor(
+            lambda: self._rsu, self._outputs.wanted, self._deliver, self.fail_frame, self._warm_up
         )
         self._outputs.announce()
         self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
@@ -83,21 +74,21 @@ class RsuNode(SemcomNode):
         if self._link_timer is not None:
             self.destroy_timer(self._link_timer)
             self._link_timer = None
-        for worker in (self._maps, self._images):
-            if worker is not None:
-                worker.stop()
-        self._maps = self._images = None
+        if self._executor is not None:
+            self._executor.stop()
+            self._executor = None
 
     def free(self) -> None:
-        self._decoder = self._outputs = None
+        self._rsu = self._outputs = None
+        self._chosen = {}
 
     def change(self, settings: SimpleNamespace) -> None:
-        own = settings_of(settings.codec, vars(settings))
         if settings.codec != self.settings.codec:
-            self._decoder = self._load(settings)
-        elif own:
-            self._decoder.configure(**own)
-        self._receiver.codec = settings.codec
+            self._rsu = self._load(settings)
+            self._receiver.expect(*self._read(settings.codec))
+        else:
+            self._rsu.decoder.settings = settings_of(settings.codec, vars(settings))
+        self._rsu.min_area = settings.min_area
         self._receiver.max_age_s = settings.max_age_s
 
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
@@ -111,82 +102,66 @@ class RsuNode(SemcomNode):
             return DiagnosticStatus.WARN, "no frame was decoded in the last seconds", values
         return DiagnosticStatus.OK, "decoding", values
 
-    def _load(self, settings: SimpleNamespace) -> Decoder:
-        decoder = create_decoder(
-            settings.codec,
-            device=settings.device,
-            **settings_of(settings.codec, vars(settings)),
-        )
+    def _load(self, settings: SimpleNamespace) -> Rsu:
+        codec = codec_of(settings.codec)
+        own = {k: v for k, v in vars(settings).items() if k.startswith(f"{settings.codec}_")}
+        decoder = create_decoder(settings.codec, device=settings.device, **own)
         decoder.warm_up()
-        self._outputs.load_perception(decoder.gives_labels)
-        return decoder
+        chosen = {task: getattr(settings, task) for task in perceivers.TASKS}
+        if codec.sends_labels:
+            chosen["segmentation"] = perceivers.NONE
+        if chosen == self._chosen:
+            perceive = self._rsu.perceive
+        else:
+            perceive = perceivers.load_perceivers(
+                chosen, settings.device, settings.detection_threshold, settings.camera_height_m
+            )
+        self._chosen = chosen
+        return Rsu(decoder, codec.sends_labels, perceive, settings.min_area)
+
+    def _read(self, codec: str) -> tuple:
+        """What the receiver lets in: payloads that the decoder at hand reads."""
+        return codec, codec_of(codec), self._rsu.decoder.model
 
     def _warm_up(self) -> None:
-        self._decoder.warm_up()
-        self._outputs.warm_up()
+        self._rsu.decoder.warm_up()
+        perceivers.warm_up(self._rsu.perceive)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         try:
-            self._outputs.take(camera_of(message))
+            self._receiver.take_camera(camera_of(message))
         except SemcomError as error:
             self.complain(str(error))
 
     def _on_payload(self, message: CompressedImage) -> None:
-        now = self.get_clock().now().nanoseconds
+        now, came = self.get_clock().now().nanoseconds, Came(message.header, time.monotonic())
         try:
-            payload = self._receiver.receive(bytes(message.data), now)
+            arrival = self._receiver.receive(bytes(message.data), now, came)
         except PayloadError as error:
             self.complain(str(error))
             return
-        self._maps.put((message.header, payload))
+        self._executor.put(arrival)
 
-    def _begin(self, arrival: Arrival) -> None:
-        """Publish what is decoded first, the map; leave what takes longer to the other worker."""
-        began = time.monotonic()
-        header, payload = arrival
-        frame = FrameOutputs(self._outputs, header)
-        job = Job(header, frame, self._decoder.decode(payload), began)
-        with self._booked(job):
-            frame.publish(next(job.steps))
-            if not frame.unfinished:
-                self._finish(job)
-                return
-            self._images.put(job)
-
-    def _complete(self, job: Job) -> None:
-        """Publish the rest: detections, the image, and what else is made from it."""
-        with self._booked(job):
-            try:
-                for reconstruction in job.steps:
-                    job.frame.publish(reconstruction)
-            except Exception:
-                # Whatever became of its image, the map was received, and so were its objects.
-                job.frame.finish()
-                raise
-            self._finish(job)
-
-    def _finish(self, job: Job) -> None:
-        job.frame.finish()
-        self._receiver.decoded()
-        self.statistics.output(time.monotonic() - job.began, self.age_s(job.header))
-
-    def _give_up(self, job: Job) -> None:
-        """Count a frame whose image a newer one overtook, after its map was published."""
-        self._receiver.superseded()
-        self.statistics.count("maps_only")
-
-    @contextmanager
-    def _booked(self, job: Job) -> Iterator[None]:
-        """Count the payload of `job` as rejected if what is done with it fails."""
-        try:
-            yield
-        except PayloadError as error:
-            self._receiver.rejected(error)
-            self.complain(str(error))
-        except Exception as error:
-            # A decoder that stumbles over a payload cannot read it, whosever fault that is.
-            self._receiver.rejected(PayloadError("malformed", str(error)))
-            self.fail_frame(error)
+    def _deliver(self, arrival: Arrival, seen: Percepts, last: bool) -> None:
+        """Publish what is known of a frame by now, and say what went wrong."""
+        header = arrival.context.header
+        before = self._told.pop(id(arrival), None)
+        if before is None and seen.error is None:
+            self._outputs.publish_camera(header, arrival.camera)
+        self._outputs.publish(header, seen, before)
+        if not last:
+            self._told[id(arrival)] = seen
+        for remark in seen.remarks:
+            self.complain(remark)
+        for failure in seen.failures:
+            self.fail_frame(failure, "unseen")
+        for _ in range(seen.unplaced):
+            self.statistics.count("unplaced")
+        if seen.error is not None:
+            cause = seen.error.__cause__
+            self.complain(str(seen.error)) if cause is None else self.fail_frame(cause)
+        elif last:
+            self.statistics.output(time.monotonic() - arrival.context.at, self.age_s(header))
 
     def _count_link(self) -> np.ndarray:
         """The time in seconds, and how many payloads arrived, never arrived, arrived erased."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the RSU publishes with: its topics, its camera and its perception."""
+"""The topics of one vehicle at the RSU: who listens to what, and percepts to messages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from rclpy.publisher import Publisher
@@ -12,117 +12,97 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 
-from semcom_ros.errors import SemcomError
-from semcom_ros.frame import WORK_SIZE, Camera, fit_camera
+from semcom_ros.frame import WORK_SIZE, Camera
+from semcom_ros.labels import VOID, colorize, tint
 from semcom_ros.nodes import qos
+from semcom_ros.nodes.messages import camera_info_message, image_message
 from semcom_ros.nodes.node_base import SemcomNode
-from semcom_ros.nodes.percept_messages import label_info_message
-from semcom_ros.perception import backends
-from semcom_ros.perception.backends import NONE, SHIPPED
-from semcom_ros.perception.perceive import Percepts
-from semcom_ros.perception.projection import check_camera
+from semcom_ros.nodes.percept_messages import (
+    depth_message,
+    detections_3d_message,
+    detections_message,
+    label_info_message,
+    points_message,
+)
+from semcom_ros.percepts import Percepts
+from semcom_ros.pipeline.rsu import Wanted
 
-TASKS = ("segmentation", "detection", "depth")
-WARM_UPS = 3
-
-Perceive = Callable[[np.ndarray, Camera | None, np.ndarray | None], Percepts]
-"""Image, its intrinsics and its labels, where known -> what is seen in it."""
+Draw = Callable[[Header, Percepts], Any]
 
 
-class Intrinsics(NamedTuple):
-    """Those of the source images, None until they come, and the same at the size of work."""
+def _points(header: Header, seen: Percepts) -> PointCloud2:
+    labels = np.full(WORK_SIZE, VOID) if seen.labels is None else seen.labels
+    return points_message(header, seen.points, seen.image, labels)
 
-    source: Camera | None
-    fitted: Camera
+
+OUTPUTS: dict[str, tuple[type, tuple[str, ...], Draw]] = {
+    "rsu/segmentation": (Image, ("labels",), lambda h, p: image_message(h, p.labels)),
+    "rsu/segmentation/confidence": (
+        Image, ("labels",), lambda h, p: image_message(h, p.confidence),
+    ),
+    "rsu/segmentation/color": (
+        Image, ("labels",), lambda h, p: image_message(h, colorize(p.labels)),
+    ),
+    "rsu/detections": (
+        Detection2DArray, ("detections",), lambda h, p: detections_message(h, p.detections),
+    ),
+    "rsu/detections_3d": (
+        Detection3DArray,
+        ("detections_3d",),
+        lambda h, p: detections_3d_message(h, p.detections_3d),
+    ),
+    "rsu/image": (Image, ("image",), lambda h, p: image_message(h, p.image)),
+    "rsu/depth": (Image, ("depth",), lambda h, p: depth_message(h, p.depth)),
+    "rsu/points": (PointCloud2, ("points",), _points),
+    "rsu/overlay": (
+        Image, ("labels", "image"), lambda h, p: image_message(h, tint(p.image, p.labels)),
+    ),
+}  # fmt: skip
+"""By topic, in the order in which a frame's are published: its type, the fields of `Percepts` that
+it takes, and how it is made. First come those whom planners wait for."""
 
 
 class RsuOutputs:
-    """The publishers of `node` under `rsu/`, and what the frames to come are seen with.
-
-    intrinsics: replaced as a whole, since other threads read them. perceive: by task, what sees to
-    it; tasks of one network share it.
-    """
+    """The publishers of `node` under `rsu/`."""
 
     def __init__(self, node: SemcomNode) -> None:
-        self.node = node
-        self.image = node.publisher(Image, "rsu/image")
-        self.camera_info = node.publisher(CameraInfo, "rsu/camera_info")
-        self.segmentation = node.publisher(Image, "rsu/segmentation")
-        self.confidence = node.publisher(Image, "rsu/segmentation/confidence")
-        self.color = node.publisher(Image, "rsu/segmentation/color")
-        self.overlay = node.publisher(Image, "rsu/overlay")
-        self.detections = node.publisher(Detection2DArray, "rsu/detections")
-        self.detections_3d = node.publisher(Detection3DArray, "rsu/detections_3d")
-        self.depth = node.publisher(Image, "rsu/depth")
-        self.points = node.publisher(PointCloud2, "rsu/points")
+        self._node = node
+        self._publishers = {
+            topic: node.publisher(kind, topic) for topic, (kind, *_) in OUTPUTS.items()
+        }
+        self._camera_info = node.publisher(CameraInfo, "rsu/camera_info")
         self._label_info = node.publisher(LabelInfo, "rsu/segmentation/label_info", qos.latched())
-        self.intrinsics = Intrinsics(None, Camera(*WORK_SIZE))
-        self.perceive: dict[str, Perceive] = {}
-        self._chosen: dict[str, str] = {}
 
     def announce(self) -> None:
         """Say once which class has which number."""
-        stamp = self.node.get_clock().now().to_msg()
+        stamp = self._node.get_clock().now().to_msg()
         self._label_info.publish(label_info_message(Header(stamp=stamp)))
 
-    def load_perception(self, gives_labels: bool) -> None:
-        """Get ready to see what the codec does not give. Raises SemcomError."""
-        settings = self.node.settings
-        chosen = {task: getattr(settings, task) for task in TASKS}
-        if gives_labels:
-            chosen["segmentation"] = NONE
-        if chosen == self._chosen:
-            return
-        # The shipped network does all its tasks at once; a checkpoint runs when its is asked for.
-        perceive = {}
-        for backend in set(chosen.values()) - {NONE}:
-            tasks = [task for task in TASKS if chosen[task] == backend]
-            for together in [tasks] if backend == SHIPPED else [[task] for task in tasks]:
-                perceive |= dict.fromkeys(together, self._create(backend, together))
-        self.perceive, self._chosen = perceive, chosen
+    def wanted(self) -> Wanted:
+        """The fields of `Percepts` that somebody listens to."""
+        heard = (OUTPUTS[t][1] for t, p in self._publishers.items() if _listened(p))
+        return frozenset(field for fields in heard for field in fields)
 
-    def _create(self, backend: str, tasks: Sequence[str]) -> Perceive:
-        settings = self.node.settings
-        return backends.create_perception(
-            **{task: backend if task in tasks else NONE for task in TASKS},
-            device=settings.device,
-            threshold=settings.detection_threshold,
-            camera_height_m=settings.camera_height_m,
-        )
+    def publish_camera(self, header: Header, camera: Camera) -> None:
+        """The intrinsics of a frame's image, before all else of it."""
+        if _listened(self._camera_info):
+            self._camera_info.publish(camera_info_message(header, camera))
 
-    def warm_up(self) -> None:
-        """Do what the first frame would wait for, in the thread that is going to see."""
-        # Any image does, but relative depth wants a road, seen by some camera.
-        image, road = np.zeros((*WORK_SIZE, 3), np.uint8), np.zeros(WORK_SIZE, np.uint8)
-        for perceive in set(self.perceive.values()):
-            try:
-                for _ in range(WARM_UPS):
-                    perceive(image, None, road)
-            except SemcomError:
-                continue
+    def publish(self, header: Header, seen: Percepts, before: Percepts | None) -> None:
+        """What is known of a frame and was not `before`, to those who listen.
 
-    def take(self, camera: Camera) -> None:
-        """Go on with `camera`, the intrinsics of the source images.
-
-        Raises SemcomError for images that are too small, and goes on with those of before.
+        One that fails is complained of and counted as unseen; the others go on.
         """
-        self.intrinsics = Intrinsics(camera, fit_camera(camera))
-
-    def measures(self, source: Camera | None) -> bool:
-        """Whether metres can be told with `source`; complains where it or settings bar it."""
-        try:
-            check_camera(source)
-            if "depth" not in self.perceive:
-                raise SemcomError(
-                    "Somebody listens to depth, points or detections_3d, and no network is there "
-                    "for it: set the parameter depth to shipped or to a checkpoint."
-                )
-        except SemcomError as error:
-            self.node.complain(str(error))
-            return False
-        return True
+        for topic, (_, fields, draw) in OUTPUTS.items():
+            publisher = self._publishers[topic]
+            known = all(getattr(seen, field) is not None for field in fields)
+            told = before and all(getattr(before, field) is not None for field in fields)
+            if known and not told and _listened(publisher):
+                try:
+                    publisher.publish(draw(header, seen))
+                except Exception as error:
+                    self._node.fail_frame(error, "unseen")
 
 
-def listened(*publishers: Publisher) -> bool:
-    """Whether anybody listens to one of `publishers`."""
-    return any(publisher.get_subscription_count() for publisher in publishers)
+def _listened(publisher: Publisher) -> bool:
+    return publisher.get_subscription_count() > 0

@@ -7,7 +7,6 @@ A frame that a newer one overtakes before its turn is dropped; without listeners
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,8 +14,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from semcom_ros.codecs import Encoder, create_encoder, settings_of
-from semcom_ros.frame import Frame, fit
+from semcom_ros.codecs import codec_of, create_encoder, settings_of
+from semcom_ros.frame import Frame
 from semcom_ros.nodes.messages import (
     compressed_array,
     image_array,
@@ -25,10 +24,9 @@ from semcom_ros.nodes.messages import (
     stamp_ns,
 )
 from semcom_ros.nodes.node_base import SemcomNode, run
-from semcom_ros.nodes.worker import Worker
 from semcom_ros.payload import pack
-
-_SEQUENCES = 2**32
+from semcom_ros.pipeline.transmitter import Transmitter
+from semcom_ros.pipeline.worker import Worker
 
 
 class VehicleNode(SemcomNode):
@@ -36,15 +34,14 @@ class VehicleNode(SemcomNode):
 
     def __init__(self) -> None:
         super().__init__("vehicle_node")
-        self._encoder: Encoder | None = None
+        self._transmitter: Transmitter | None = None
         self._segmenter = None
         self._worker: Worker | None = None
-        self._sequence = 0
         self._bytes = 0
 
     def setup(self) -> None:
         self.prepare_compute()
-        self._encoder = self._load(self.settings)
+        self._transmitter = self._load(self.settings)
         self._payloads = self.publisher(
             CompressedImage, "camera/image_raw/semcom", matched=self._follow_demand
         )
@@ -63,14 +60,13 @@ class VehicleNode(SemcomNode):
             self._worker = None
 
     def free(self) -> None:
-        self._encoder = self._segmenter = None
+        self._transmitter = self._segmenter = None
 
     def change(self, settings: SimpleNamespace) -> None:
-        own = settings_of(settings.codec, vars(settings))
         if settings.codec != self.settings.codec:
-            self._encoder = self._load(settings)
-        elif own:
-            self._encoder.configure(**own)
+            self._transmitter = self._load(settings)
+        else:
+            self._transmitter.encoder.settings = settings_of(settings.codec, vars(settings))
 
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
         values = {
@@ -84,12 +80,17 @@ class VehicleNode(SemcomNode):
             return DiagnosticStatus.WARN, "no frame was sent in the last seconds", values
         return DiagnosticStatus.OK, "sending", values
 
-    def _load(self, settings: SimpleNamespace) -> Encoder:
-        encoder = create_encoder(settings.codec, **settings_of(settings.codec, vars(settings)))
+    def _load(self, settings: SimpleNamespace) -> Transmitter:
+        """A transmitter that goes on counting where the one before it stopped."""
+        own = {k: v for k, v in vars(settings).items() if k.startswith(f"{settings.codec}_")}
+        encoder = create_encoder(settings.codec, device=settings.device, **own)
         encoder.warm_up()
-        if encoder.uses_labels:
+        if codec_of(settings.codec).sends_labels:
             self._load_segmenter(settings.device)
-        return encoder
+        made = Transmitter(settings.codec, encoder, self._segment)
+        if self._transmitter is not None:
+            made.sequence, made.link = self._transmitter.sequence, self._transmitter.link
+        return made
 
     def _load_segmenter(self, device: str) -> None:
         # torch takes a second to import, and a codec of pictures never needs it.
@@ -98,14 +99,14 @@ class VehicleNode(SemcomNode):
         self._segmenter = self._segmenter or Segmenter(device=device)
 
     def _warm_up(self) -> None:
-        self._encoder.warm_up()
+        self._transmitter.encoder.warm_up()
         if self._segmenter is not None:
             self._segmenter.warm_up()
 
-    def _segment(self, image: np.ndarray) -> np.ndarray:
+    def _segment(self, images: np.ndarray) -> np.ndarray:
         if self._segmenter is None:
             self._load_segmenter(self.settings.device)
-        return self._segmenter(image)
+        return np.stack([self._segmenter(image) for image in images])
 
     def _follow_demand(self) -> None:
         """Listen to the camera only while somebody listens to the vehicle."""
@@ -123,16 +124,13 @@ class VehicleNode(SemcomNode):
         self.statistics.count("received")
         self._worker.put(message)
 
-    def _send(self, message: Image | CompressedImage) -> None:
+    def _send(self, batch: list[Image | CompressedImage]) -> None:
         began = time.monotonic()
-        encoder, settings = self._encoder, self.settings
+        (message,) = batch
         raw = isinstance(message, Image)
         image = image_array(message) if raw else compressed_array(message)
-        frame = fit(Frame(image, stamp=stamp_ns(message.header)))
-        if encoder.uses_labels:
-            frame = replace(frame, labels=self._segment(frame.image))
-        payload = encoder.encode(frame, settings.payload_bytes, self._sequence)
-        self._sequence = (self._sequence + 1) % _SEQUENCES
+        frame = Frame(image, stamp=stamp_ns(message.header))
+        payload, frame = self._transmitter.transmit(frame, self.settings.payload_bytes)
         data = pack(payload)
         header = payload.header
         format = f"rgb8; semcom {header.codec}/{header.codec_version}"
@@ -150,7 +148,7 @@ class VehicleNode(SemcomNode):
         if self._maps.get_subscription_count():
             labels = frame.labels
             if labels is None:
-                labels = self._segment(frame.image)
+                (labels,) = self._segment(frame.image[np.newaxis])
             self._maps.publish(image_message(header, labels))
 
 

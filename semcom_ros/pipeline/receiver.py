@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The RSU's bookkeeping: which payloads it lets in, and what became of every one."""
+"""One vehicle at the RSU: which of its payloads are let in, and what became of every one."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
-from semcom_ros.payload import REASONS, Payload, PayloadError, unpack
+from semcom_ros.codecs.base import Codec, Memory, Received
+from semcom_ros.frame import WORK_SIZE, Camera, fit_camera
+from semcom_ros.labels import LABEL_SPACE
+from semcom_ros.payload import REASONS, Header, Payload, PayloadError, unpack
+from semcom_ros.reconstruction import Reconstruction
 
 CLOCK_TOLERANCE_NS = 100_000_000
 """How far the clocks of vehicle and RSU may disagree."""
@@ -24,11 +29,13 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts = dict.fromkeys(("received", "decoded", "superseded", "missing"), 0)
+        counts = ("received", "decoded", "superseded", "maps_only", "missing")
+        self._counts = dict.fromkeys(counts, 0)
         self._rejected = dict.fromkeys(REASONS, 0)
 
     def add(self, what: str, count: int = 1) -> None:
-        """Count `what`: received, decoded, superseded or missing (never arrived)."""
+        """Count `what`: received, decoded, superseded, maps_only (those superseded whose map was
+        decoded) or missing (never arrived)."""
         with self._lock:
             self._counts[what] += count
 
@@ -45,22 +52,52 @@ class Counters:
         return {**counts, "rejected": rejected, "in_flight": counts["received"] - done}
 
 
-class Receiver:
-    """The door of the RSU: `receive` for each packet, then `decoded`, `rejected` or `superseded`.
+@dataclass
+class Arrival(Received):
+    """A payload that was let in, on its way through the RSU.
 
-    codec: the one that the RSU's decoder speaks. max_age_s: older payloads are stale; 0 turns
-    the comparison with the RSU's clock off. One thread calls `receive`.
+    source_camera: intrinsics of the vehicle's images as they were taken, None until they come;
+    camera: the same at the size of work. context: whatever the caller wants back with it. known:
+    what decoding gave so far.
     """
 
-    def __init__(self, codec: str, max_age_s: float = 1.0) -> None:
-        self.codec = codec
+    receiver: Receiver | None = None
+    source_camera: Camera | None = None
+    camera: Camera = Camera(*WORK_SIZE)
+    context: Any = None
+    known: Reconstruction | None = None
+    rsu: Any = None
+
+
+class Receiver:
+    """The door of the RSU for one vehicle: `receive` for each packet, then `decoded`, `rejected` or
+    `superseded`.
+
+    name, codec, model: of the decoder behind it. max_age_s: older payloads are stale; 0 turns the
+    comparison with the RSU's clock off. One thread calls `receive`.
+    """
+
+    def __init__(self, name: str, codec: Codec, model: bytes = b"", max_age_s: float = 1.0) -> None:
         self.max_age_s = max_age_s
         self.counters = Counters()
+        self.camera: Camera | None = None
+        self.expect(name, codec, model)
         self._snr_db: float | None = None
         self._measured_ns = self._now_ns = 0
         self._forget()
 
-    def receive(self, data: bytes, now_ns: int) -> Payload:
+    def expect(self, name: str, codec: Codec, model: bytes) -> None:
+        """Let in payloads of this codec from now on; what was kept for another's is forgotten."""
+        self.name, self.codec, self.model = name, codec, model
+        self.memory = Memory()
+
+    def take_camera(self, camera: Camera) -> None:
+        """Go on with these intrinsics; raises SemcomError, and goes on as before, for images that
+        are too small."""
+        fit_camera(camera)
+        self.camera = camera
+
+    def receive(self, data: bytes, now_ns: int, context: Any = None) -> Arrival:
         """Count, unpack and admit one packet that arrived at `now_ns` of the RSU's clock.
 
         Raises PayloadError, already counted as rejected.
@@ -74,7 +111,8 @@ class Receiver:
         except PayloadError as error:
             self.rejected(error)
             raise
-        return payload
+        fitted = fit_camera(self.camera) if self.camera else Camera(*WORK_SIZE)
+        return Arrival(payload, self.memory, self, self.camera, fitted, context)
 
     def snr_db(self, now_ns: int) -> float | None:
         """The link's estimate with the newest payload that has one, admitted or not.
@@ -87,9 +125,11 @@ class Receiver:
         """Count a payload that `receive` let in as decoded to the end."""
         self.counters.add("decoded")
 
-    def superseded(self) -> None:
+    def superseded(self, map_decoded: bool) -> None:
         """Count a payload that `receive` let in as given up for a newer one."""
         self.counters.add("superseded")
+        if map_decoded:
+            self.counters.add("maps_only")
 
     def rejected(self, error: PayloadError) -> None:
         """Count a payload as rejected; for one that `receive` let in and the decoder did not."""
@@ -98,7 +138,7 @@ class Receiver:
     def admit(self, payload: Payload, now_ns: int) -> None:
         """Raise PayloadError codec, stale, duplicate, late or lost unless the payload is news."""
         header = payload.header
-        header.expect(self.codec)
+        check_header(header, self.name, self.codec, self.model)
         # A clock that goes back is a bag that starts again: the old newest would shut all out.
         if now_ns < self._now_ns - CLOCK_TOLERANCE_NS:
             self._forget()
@@ -161,3 +201,21 @@ class Receiver:
         else:
             self.counters.add("missing", sequence - last - 1)
         self._last_sequence = sequence
+
+
+def check_header(header: Header, name: str, codec: Codec, model: bytes) -> None:
+    """Raise PayloadError codec, version, model or malformed unless a decoder of `codec`, called
+    `name`, that holds `model`, can read the payload."""
+    header.expect(name, codec.version, model)
+    if codec.sends_labels and header.label_space != LABEL_SPACE:
+        raise PayloadError(
+            "model",
+            f"The payload's map is in the label space '{header.label_space}', "
+            f"the decoder speaks '{LABEL_SPACE}'.",
+        )
+    if (header.height, header.width) != WORK_SIZE:
+        raise PayloadError(
+            "malformed",
+            f"The payload's frame has {header.width}x{header.height} pixels; "
+            f"codec '{name}' works at {WORK_SIZE[1]}x{WORK_SIZE[0]}.",
+        )

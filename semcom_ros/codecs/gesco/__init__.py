@@ -1,2 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
 """GESCO: the label map crosses the air, a generator paints the street again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from semcom_ros.codecs.base import Codec, Settings, setting
+
+
+@dataclass(frozen=True)
+class GescoSettings(Settings):
+    """What can be set of GESCO at either end."""
+
+    map: str = setting(
+        "coded",
+        "How gesco sends the label map: coded losslessly on the finest grid that fits, or as "
+        "one-hot planes of uncoded symbols, which noise blurs and does not break.",
+        end="encoder",
+        choices=("coded", "planes"),
+    )
+    thumbnail: bool = setting(
+        True,
+        "Whether gesco sends a thumbnail's colours of at most 64 bytes beside the map.",
+        end="encoder",
+    )
+    steps: int = setting(
+        1,
+        "Passes of gesco's diffusion; one is nearest to the truth.",
+        end="decoder",
+        choices=(1, 2, 4, 8),
+    )
+    guidance: float = setting(
+        0.0,
+        "Weight of gesco's classifier-free guidance; 0 halves the work.",
+        0.0,
+        10.0,
+        end="decoder",
+    )
+    fds: str = setting(
+        "auto",
+        "Fast denoising of gesco's planes: by their noise, or as published.",
+        end="decoder",
+        choices=("auto", "paper"),
+    )
+    noise: str = setting(
+        "same",
+        "Noise that gesco's images grow from: the same for all of a drive, which keeps it from "
+        "flickering, or fresh for every frame.",
+        end="decoder",
+        choices=("same", "fresh"),
+    )
+
+
+CODEC = Codec(
+    "semcom_ros.codecs.gesco.encoder:Encoder",
+    "semcom_ros.codecs.gesco.decoder:Decoder",
+    version=1,
+    sends_labels=True,
+    settings=GescoSettings,
+)

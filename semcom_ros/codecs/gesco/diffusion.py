@@ -10,6 +10,7 @@ picture, noisy, and not from noise alone.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from diffusers import DDIMScheduler
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion_network import Conditions, DiffusionNetwork
-from semcom_ros.codecs.gesco.parameters import STEPS
 from semcom_ros.codecs.gesco.schedule import scheduler
 from semcom_ros.errors import SemcomError
 from semcom_ros.layers.class_shares import ClassShares
@@ -26,6 +26,8 @@ from semcom_ros.layers.residual import for_inference
 
 FILE = "gesco_diffusion.safetensors"
 RECIPE = "semcom train gesco --camvid DIR"
+STEPS = (1, 2, 4, 8)
+"""Passes to choose from."""
 
 
 class ImageDiffusion:
@@ -63,36 +65,63 @@ class ImageDiffusion:
     @torch.inference_mode()
     def __call__(
         self,
-        class_shares: np.ndarray,
-        thumbnail: np.ndarray,
+        class_shares: Sequence[np.ndarray],
+        thumbnails: Sequence[np.ndarray],
         steps: int = 1,
-        from_picture: bool = True,
+        from_picture: Sequence[bool] | None = None,
         guidance: float = 0.0,
-        seed: int | None = None,
-    ) -> np.ndarray:
-        """The image uint8 [256, 512, 3] after `steps` steps (1, 2, 4 or 8).
+        seeds: Sequence[int] | None = None,
+    ) -> list[np.ndarray]:
+        """Images uint8 [256, 512, 3] after `steps` steps (1, 2, 4 or 8).
 
-        from_picture: start from the thumbnail with noise, not from noise alone. guidance: weight s
-        of classifier-free guidance, x(y) + s (x(y) - x(null)), both in one pass; 0 goes without.
-        Raises SemcomError.
+        class_shares: float32 [classes, 128, 256] each. thumbnails: float32 [16, 32, 3] each.
+        from_picture: whether an image starts from its thumbnail with noise, as by default all do,
+        or from noise alone. guidance: weight s of classifier-free guidance, x(y) + s (x(y) -
+        x(null)), both in one pass; 0 goes without. seeds: of each image's noise, by default all
+        have the same. Raises SemcomError.
         """
         if steps not in STEPS:
             raise SemcomError(f"The diffusion takes 1, 2, 4 or 8 steps, not {steps}.")
-        planes = torch.from_numpy(class_shares)[None]
-        coarse = torch.from_numpy(thumbnail).permute(2, 0, 1)[None]
+        ways = [True] * len(class_shares) if from_picture is None else list(from_picture)
+        images: list[np.ndarray] = [None] * len(ways)
+        for way in set(ways):
+            places = [i for i, one in enumerate(ways) if one == way]
+            found = self._sample(
+                torch.from_numpy(np.stack([class_shares[i] for i in places])),
+                torch.from_numpy(np.stack([thumbnails[i] for i in places])).permute(0, 3, 1, 2),
+                steps,
+                way,
+                guidance,
+                [self.seed if seeds is None else seeds[i] for i in places],
+            )
+            for i, image in zip(places, found, strict=True):
+                images[i] = image
+        return images
+
+    def _sample(
+        self,
+        planes: torch.Tensor,
+        coarse: torch.Tensor,
+        steps: int,
+        from_picture: bool,
+        guidance: float,
+        seeds: Sequence[int],
+    ) -> np.ndarray:
+        """Images uint8 [B, H, W, 3] that all start in the same way."""
+        n = len(planes)
         if guidance:
             planes = torch.cat((planes, torch.zeros_like(planes)))
             coarse = coarse.repeat(2, 1, 1, 1)
         conditions = self.network.condition(self._input(planes), self._input(coarse))
         sampler = scheduler(from_picture)
         sampler.set_timesteps(steps)
-        x = self._start(conditions.picture[:1].float(), sampler, from_picture, seed)
+        x = self._start(conditions.picture[:n].float(), sampler, from_picture, seeds)
         for t in sampler.timesteps:
             clean = self._denoise(x, sampler, int(t), conditions, guidance)
             # What is left of the noise belongs to an image in range: guidance leads out of it.
             x = sampler.step(2 * clean.clamp(0, 1) - 1, int(t), x).prev_sample
-        image = (x[0] + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-        return np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+        images = (x + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+        return np.ascontiguousarray(images.permute(0, 2, 3, 1).cpu().numpy())
 
     def _denoise(
         self,
@@ -105,19 +134,24 @@ class ImageDiffusion:
         signal = sampler.alphas_cumprod[t]
         log_snr = torch.log(signal / (1 - signal)).to(self.device)
         if not guidance:
-            return self.network.denoise(self._input(x), log_snr[None], conditions).float()
+            return self.network.denoise(self._input(x), log_snr.expand(len(x)), conditions).float()
         both = self.network.denoise(
-            self._input(x.repeat(2, 1, 1, 1)), log_snr.repeat(2), conditions
+            self._input(x.repeat(2, 1, 1, 1)), log_snr.expand(2 * len(x)), conditions
         ).float()
-        return (1 + guidance) * both[:1] - guidance * both[1:]
+        given, null = both.chunk(2)
+        return (1 + guidance) * given - guidance * null
 
     def _start(
-        self, picture: torch.Tensor, sampler: DDIMScheduler, from_picture: bool, seed: int | None
+        self,
+        pictures: torch.Tensor,
+        sampler: DDIMScheduler,
+        from_picture: bool,
+        seeds: Sequence[int],
     ) -> torch.Tensor:
-        noise = self._noise_of(tuple(picture.shape), self.seed if seed is None else seed)
+        noise = torch.stack([self._noise_of(tuple(pictures.shape[1:]), seed) for seed in seeds])
         if not from_picture:
             return noise
-        return sampler.add_noise(2 * picture - 1, noise, sampler.timesteps[:1])
+        return sampler.add_noise(2 * pictures - 1, noise, sampler.timesteps[:1])
 
     def _noise_of(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
         # Bound once: another thread may put the noise of its own seed in place.

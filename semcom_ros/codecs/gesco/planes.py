@@ -25,7 +25,7 @@ _LEAST_SCALE = np.float32(1e-4)
 _SET_BYTES = 4
 
 
-class Received(NamedTuple):
+class ReceivedPlanes(NamedTuple):
     """Planes float32 [n, h, w] as they arrived, about 0 to 1; the class of each, 0 to 19, where 19
     is void; and the variance of the noise on their values, of the same shape, or None."""
 
@@ -48,7 +48,7 @@ def encode(labels: np.ndarray, rows: int) -> tuple[bytes, np.ndarray]:
     return bytes([ROWS.index(rows)]) + classes.to_bytes(_SET_BYTES - 1, "big"), symbols
 
 
-def decode(classes: bytes, part: Part) -> Received:
+def decode(classes: bytes, part: Part) -> ReceivedPlanes:
     """The planes from the set of classes and the part of symbols as it was received.
 
     Raises SemcomError where the two contradict each other.
@@ -72,7 +72,7 @@ def decode(classes: bytes, part: Part) -> Received:
     if variance is not None:
         # Half of the noise is in each part of a symbol, and a value of 1 is sqrt(2) apart from 0.
         variance = np.repeat(variance / 4, 2).reshape(shape)
-    return Received(planes, present, variance)
+    return ReceivedPlanes(planes, present, variance)
 
 
 def _unbiased(part: Part) -> tuple[np.ndarray, np.ndarray | None]:

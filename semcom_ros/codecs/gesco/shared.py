@@ -14,15 +14,13 @@ from semcom_ros.coding.map_prior import Prior, load_prior
 from semcom_ros.coding.thumbnail import COEFFICIENTS, Statistics
 from semcom_ros.errors import SemcomError
 
-NAME = "gesco"
-VERSION = 1
 MAP_PART, CLASSES_PART, PLANES_PART, THUMBNAIL_PART = "labels", "classes", "planes", "thumbnail"
 THUMBNAIL_FILE = "gesco_thumbnail.safetensors"
 THUMBNAIL_RECIPE = "semcom train thumbnail --camvid DIR"
 
 
 @dataclass(frozen=True)
-class Shared:
+class GescoShared:
     """prior: of the map coder. statistics: of the thumbnail. model: 8 bytes naming both."""
 
     prior: Prior
@@ -30,7 +28,7 @@ class Shared:
     model: bytes
 
     @classmethod
-    def load(cls, models: Path) -> Shared:
+    def load(cls, models: Path) -> GescoShared:
         """Both from the folder `models`; raises SemcomError when a file is missing or altered."""
         prior, prior_hash = load_prior(models)
         tensors, card = weights.load(models / THUMBNAIL_FILE, THUMBNAIL_RECIPE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The classical links: a picture in a standard's bits, there in whole or not at all.
+"""Single pictures in a standard's bits, there in whole or not at all: the classical links.
 
 Every codec of this family sends one part of bits: a byte that tells the picture's size as
 thirty-seconds of the frame's, then what its `Coder` made of a picture of that size. Whatever
@@ -15,6 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
+from semcom_ros.codecs.base import Codec
+
 PART = "image"
 STEPS = 32
 """A picture's size is told in this part of the frame's."""
@@ -23,12 +25,11 @@ STEPS = 32
 class Coder(Protocol):
     """One standard: pictures uint8 [h, w, 3] BGR to bits and back.
 
-    name, version: those of the codec. scales: sizes that the decoder takes, in `STEPS`. sizes:
+    name: the codec's. scales: sizes that the decoder takes, in `STEPS`. sizes:
     those that the encoder tries, from the smallest. qualities: the coder's own, by growing bytes.
     """
 
     name: str
-    version: int
     scales: Sequence[int]
     sizes: Sequence[int]
     qualities: Sequence[int]
@@ -58,3 +59,13 @@ class LadderCoder(Coder, Protocol):
 def small_size(height: int, width: int, scale: int) -> tuple[int, int]:
     """Height and width of the picture that stands for a frame at `scale` / `STEPS`."""
     return max(1, height * scale // STEPS), max(1, width * scale // STEPS)
+
+
+def _codec(coder: str, version: int = 1) -> Codec:
+    """The codec around the coder "module:Class" of this folder."""
+    here = "semcom_ros.codecs.image"
+    ends = (f"{here}.encoder:Encoder", f"{here}.decoder:Decoder")
+    return Codec(*ends, version, sends_labels=False, options={"coder": f"{here}.{coder}"})
+
+
+JPEG, JPEG2000, HEVC, AV1 = map(_codec, ("jpeg:Jpeg", "jpeg2000:Jpeg2000", "hevc:Hevc", "av1:Av1"))

@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The RSU's end of the classical codecs: the picture, or nothing."""
+"""The RSU's end of a picture codec: the picture, or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from semcom_ros.codecs.base import Received, Settings, attempt, load_attribute
 from semcom_ros.codecs.image import PART, Coder, small_size
-from semcom_ros.codecs.image.jpeg import Jpeg
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.payload import Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 
 
-class ImageDecoder:
-    """Gives back the image alone: these codecs know no labels."""
+class Decoder:
+    """Gives back the image alone: these codecs know no labels. coder: "module:Class"."""
 
-    gives_labels = False
-    coder: Coder
+    model = b""
 
-    def __init__(self, device: str = "cpu") -> None:
-        """Takes `device` as every decoder does; there is no network to run on it."""
+    def __init__(
+        self,
+        coder: str,
+        settings: Settings | None = None,
+        device: str = "cpu",
+        models: Path | None = None,
+    ) -> None:
+        self.coder: Coder = load_attribute(coder)()
+        self.settings = settings or Settings()
 
     def warm_up(self) -> None:
         """Load the library and make the headers, by a first picture of each size."""
@@ -32,24 +39,19 @@ class ImageDecoder:
             except PayloadError:
                 continue
 
-    def decode(self, payload: Payload) -> Iterator[Reconstruction]:
-        """Yield one reconstruction; raises PayloadError codec, version, malformed or lost."""
-        header, coder = payload.header, self.coder
-        header.expect(coder.name, coder.version, b"")
-        if (header.height, header.width) != WORK_SIZE:
-            raise PayloadError(
-                "malformed",
-                f"The payload is of a {header.height}x{header.width} frame, codec '{coder.name}' "
-                f"sends {WORK_SIZE[0]}x{WORK_SIZE[1]}.",
-            )
-        image = restore(coder, payload.bits(PART), header.height, header.width)
-        yield Reconstruction(image=np.ascontiguousarray(image[:, :, ::-1]))
+    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
+        """Nothing yet of each."""
+        return [Reconstruction()] * len(batch)
 
+    def decode_images(
+        self, batch: Sequence[Received], known: Sequence[Reconstruction]
+    ) -> list[np.ndarray | PayloadError]:
+        """The picture of each; PayloadError malformed or lost."""
+        return [attempt(self._picture, received.payload) for received in batch]
 
-class Decoder(ImageDecoder):
-    """JPEG."""
-
-    coder = Jpeg()
+    def _picture(self, payload: Payload) -> np.ndarray:
+        image = restore(self.coder, payload.bits(PART), *WORK_SIZE)
+        return np.ascontiguousarray(image[:, :, ::-1])
 
 
 def restore(coder: Coder, bits: bytes, height: int, width: int) -> np.ndarray:

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vehicle's end of the classical codecs: the best picture that fits the rate."""
+"""The vehicle's end of a picture codec: the best picture that fits the rate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from semcom_ros.codecs.base import Request, Settings, load_attribute
 from semcom_ros.codecs.image import PART, STEPS, Coder, LadderCoder, small_size
 from semcom_ros.codecs.image.decoder import restore
-from semcom_ros.codecs.image.jpeg import Jpeg
 from semcom_ros.codecs.image.rate_control import largest
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import WORK_SIZE, Frame
-from semcom_ros.labels import LABEL_SPACE
-from semcom_ros.payload import Header, Part, Payload, pack
+from semcom_ros.payload import Part, parts_bytes
 
 SCALES = ("auto", "full", "best")
 _PATIENCE = 2
@@ -23,64 +23,65 @@ _PATIENCE = 2
 Fits = Callable[[bytes], bool]
 
 
-class ImageEncoder:
+class Encoder:
     """Sends a picture, whatever it shows.
 
-    scale: the picture's size. `full`, the frame's own. `best`: of the coder's sizes, each at its
-    best quality, the one with the highest PSNR. `auto`: by `_auto`. Raises SemcomError for others.
+    coder: "module:Class". scale: the picture's size. `full`, the frame's own. `best`: of the
+    coder's sizes, each at its best quality, the one with the highest PSNR. `auto`, for a live link:
+    up the coder's ladder of sizes and qualities as far as fits, or as `best` where it has none.
+    Raises SemcomError for others.
     """
 
-    uses_labels = False
-    coder: Coder
+    model = b""
 
-    def __init__(self, scale: str = "auto") -> None:
+    def __init__(
+        self,
+        coder: str,
+        settings: Settings | None = None,
+        device: str = "cpu",
+        models: Path | None = None,
+        scale: str = "auto",
+    ) -> None:
+        self.coder: Coder | LadderCoder = load_attribute(coder)()
+        self.settings = settings or Settings()
         self.scale = choose(scale, SCALES, "scale of the picture")
+        self._climbs = hasattr(self.coder, "ladder")
 
     def warm_up(self) -> None:
         """Load the coder's library, by a first picture."""
         image = np.full((*WORK_SIZE, 3), 128, np.uint8)
         self._code(image, STEPS, self.coder.qualities[0])
 
-    def encode(self, frame: Frame, payload_bytes: int, sequence: int) -> Payload:
+    def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         """One part of bits, the best that fits.
 
         Raises SemcomError, with the least bytes needed, where not even the coarsest fits.
         """
-        height, width = frame.image.shape[:2]
-        name = self.coder.name
-        header = Header(
-            name, self.coder.version, b"", height, width, LABEL_SPACE, sequence, frame.stamp
-        )
         image = np.ascontiguousarray(frame.image[:, :, ::-1])
 
-        def size(bits: bytes) -> int:
-            return len(pack(_payload(header, bits)))
-
         def fits(bits: bytes) -> bool:
-            return size(bits) <= payload_bytes
+            return parts_bytes([Part(PART, 0, bits=bits)]) <= request.budget_bytes
 
-        if self.scale == "auto":
-            best = self._auto(image, fits)
-        elif self.scale == "best":
-            best = self._best(image, fits)
-        else:
+        if self.scale == "full":
             best = self._fit(image, STEPS, fits, len(self.coder.qualities) // 2)[0]
+        elif not self._climbs:
+            best = self._best(image, fits)
+        elif self.scale == "auto":
+            best = self._climb(image, fits)[0]
+        else:
+            best = self._best_about_ladder(image, fits)
         if best is None:
+            needed = parts_bytes([Part(PART, 0, bits=self._coarsest(image))])
             raise SemcomError(
-                f"This frame needs {size(self._coarsest(image))} bytes with codec '{name}', the "
-                f"setting is {payload_bytes}: raise payload_bytes."
+                f"This frame needs {request.payload_bytes - request.budget_bytes + needed} bytes "
+                f"with codec '{self.coder.name}', the setting is {request.payload_bytes}: raise "
+                "payload_bytes."
             )
-        return _payload(header, best)
+        return (Part(PART, 0, bits=best),)
 
-    def container_bytes(self, payload: Payload) -> int:
-        """What the standard's own file of the picture holds beyond the bits of `payload`."""
-        scale = payload.bits(PART)[0]
-        header = payload.header
-        return self.coder.container_bytes(*small_size(header.height, header.width, scale))
-
-    def _auto(self, image: np.ndarray, fits: Fits) -> bytes | None:
-        """The bits to send of `image` uint8 [H, W, 3] BGR, or None where none fit."""
-        return self._best(image, fits)
+    def container_bytes(self, parts: Sequence[Part]) -> int:
+        """What the standard's own file of the picture holds beyond the bits of `parts`."""
+        return self.coder.container_bytes(*small_size(*WORK_SIZE, parts[0].bits[0]))
 
     def _best(self, image: np.ndarray, fits: Fits) -> bytes | None:
         """Of all sizes that fit, the one with the highest PSNR."""
@@ -113,6 +114,8 @@ class ImageEncoder:
 
     def _coarsest(self, image: np.ndarray) -> bytes:
         """The fewest bits that this codec can make of `image`."""
+        if self.scale == "auto" and self._climbs:
+            return self._code(image, *self.coder.ladder[0])
         scale = STEPS if self.scale == "full" else self.coder.sizes[0]
         return self._code(image, scale, self.coder.qualities[0])
 
@@ -134,20 +137,11 @@ class ImageEncoder:
     def _code(self, image: np.ndarray, scale: int, quality: int) -> bytes:
         return bytes([scale]) + self.coder.code(_shrink(image, scale), quality)
 
-
-class LadderEncoder(ImageEncoder):
-    """`auto` climbs the coder's ladder of sizes and qualities as far as fits: for a live link."""
-
-    coder: LadderCoder
-
-    def _auto(self, image: np.ndarray, fits: Fits) -> bytes | None:
-        return self._climb(image, fits)[0]
-
-    def _best(self, image: np.ndarray, fits: Fits) -> bytes | None:
+    def _best_about_ladder(self, image: np.ndarray, fits: Fits) -> bytes | None:
         # A step between two quantisers may spend bytes on no PSNR: the ladder has none of them.
         climbed, point = self._climb(image, fits)
         if climbed is None:
-            return super()._best(image, fits)
+            return self._best(image, fits)
         at, quality = self.coder.ladder[point]
         sizes, qualities = list(self.coder.sizes), self.coder.qualities
         near = min(range(len(qualities)), key=lambda i: abs(qualities[i] - quality))
@@ -181,21 +175,6 @@ class LadderEncoder(ImageEncoder):
         start = largest(len(ladder), fits_roughly, len(ladder) // 3)
         point = largest(len(ladder), fits_exactly, 0 if start is None else start)
         return (None, 0) if point is None else (tried[point], point)
-
-    def _coarsest(self, image: np.ndarray) -> bytes:
-        if self.scale == "auto":
-            return self._code(image, *self.coder.ladder[0])
-        return super()._coarsest(image)
-
-
-class Encoder(ImageEncoder):
-    """JPEG, which is fast enough to try its sizes on a live link too."""
-
-    coder = Jpeg()
-
-
-def _payload(header: Header, bits: bytes) -> Payload:
-    return Payload(header, (Part(PART, 0, bits=bits),))
 
 
 def _shrink(image: np.ndarray, scale: int) -> np.ndarray:

@@ -22,7 +22,7 @@ _TAIL = bytes(8)
 class Jpeg:
     """JPEG by OpenCV; a byte of quality, 1 to 100, comes first."""
 
-    name, version = "classical", 1
+    name = "classical"
     scales = tuple(range(1, STEPS + 1))
     # On CamVid 128 bytes are best spent on the first, 1200 on 10.
     sizes = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32)

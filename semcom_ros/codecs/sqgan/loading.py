@@ -20,7 +20,7 @@ from semcom_ros.codecs.sqgan.shared import (
     ENCODER_FILE,
     PIPELINES,
     RECIPE,
-    Shared,
+    SqganShared,
     load_end,
     named,
 )
@@ -43,22 +43,26 @@ def make(pipeline: str, classes: tuple[int, ...], card: dict, path: Path) -> Pip
         ) from None
 
 
-def load_senders(
-    models: Path, shared: Shared, device: str
+def load_transmitters(
+    models: Path, shared: SqganShared, device: str
 ) -> tuple[MapTransmitter, ImageTransmitter, dict]:
     """The vehicle's ends of map and image, and their card. Raises SemcomError."""
     return _load(
-        models / ENCODER_FILE, "sender", (MapTransmitter, ImageTransmitter), shared, device
+        models / ENCODER_FILE, "transmitter", (MapTransmitter, ImageTransmitter), shared, device
     )
 
 
-def load_receivers(models: Path, shared: Shared, device: str) -> tuple[MapReceiver, ImageReceiver]:
+def load_receivers(
+    models: Path, shared: SqganShared, device: str
+) -> tuple[MapReceiver, ImageReceiver]:
     """The RSU's ends of map and image. Raises SemcomError."""
     ends = (MapReceiver, ImageReceiver)
     return _load(models / DECODER_FILE, "receiver", ends, shared, device)[:2]
 
 
-def _load(path: Path, half: str, ends: tuple[type, type], shared: Shared, device: str) -> tuple:
+def _load(
+    path: Path, half: str, ends: tuple[type, type], shared: SqganShared, device: str
+) -> tuple:
     """The two `ends` around that `half` of their pipelines, and the card of the file `path`."""
     tensors, card, classes = load_end(path.parent, path.name, shared)
     loaded = []

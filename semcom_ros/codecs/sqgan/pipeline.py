@@ -30,7 +30,7 @@ IMAGE_SIZES = {"widths": (48, 80, 128), "depth": 3}
 """Of the shipped networks: widths at 1/4, 1/8 and 1/16 of the resolution, attentions of ADM."""
 
 
-class Sender(nn.Module):
+class TransmitterNetwork(nn.Module):
     """The vehicle's end: what an encoder sees to latent vectors and their relevance."""
 
     def __init__(self, encoder: nn.Module, samm: nn.Module, width: int, dims: int):
@@ -48,7 +48,7 @@ class Sender(nn.Module):
         return self.project(rescaled(features, scores)), scores
 
 
-class Receiver(nn.Module):
+class ReceiverNetwork(nn.Module):
     """The RSU's end: codes, and which of them came, to what the decoder paints."""
 
     def __init__(self, adm: nn.Module, decoder: nn.Module):
@@ -83,14 +83,14 @@ class Pipeline(nn.Module):
 
     def __init__(
         self,
-        sender: Sender,
+        transmitter: TransmitterNetwork,
         quantiser: VectorQuantiser,
-        receiver: Receiver,
+        receiver: ReceiverNetwork,
         mask: str = MASKS[0],
         straight: bool = True,
     ):
         super().__init__()
-        self.sender, self.quantiser, self.receiver = sender, quantiser, receiver
+        self.transmitter, self.quantiser, self.receiver = transmitter, quantiser, receiver
         self.mask, self.straight = mask, straight and mask == MASKS[0]
 
     def forward(
@@ -101,7 +101,7 @@ class Pipeline(nn.Module):
         conditions: tuple[torch.Tensor, ...] = (),
     ) -> Passed:
         """Keep `fractions` [B] of the vectors."""
-        vectors, scores = self.sender(inputs, shares)
+        vectors, scores = self.transmitter(inputs, shares)
         ranking = torch.rand_like(scores) if self.mask == MASKS[1] else scores
         kept = keep(ranking, fractions)
         codes, commitment, indices = self.quantiser(vectors, kept)
@@ -132,9 +132,11 @@ def _pipeline(
 ) -> Pipeline:
     width = widths[-1]
     samm = Samm(width, classes, width // 4, score)
-    sender = Sender(encoder(classes, widths), samm, width, DIMS)
-    receiver = Receiver(Adm(DIMS, width, depth, width // HEAD), decoder(classes, widths=widths))
-    return Pipeline(sender, VectorQuantiser(CODEWORDS, DIMS), receiver, mask)
+    transmitter = TransmitterNetwork(encoder(classes, widths), samm, width, DIMS)
+    receiver = ReceiverNetwork(
+        Adm(DIMS, width, depth, width // HEAD), decoder(classes, widths=widths)
+    )
+    return Pipeline(transmitter, VectorQuantiser(CODEWORDS, DIMS), receiver, mask)
 
 
 map_pipeline = partial(_pipeline, MapEncoder, MapDecoder)

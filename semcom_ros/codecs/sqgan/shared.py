@@ -16,8 +16,6 @@ from semcom_ros.coding.map_prior import Prior, load_prior
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 
-NAME = "sqgan"
-VERSION = 1
 STRIDE = 16
 """Pixels to a cell of the latent grid, each way."""
 LATENT_GRID = (WORK_SIZE[0] // STRIDE, WORK_SIZE[1] // STRIDE)
@@ -38,7 +36,7 @@ PIPELINES = ("map", "image")
 
 
 @dataclass(frozen=True)
-class Shared:
+class SqganShared:
     """labels: the prior of the map coder. codebooks: float32 [CODEWORDS, dims], and tokens: the
     prior of the token coder, by pipeline. model: 8 bytes naming all of it and the networks that
     were made with it. sha256: of the file."""
@@ -50,7 +48,7 @@ class Shared:
     sha256: str
 
     @classmethod
-    def load(cls, models: Path) -> Shared:
+    def load(cls, models: Path) -> SqganShared:
         """From the folder `models`; raises SemcomError when a file is missing or altered."""
         prior, prior_hash = load_prior(models)
         path = models / SHARED_FILE
@@ -74,7 +72,7 @@ class Shared:
 
 
 def load_end(
-    models: Path, file: str, shared: Shared
+    models: Path, file: str, shared: SqganShared
 ) -> tuple[dict[str, np.ndarray], dict, tuple[int, ...]]:
     """Tensors and card of one end's file in `models`, and the trainIds that its planes stand for.
 

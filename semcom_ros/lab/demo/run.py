@@ -18,11 +18,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from semcom_ros.channel import PARAMETERS
-from semcom_ros.codecs import encoder_class
-from semcom_ros.codecs.gesco import parameters as gesco
+from semcom_ros.codecs import codec_of
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.errors import SemcomError
-from semcom_ros.graph import arguments, vehicle_rsu
+from semcom_ros.graph import arguments, codec_parameters, vehicle_rsu
 from semcom_ros.lab.demo.strip import choose_rows, save_strip
 from semcom_ros.lab.demo.summary import Scores, save_summary, summarise, summary_table
 from semcom_ros.lab.demo.video import Video
@@ -30,12 +29,6 @@ from semcom_ros.nodes.processes import NodeFailure
 from semcom_ros.nodes.record import Record, moments
 from semcom_ros.parameter import Value
 
-OPTIONS = (
-    "data", "split", "frames", "codec", "payload_bytes",
-    *(p.name for p in (*gesco.ENCODER, *gesco.DECODER)),
-    "device", "detection", *PARAMETERS, "seed",
-)  # fmt: skip
-"""The parameters of the graph that the demo lets one set."""
 DEFAULTS = {"detection": "none"}
 """Those that begin otherwise. The demo listens to detections: a detector in every picture is more
 than two cores have left at 10 Hz, so that they come from the received map alone."""
@@ -44,9 +37,16 @@ ENDLESS_FRAMES = 100
 RESULTS = ("summary.json", "strip.png", "drive.mp4", "payload.bin")
 
 
+def options() -> tuple[str, ...]:
+    """The parameters of the graph that the demo lets one set."""
+    codec = (p.name for p in codec_parameters())
+    return ("data", "split", "frames", "payload_bytes", *codec, "device", "detection",
+            *PARAMETERS, "seed")  # fmt: skip
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom demo`: parameters of the nodes, and where the results go."""
-    for name in OPTIONS:
+    for name in options():
         parameter = arguments()[name]
         allowed = f" Allowed: {parameter.range}." if parameter.range else ""
         if name == "frames":
@@ -61,12 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play, record, score and draw; 0 when the drive came to its end, 1 when a node failed."""
-    values = {name: arguments()[name].parse(getattr(args, name)) for name in OPTIONS}
+    values = {name: arguments()[name].parse(getattr(args, name)) for name in options()}
     source = open_source(values["data"], values["split"])
     endless = values["data"].startswith("scenes:")
     frames = min(values["frames"] or (ENDLESS_FRAMES if endless else len(source)), len(source))
     values |= {"frames": frames}
-    sends_labels = encoder_class(values["codec"]).uses_labels
+    sends_labels = codec_of(values["codec"]).sends_labels
     if find_spec("rclpy") is None:
         raise SemcomError(
             "There is no ROS 2 for this Python: run `make setup` and then .venv/bin/semcom, "

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from semcom_ros.codecs.gesco import GescoSettings
 from semcom_ros.codecs.gesco.decoder import Decoder
-from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
+from semcom_ros.codecs.gesco.diffusion import STEPS, ImageDiffusion
 from semcom_ros.codecs.gesco.encoder import Encoder
 from semcom_ros.codecs.gesco.fast_denoising import denoise
 from semcom_ros.codecs.gesco.paper.configuration import PLANES, Configuration
 from semcom_ros.codecs.gesco.paper.network import PaperNetwork
-from semcom_ros.codecs.gesco.parameters import STEPS
 from semcom_ros.coding.grids import pool
 from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, fit
@@ -31,6 +31,8 @@ from semcom_ros.lab.evaluation.matrix_rate import convolution_rate, operations
 from semcom_ros.lab.map_noise import gaussian
 from semcom_ros.payload import pack, unpack
 from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.pipeline import single
+from semcom_ros.pipeline.single import decode_labels, encode
 
 NOISE_DB = 10.0
 """PSNR of the planes that fast denoising is timed on."""
@@ -52,19 +54,19 @@ def run(args: argparse.Namespace) -> None:
     frame = fit(open_source(args.data)[0])
     segmenter, encoder, decoder = Segmenter(), Encoder(), Decoder()
     labelled = replace(frame, labels=segmenter(frame.image))
-    data = pack(encoder.encode(labelled, args.payload_bytes, 0))
+    data = pack(encode("gesco", encoder, labelled, args.payload_bytes))
     network = network_calls(decoder.diffusion)
     calls: Calls = {
         "segment_ms": lambda: segmenter(frame.image),
-        "encode_ms": lambda: pack(encoder.encode(labelled, args.payload_bytes, 0)),
-        "decode_labels_ms": lambda: next(decoder.decode(unpack(data))),
+        "encode_ms": lambda: pack(encode("gesco", encoder, labelled, args.payload_bytes)),
+        "decode_labels_ms": lambda: decode_labels("gesco", decoder, unpack(data)),
         "fast_denoising_ms": denoising(labelled.labels, encoder.planes_rows),
         **network,
         "decode_ms": partial(decode, decoder, data),
         **{
-            f"decode_steps_{n}_ms": partial(decode, Decoder(gesco_steps=n), data)
+            f"decode_steps_{n}_ms": partial(decode, Decoder(GescoSettings(steps=n)), data)
             for n in STEPS
-            if n != decoder.settings.gesco_steps
+            if n != decoder.settings.steps
         },
     }
     with torch.inference_mode():
@@ -99,8 +101,7 @@ def run(args: argparse.Namespace) -> None:
 
 def decode(decoder: Decoder, data: bytes) -> None:
     """A packed payload to labels and image."""
-    for _ in decoder.decode(unpack(data)):
-        pass
+    single.decode("gesco", decoder, unpack(data))
 
 
 def denoising(labels: np.ndarray, rows: int) -> Callable[[], object]:

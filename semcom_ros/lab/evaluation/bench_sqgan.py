@@ -26,10 +26,12 @@ from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, LATENT_GRID
 from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, fit
 from semcom_ros.lab.evaluation import timing
-from semcom_ros.lab.evaluation.bench_gesco import Calls, decode
+from semcom_ros.lab.evaluation.bench_gesco import Calls
 from semcom_ros.lab.evaluation.matrix_rate import convolution_rate, operations
 from semcom_ros.payload import pack, unpack
 from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.pipeline import single
+from semcom_ros.pipeline.single import decode_labels, encode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +46,9 @@ def run(args: argparse.Namespace) -> None:
     frame = fit(open_source(args.data)[0])
     segmenter, encoder, decoder = Segmenter(), Encoder(), Decoder()
     labelled = replace(frame, labels=segmenter(frame.image))
-    data = pack(encoder.encode(labelled, args.payload_bytes, 0))
+    data = pack(encode("sqgan", encoder, labelled, args.payload_bytes))
     labels = labelled.labels
-    indices, scores = encoder.image_sender(frame.image, labels)
+    (indices,), (scores,) = encoder.image_transmitter(frame.image[None], [labels])
     classes = np.zeros(LATENT_GRID, np.uint8)
     prior = encoder.shared.tokens["image"]
     tokens = partial(
@@ -54,22 +56,24 @@ def run(args: argparse.Namespace) -> None:
     )
     coded, everything = tokens(), np.ones(LATENT_GRID, bool)
     networks: dict[str, Calls] = {
-        "encode": {"image_sender_ms": lambda: encoder.image_sender(frame.image, labels)},
+        "encode": {
+            "image_sender_ms": lambda: encoder.image_transmitter(frame.image[None], [labels])
+        },
         "decode": {
-            "image_receiver_ms": lambda: decoder.image_receiver(indices, everything, labels)
+            "image_receiver_ms": lambda: decoder.image_receiver([indices], [everything], [labels])
         },
     }
     calls: Calls = {
         "segment_ms": lambda: segmenter(frame.image),
         **networks["encode"],
-        "map_sender_ms": lambda: encoder.map_sender(labels),
+        "map_sender_ms": lambda: encoder.map_transmitter([labels]),
         "encode_tokens_ms": tokens,
-        "encode_ms": lambda: pack(encoder.encode(labelled, args.payload_bytes, 0)),
-        "decode_labels_ms": lambda: next(decoder.decode(unpack(data))),
+        "encode_ms": lambda: pack(encode("sqgan", encoder, labelled, args.payload_bytes)),
+        "decode_labels_ms": lambda: decode_labels("sqgan", decoder, unpack(data)),
         "decode_tokens_ms": lambda: token_coder.decode(coded, classes, IMAGE_LAYERS, prior),
-        "map_receiver_ms": lambda: decoder.map_receiver(indices, everything),
+        "map_receiver_ms": lambda: decoder.map_receiver([indices], [everything]),
         **networks["decode"],
-        "decode_ms": lambda: decode(decoder, data),
+        "decode_ms": lambda: single.decode("sqgan", decoder, unpack(data)),
     }
     figures = {name: timing.measure(call, args.repeats) for name, call in calls.items()}
     rate = convolution_rate() / 1e9
@@ -115,8 +119,8 @@ def paper_calls() -> dict[str, Callable[[], object]]:
 
     @torch.inference_mode()
     def encode() -> None:
-        maps.sender((planes,), classes)
-        images.sender((image, classes), classes)
+        maps.transmitter((planes,), classes)
+        images.transmitter((image, classes), classes)
 
     @torch.inference_mode()
     def decode() -> None:

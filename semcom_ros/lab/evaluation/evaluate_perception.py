@@ -34,6 +34,7 @@ from semcom_ros.lab.metrics.perception_scores import (
     DetectionScores,
 )
 from semcom_ros.perception.perceive import Perception, Percepts
+from semcom_ros.pipeline.single import decode, encode
 
 ORIGINAL = "original"
 SIZES = "128,256,512,1024"
@@ -135,8 +136,8 @@ class Gesco:
     def __call__(self, frame: Frame, size: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Send the vehicle's map in `size` bytes: the RSU's image, and its map."""
         self.sent(frame)
-        payload = self._encoder.encode(self._fed, size, index)
-        shown = list(self._decoder.decode(payload))[-1]
+        payload = encode("gesco", self._encoder, self._fed, size, index)
+        shown = decode("gesco", self._decoder, payload)
         return shown.image, shown.labels
 
 

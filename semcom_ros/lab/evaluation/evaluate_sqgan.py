@@ -132,14 +132,24 @@ class Ends:
         self.pipeline: Pipeline = make(kind, classes, card, path)
         weights.fill(self.pipeline, tensors, path)
         self.pipeline.mask = mask or card["mask"]
-        self.pipeline.sender.samm.conditioned = (score or card["score"]) == SCORES[0]
+        self.pipeline.transmitter.samm.conditioned = (score or card["score"]) == SCORES[0]
         codebook = self.pipeline.quantiser.codebook
-        sender, receiver = {
+        transmitter, receiver = {
             "map": (MapTransmitter, MapReceiver),
             "image": (ImageTransmitter, ImageReceiver),
         }[kind]
-        self.send = sender(self.pipeline.sender, codebook, classes)
-        self.receive = receiver(self.pipeline.receiver, codebook, classes)
+        self._transmitter = transmitter(self.pipeline.transmitter, codebook, classes)
+        self._receiver = receiver(self.pipeline.receiver, codebook, classes)
+
+    def send(self, *frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Indices int64 and scores float32 [h, w] of an image and its labels, or of labels."""
+        (indices,), (scores,) = self._transmitter(*(one[np.newaxis] for one in frame))
+        return indices, scores
+
+    def receive(self, *sent: np.ndarray) -> np.ndarray:
+        """The image of indices, kept and labels, or the labels of indices and kept."""
+        found = self._receiver(*(one[np.newaxis] for one in sent))
+        return found[0][0] if isinstance(found, tuple) else found[0]
 
     def kept(self, scores: np.ndarray, fraction: float, seed: int) -> np.ndarray:
         """The mask bool [h, w] of scores [h, w]."""
@@ -210,7 +220,7 @@ def surfaces(
     latents = [(maps.send(f.labels), images.send(f.image, f.labels)) for f in frames]
     for m_s in FRACTIONS:
         received = [
-            maps.receive(indices, maps.kept(scores, m_s, i))[0]
+            maps.receive(indices, maps.kept(scores, m_s, i))
             for i, ((indices, scores), _) in enumerate(latents)
         ]
         found["map"].append(_miou(truth, received))

@@ -16,6 +16,7 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.payload import Part, Payload
 from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.pipeline.single import decode, encode
 
 SETTINGS = (256, 512, 1200)
 """Bytes of a payload."""
@@ -30,15 +31,15 @@ def lost_parts(
     frames: with the labels that are sent. truth: labels uint8 [H, W] each. The map always arrives:
     without it the frame is refused.
     """
-    encoder, decoder = Encoder(models), Decoder(models=models)
+    encoder, decoder = Encoder(models=models), Decoder(models=models)
     rows = []
     for n_bytes in SETTINGS:
-        payloads = [encoder.encode(frame, n_bytes, 0) for frame in frames]
+        payloads = [encode("sqgan", encoder, frame, n_bytes) for frame in frames]
         sent = max(len(payload.parts) for payload in payloads) - 1
         for arrived in range(sent, -1, -1):
             confusion, fidelity = ConfusionMatrix(folded=True), []
             for payload, frame, labels in zip(payloads, frames, truth, strict=True):
-                *_, shown = decoder.decode(without(payload, IMAGE_PARTS[arrived:]))
+                shown = decode("sqgan", decoder, without(payload, IMAGE_PARTS[arrived:]))
                 confusion.add(labels, judge(shown.image))
                 fidelity.append(psnr(frame.image, shown.image))
             rows.append(

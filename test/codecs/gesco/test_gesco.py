@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from codec_ends import Reading, Sending
 
-from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
@@ -20,12 +20,12 @@ from semcom_ros.payload import Part, Payload, PayloadError, pack, unpack
 
 @pytest.fixture(scope="module")
 def encoder():
-    return create_encoder("gesco")
+    return Sending("gesco")
 
 
 @pytest.fixture(scope="module")
 def decoder():
-    return create_decoder("gesco")
+    return Reading("gesco")
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +47,13 @@ def test_a_payload_never_exceeds_its_setting(encoder, frame, setting):
 def test_more_bytes_keep_more_of_the_map(encoder, decoder, frame):
     scores = []
     for setting in (128, 512, 1200):
-        first = next(decoder.decode(encoder.encode(frame, setting, 0)))
+        first = decoder.labels(encoder.encode(frame, setting, 0))
         scores.append(agreement(frame.labels, first.labels))
     assert scores == sorted(scores) and scores[-1] > 0.9
 
 
 def test_labels_come_before_the_image_and_stay_the_same(encoder, decoder, frame):
-    first, last = decoder.decode(unpack(pack(encoder.encode(frame, 512, 5))))
+    first, last = decoder.steps(unpack(pack(encoder.encode(frame, 512, 5))))
     assert first.image is None and first.labels.shape == (256, 512)
     assert last.labels is first.labels
     assert last.image.shape == (256, 512, 3) and last.image.dtype == np.uint8
@@ -63,7 +63,7 @@ def test_images_resemble_their_streets_more_than_their_mean_colours_do(encoder, 
     gains = []
     for seed in (0, 1, 3, 9):
         street = Drive(seed).render(0)
-        *_, last = decoder.decode(encoder.encode(street, 512, 0))
+        last = decoder.decode(encoder.encode(street, 512, 0))
         flat = np.broadcast_to(street.image.mean((0, 1)), street.image.shape).astype(np.uint8)
         gains.append(psnr(street.image, last.image) - psnr(street.image, flat))
     assert np.mean(gains) > 4
@@ -73,11 +73,11 @@ def test_lost_colours_still_give_an_image_and_a_lost_map_gives_none(encoder, dec
     payload = encoder.encode(frame, 512, 0)
     labels, colours = payload.parts
     erased = Part(colours.name, colours.importance, erased=True)
-    *_, last = decoder.decode(Payload(payload.header, (labels, erased)))
+    last = decoder.decode(Payload(payload.header, (labels, erased)))
     assert last.image is not None
     erased = Part(labels.name, labels.importance, erased=True)
     with pytest.raises(PayloadError) as refusal:
-        next(decoder.decode(Payload(payload.header, (erased, colours))))
+        decoder.labels(Payload(payload.header, (erased, colours)))
     assert refusal.value.reason == "lost"
 
 
@@ -96,7 +96,7 @@ def test_a_payload_for_another_decoder_is_refused_with_its_reason(
 ):
     payload = encoder.encode(frame, 512, 0)
     with pytest.raises(PayloadError) as refusal:
-        next(decoder.decode(Payload(replace(payload.header, **change), payload.parts)))
+        decoder.labels(Payload(replace(payload.header, **change), payload.parts))
     assert refusal.value.reason == reason
 
 
@@ -106,7 +106,7 @@ def test_any_map_bytes_give_valid_labels_or_a_refusal(encoder, decoder, frame):
     for n in (0, 1, 40, 400):
         parts = (Part("labels", 0, rng.bytes(n)), payload.parts[1])
         try:
-            labels = next(decoder.decode(Payload(payload.header, parts))).labels
+            labels = decoder.labels(Payload(payload.header, parts)).labels
         except PayloadError as refusal:
             assert refusal.reason == "malformed"
         else:
@@ -145,13 +145,14 @@ def test_after_warming_up_the_first_frame_compiles_nothing(encoder, frame, tmp_p
         from semcom_ros.coding import grids, map_coder, range_coder
         from semcom_ros.codecs import create_decoder
         from semcom_ros.payload import unpack
+        from semcom_ros.pipeline.single import decode
         def compiled():
             return [len(value.signatures) for module in (grids, map_coder, range_coder)
                     for value in vars(module).values() if isinstance(value, Dispatcher)]
         decoder = create_decoder("gesco")
         decoder.warm_up()
         before = compiled()
-        list(decoder.decode(unpack(open(sys.argv[1], "rb").read())))
+        decode("gesco", decoder, unpack(open(sys.argv[1], "rb").read()))
         print(before == compiled(), sum(before) > 0)
     """
     run = subprocess.run(

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from codec_ends import Reading, Sending
 from tiny_sqgan import write_tiny
 
 from semcom_ros.codecs.sqgan import shared
@@ -35,12 +36,12 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def encoder(models):
-    return Encoder(models)
+    return Sending("sqgan", models=models)
 
 
 @pytest.fixture(scope="module")
 def decoder(models):
-    return Decoder(models=models)
+    return Reading("sqgan", models=models)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def frame():
 
 @pytest.mark.parametrize("split", [None, TOKENS], ids=["labels", "tokens"])
 def test_a_payload_never_exceeds_its_setting_and_uses_it_while_there_is_more(models, frame, split):
-    encoder = Encoder(models, split=split)
+    encoder = Sending("sqgan", models=models, split=split)
     for setting in (160, 256, 512, 1024, 1200):
         payload = encoder.encode(frame, setting, 2**31)
         size = len(pack(payload))
@@ -62,13 +63,13 @@ def test_a_payload_never_exceeds_its_setting_and_uses_it_while_there_is_more(mod
 def test_a_setting_that_no_map_fits_is_a_sentence(models, frame):
     for split in (None, Split((128,), (12,), (MAP_TOKENS_PART,))):
         with pytest.raises(SemcomError, match="allow a larger payload"):
-            Encoder(models, split=split).encode(frame, 62, 0)
+            Sending("sqgan", models=models, split=split).encode(frame, 62, 0)
 
 
 @pytest.mark.parametrize("split", [None, TOKENS], ids=["labels", "tokens"])
 def test_labels_come_before_the_image_and_stay_the_same(models, decoder, frame, split):
-    encoder = Encoder(models, split=split)
-    first, last = decoder.decode(unpack(pack(encoder.encode(frame, 1024, 5))))
+    encoder = Sending("sqgan", models=models, split=split)
+    first, last = decoder.steps(unpack(pack(encoder.encode(frame, 1024, 5))))
     assert first.image is None and first.labels.shape == (256, 512)
     assert last.labels is first.labels
     assert last.image.shape == (256, 512, 3) and last.image.dtype == np.uint8
@@ -79,15 +80,15 @@ def test_labels_come_before_the_image_and_stay_the_same(models, decoder, frame, 
 def test_both_ends_give_the_same_twice(encoder, decoder, frame):
     payload = pack(encoder.encode(frame, 512, 0))
     assert pack(encoder.encode(frame, 512, 0)) == payload
-    images = [list(decoder.decode(unpack(payload)))[-1].image for _ in range(2)]
+    images = [decoder.decode(unpack(payload)).image for _ in range(2)]
     assert np.array_equal(*images)
 
 
 def test_a_map_of_tokens_is_supported_where_tokens_came(models, decoder, frame):
     few = Split((512,), (60,), (MAP_TOKENS_PART,))
-    payload = Encoder(models, split=few).encode(frame, 512, 0)
+    payload = Sending("sqgan", models=models, split=few).encode(frame, 512, 0)
     assert payload.parts[0].name == MAP_TOKENS_PART
-    known = next(decoder.decode(payload))
+    known = decoder.labels(payload)
     assert 0 < known.support.mean() < 1
     assert known.confidence[~known.support].max() <= 127
 
@@ -96,11 +97,11 @@ def test_lost_image_parts_change_the_image_ever_more_and_leave_the_map(encoder, 
     payload = encoder.encode(frame, 1200, 0)
     assert [p.name for p in payload.parts] == [LABELS_PART, *shared.IMAGE_PARTS]
     assert [p.importance for p in payload.parts] == [0, 1, 2, 3]
-    whole = list(decoder.decode(payload))[-1]
+    whole = decoder.decode(payload)
     errors = []
     for first_lost in (2, 1, 0):
         lost = without(payload, shared.IMAGE_PARTS[first_lost:])
-        shown = list(decoder.decode(lost))[-1]
+        shown = decoder.decode(lost)
         assert np.array_equal(shown.labels, whole.labels)
         errors.append(np.abs(shown.image.astype(int) - whole.image).mean())
     assert 0 < errors[0] <= errors[1] <= errors[2]
@@ -108,24 +109,24 @@ def test_lost_image_parts_change_the_image_ever_more_and_leave_the_map(encoder, 
 
 def test_a_part_without_those_before_it_is_as_if_lost(encoder, decoder, frame):
     payload = encoder.encode(frame, 1200, 0)
-    none = list(decoder.decode(without(payload, shared.IMAGE_PARTS)))[-1]
-    no_first = list(decoder.decode(without(payload, (shared.IMAGE_PARTS[0],))))[-1]
+    none = decoder.decode(without(payload, shared.IMAGE_PARTS))
+    no_first = decoder.decode(without(payload, (shared.IMAGE_PARTS[0],)))
     absent = Payload(payload.header, (payload.parts[0], *payload.parts[2:]))
     assert np.array_equal(none.image, no_first.image)
-    assert np.array_equal(none.image, list(decoder.decode(absent))[-1].image)
+    assert np.array_equal(none.image, decoder.decode(absent).image)
 
 
 def test_image_parts_that_were_never_sent_still_give_an_image(encoder, decoder, frame):
     payload = encoder.encode(frame, 512, 0)
-    *_, last = decoder.decode(Payload(payload.header, payload.parts[:1]))
+    last = decoder.decode(Payload(payload.header, payload.parts[:1]))
     assert last.image is not None
 
 
 @pytest.mark.parametrize("split", [None, TOKENS], ids=["labels", "tokens"])
 def test_a_lost_map_is_a_lost_frame(models, decoder, frame, split):
-    payload = Encoder(models, split=split).encode(frame, 512, 0)
+    payload = Sending("sqgan", models=models, split=split).encode(frame, 512, 0)
     with pytest.raises(PayloadError) as refusal:
-        next(decoder.decode(without(payload, (payload.parts[0].name,))))
+        decoder.labels(without(payload, (payload.parts[0].name,)))
     assert refusal.value.reason == "lost"
 
 
@@ -144,14 +145,14 @@ def test_a_payload_for_another_decoder_is_refused_with_its_reason(
 ):
     payload = encoder.encode(frame, 512, 0)
     with pytest.raises(PayloadError) as refusal:
-        next(decoder.decode(Payload(replace(payload.header, **change), payload.parts)))
+        decoder.labels(Payload(replace(payload.header, **change), payload.parts))
     assert refusal.value.reason == reason
 
 
 def test_other_weights_at_the_rsu_refuse_the_payload(encoder, frame, tmp_path):
-    other = Decoder(models=write_tiny(tmp_path, seed=1))
+    other = Reading("sqgan", models=write_tiny(tmp_path, seed=1))
     with pytest.raises(PayloadError) as refusal:
-        next(other.decode(encoder.encode(frame, 512, 0)))
+        other.labels(encoder.encode(frame, 512, 0))
     assert refusal.value.reason == "model"
 
 
@@ -160,7 +161,7 @@ def test_an_end_of_one_training_does_not_load_beside_the_codebooks_of_another(mo
     for name in (shared.ENCODER_FILE, shared.DECODER_FILE):
         for file in (name, name.replace(".safetensors", ".json")):
             shutil.copy(models / file, mixed / file)
-    for end in (lambda: Encoder(mixed), lambda: Decoder(models=mixed)):
+    for end in (lambda: Encoder(models=mixed), lambda: Decoder(models=mixed)):
         with pytest.raises(SemcomError, match="made with other codebooks"):
             end()
 
@@ -170,7 +171,7 @@ def test_missing_weights_are_a_sentence_that_names_the_recipe(tmp_path, models):
         if not file.name.startswith("sqgan"):
             shutil.copy(file, tmp_path)
     with pytest.raises(SemcomError, match="sqgan_shared.* are missing.*semcom train sqgan"):
-        Decoder(models=tmp_path)
+        Reading("sqgan", models=tmp_path)
 
 
 def test_any_part_bytes_give_valid_labels_and_an_image_or_a_refusal(encoder, decoder, frame):
@@ -180,7 +181,7 @@ def test_any_part_bytes_give_valid_labels_and_an_image_or_a_refusal(encoder, dec
         for name in (LABELS_PART, MAP_TOKENS_PART):
             parts = (Part(name, 0, rng.bytes(n)), Part("image_1", 1, rng.bytes(n)))
             try:
-                last = list(decoder.decode(Payload(payload.header, parts)))[-1]
+                last = decoder.decode(Payload(payload.header, parts))
             except PayloadError as refusal:
                 assert refusal.reason == "malformed"
             else:
@@ -195,7 +196,7 @@ def test_symbols_where_bits_belong_are_malformed(encoder, decoder, frame):
         parts = list(payload.parts)
         parts[at] = Part(parts[at].name, parts[at].importance, symbols=symbols)
         with pytest.raises(PayloadError) as refusal:
-            list(decoder.decode(Payload(payload.header, tuple(parts))))
+            decoder.decode(Payload(payload.header, tuple(parts)))
         assert refusal.value.reason == "malformed"
 
 
@@ -223,4 +224,4 @@ def test_the_card_must_describe_the_networks(models, tmp_path):
     del content["networks"]
     card.write_text(json.dumps(content))
     with pytest.raises(SemcomError, match="does not describe its networks"):
-        Decoder(models=tmp_path / "copy")
+        Reading("sqgan", models=tmp_path / "copy")

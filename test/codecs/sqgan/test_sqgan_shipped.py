@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from codec_ends import Reading, Sending
 
-from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.sqgan import shared
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.lab.evaluation.evaluate_sqgan import RELEVANT
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def encoder():
-    return create_encoder("sqgan")
+    return Sending("sqgan")
 
 
 @pytest.fixture(scope="module")
 def decoder():
-    return create_decoder("sqgan")
+    return Reading("sqgan")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_at_every_setting_a_street_arrives_in_its_classes_and_colours(
 ):
     data = pack(encoder.encode(frame, n_bytes, 0))
     assert len(data) <= n_bytes
-    known, shown = decoder.decode(unpack(data))
+    known, shown = decoder.steps(unpack(data))
     assert known.image is None
     assert (known.labels == frame.labels).mean() > 0.9
     grey = np.full_like(frame.image, frame.image.mean())
@@ -61,7 +61,7 @@ def test_the_image_comes_closer_with_every_part_that_arrives(encoder, decoder, f
     payload = encoder.encode(frame, 1200, 0)
     errors = []
     for arrived in range(3):
-        *_, shown = decoder.decode(without(payload, shared.IMAGE_PARTS[arrived:]))
+        shown = decoder.decode(without(payload, shared.IMAGE_PARTS[arrived:]))
         errors.append(np.abs(shown.image.astype(float) - frame.image).mean())
     assert errors[0] > errors[1] > errors[2]
 
@@ -73,7 +73,7 @@ def test_in_the_first_part_signs_poles_people_and_riders_together_have_more_than
     area, kept = np.zeros(256), np.zeros(256)
     for seed in range(1, 9):
         street = Drive(seed).render(40)
-        _, scores = encoder.image_sender(street.image, street.labels)
+        _, (scores,) = encoder.image_transmitter(street.image[np.newaxis], [street.labels])
         first = np.zeros(scores.size, bool)
         first[np.argsort(-scores.ravel())[: shared.IMAGE_LAYERS[0]]] = True
         covered = np.kron(first.reshape(scores.shape), np.ones((shared.STRIDE,) * 2, bool))

@@ -184,7 +184,7 @@ def test_maps_arrive_as_they_are_until_the_image_is_tuned(frames):
     pipeline = tiny()["map"]
     codebook = pipeline.quantiser.codebook
     ends = (
-        MapTransmitter(pipeline.sender, codebook, CAMVID_CLASSES),
+        MapTransmitter(pipeline.transmitter, codebook, CAMVID_CLASSES),
         MapReceiver(pipeline.receiver, codebook, CAMVID_CLASSES),
     )
     for share in (0.0, 1.0):
@@ -226,7 +226,7 @@ def test_scores_learn_also_where_a_vector_was_left_out(frames):
     passed = pipeline((image, shares), shares_of(shares), torch.zeros(2), (shares,))
     assert not passed.kept.any()
     passed.output.square().mean().backward()
-    assert pipeline.sender.samm.score.weight.grad.abs().max() > 0
+    assert pipeline.transmitter.samm.score.weight.grad.abs().max() > 0
 
 
 def test_a_random_mask_does_not_follow_the_scores(frames):
@@ -272,7 +272,7 @@ def test_tuning_begins_with_the_critic_of_the_image_and_its_own_pipeline(frames,
 def test_the_ends_of_training_and_of_the_codec_are_one(frames):
     pipeline = tiny()["image"].eval()
     codebook = pipeline.quantiser.codebook
-    sender = ImageTransmitter(pipeline.sender, codebook, CAMVID_CLASSES)
+    sender = ImageTransmitter(pipeline.transmitter, codebook, CAMVID_CLASSES)
     receiver = ImageReceiver(pipeline.receiver, codebook, CAMVID_CLASSES)
     image, labels = (part[0] for part in frames)
     indices, scores = sender(image, labels)

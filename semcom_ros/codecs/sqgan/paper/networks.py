@@ -29,7 +29,7 @@ from semcom_ros.codecs.sqgan.paper.configuration import (
     MAP_PLANES,
     Configuration,
 )
-from semcom_ros.codecs.sqgan.pipeline import Pipeline, Receiver, Sender
+from semcom_ros.codecs.sqgan.pipeline import Pipeline, ReceiverNetwork, TransmitterNetwork
 from semcom_ros.layers.vector_quantiser import VectorQuantiser
 
 
@@ -162,8 +162,11 @@ def image_pipeline(c: Configuration) -> Pipeline:
 
 
 def _pipeline(c: Configuration, encoder: nn.Module, decoder: nn.Module) -> Pipeline:
-    sender = Sender(encoder, Samm(c), c.dims, c.dims)
+    transmitter = TransmitterNetwork(encoder, Samm(c), c.dims, c.dims)
     # Only the scaling by its score teaches the released SAMM what to keep.
     return Pipeline(
-        sender, VectorQuantiser(c.codewords, c.dims), Receiver(Adm(c), decoder), straight=False
+        transmitter,
+        VectorQuantiser(c.codewords, c.dims),
+        ReceiverNetwork(Adm(c), decoder),
+        straight=False,
     )

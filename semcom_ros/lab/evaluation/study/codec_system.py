@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from semcom_ros.channel.parameters import NONE
-from semcom_ros.codecs import Decoder, Encoder, create_decoder, create_encoder, encoder_class
+from semcom_ros.codecs import codec_of, create_decoder, create_encoder
+from semcom_ros.codecs.base import Decoder, Encoder, load_attribute
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.systems import Outcome, concealed, rate_of, symbols_sent, timed
 from semcom_ros.payload import Payload, PayloadError
+from semcom_ros.pipeline.single import decode, encode
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
@@ -38,7 +40,7 @@ class CodecSystem:
     def __init__(self, codec: str, payload_bytes: int = 512, **options: Any) -> None:
         self._encoder, self._decoder = _ends(codec, tuple(sorted(options.items())))
         self.codec, self.setting = codec, payload_bytes
-        self.uses_labels = self._encoder.uses_labels
+        self.uses_labels = codec_of(codec).sends_labels
         self.models = tuple(sorted(models_dir().glob(f"{codec}_*.safetensors")))
         self._sent: dict[int, tuple[Payload | SemcomError, float]] = {}
         self._shown: dict[tuple[int, tuple[bool, ...]], tuple[Reconstruction, float]] = {}
@@ -80,11 +82,11 @@ class CodecSystem:
     def _container_bytes(self, payload: Payload) -> int | None:
         """Of codecs that leave out a standard's container."""
         known = getattr(self._encoder, "container_bytes", None)
-        return None if known is None else known(payload)
+        return None if known is None else known(payload.parts)
 
     def _concealed(self, frame: Frame) -> Reconstruction:
         """What the RSU goes on showing when nothing new comes."""
-        return concealed(frame, self._last, self._decoder.gives_labels)
+        return concealed(frame, self._last, self.uses_labels)
 
     def _encode(
         self, frame: Frame, labels: np.ndarray | None, index: int
@@ -93,7 +95,9 @@ class CodecSystem:
         if index not in self._sent:
             fed = frame if labels is None else replace(frame, labels=labels)
             try:
-                self._sent[index] = timed(lambda: self._encoder.encode(fed, self.setting, index))
+                self._sent[index] = timed(
+                    lambda: encode(self.codec, self._encoder, fed, self.setting, index)
+                )
             except SemcomError as error:
                 self._sent[index] = (error, 0.0)
         return self._sent[index]
@@ -103,7 +107,7 @@ class CodecSystem:
         key = (index, tuple(part.erased for part in received.parts))
         if key in self._shown:
             return self._shown[key]
-        made = timed(lambda: list(self._decoder.decode(received))[-1])
+        made = timed(lambda: decode(self.codec, self._decoder, received))
         alike = all(part.bits is not None or part.erased for part in received.parts)
         if alike and len(self._shown) < REMEMBERED:
             self._shown[key] = made
@@ -113,9 +117,13 @@ class CodecSystem:
 @cache
 def _ends(codec: str, options: tuple[tuple[str, Any], ...]) -> tuple[Encoder, Decoder]:
     """Both ends, warmed up, for every size and every link. Raises SemcomError."""
-    of_encoder = inspect.signature(encoder_class(codec)).parameters
-    encoder = create_encoder(codec, **{k: v for k, v in options if k in of_encoder})
-    decoder = create_decoder(codec, **{k: v for k, v in options if k not in of_encoder})
+    made = codec_of(codec)
+    known = inspect.signature(load_attribute(made.encoder)).parameters.keys()
+    known |= {p.name.removeprefix(f"{codec}_") for p in made.settings.parameters(codec, "encoder")}
+    own = {p.name.removeprefix(f"{codec}_") for p in made.settings.parameters(codec)}
+    named = [(k, f"{codec}_{k}" if k in own else k, v) for k, v in options]
+    encoder = create_encoder(codec, **{name: v for k, name, v in named if k in known})
+    decoder = create_decoder(codec, **{name: v for k, name, v in named if k not in known})
     encoder.warm_up()
     decoder.warm_up()
     return encoder, decoder

@@ -10,17 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from semcom_ros.channel.parameters import NONE
-from semcom_ros.codecs.gesco import planes
+from semcom_ros.codecs.base import Received
+from semcom_ros.codecs.gesco import GescoSettings, planes
 from semcom_ros.codecs.gesco.decoder import Decoder
 from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
 from semcom_ros.codecs.gesco.encoder import Encoder
-from semcom_ros.codecs.gesco.shared import CLASSES_PART, PLANES_PART, THUMBNAIL_PART
+from semcom_ros.codecs.gesco.shared import CLASSES_PART, PLANES_PART
 from semcom_ros.errors import choose
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.systems import Outcome, concealed, rate_of, symbols_sent, timed
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
 from semcom_ros.labels import fold
+from semcom_ros.payload import Payload
+from semcom_ros.pipeline.single import encode
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
@@ -58,8 +61,12 @@ class GescoPlanes:
         path = Path(weights) if weights else models_dir() / FILE
         self.setting = None
         self.models = (path, *sorted(models_dir().glob("gesco_*.safetensors")))
-        self._encoder = _Encoder(thumbnail, rows)
-        self._decoder = _Decoder(fds, path, steps, float(guidance), noise)
+        self._encoder = Encoder(GescoSettings(map="planes", thumbnail=thumbnail), planes_rows=rows)
+        instead = fds if fds in ("learned", "none") else None
+        values = {"steps": steps, "guidance": float(guidance), "noise": noise}
+        values["fds"] = "auto" if instead else fds
+        settings = GescoSettings.of("gesco", {f"gesco_{k}": v for k, v in values.items()})
+        self._decoder = _Decoder(settings, path, instead)
 
     def begin(self, link: Link, seed: int) -> None:
         self._link, self._seed = link, seed
@@ -69,7 +76,7 @@ class GescoPlanes:
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
         labels = None if labels is None else fold(labels)
         fed = replace(frame, labels=labels)
-        payload, encode_ms = timed(lambda: self._encoder.encode(fed, 0, index))
+        payload, encode_ms = timed(lambda: encode("gesco", self._encoder, fed, 0, index))
         rate = rate_of(payload, frame)
         arrived = self._channel.transmit(payload) if self._channel else payload
         outcome = Outcome(
@@ -87,8 +94,7 @@ class GescoPlanes:
             random = np.random.default_rng([self._seed, index])
             noisy = self._link.add_noise(received.planes, random)
             received = received._replace(planes=noisy, noise_variance=None)
-        colours = next((p.bits for p in arrived.parts if p.name == THUMBNAIL_PART), None)
-        shown, decode_ms = timed(lambda: self._decoder.show(received, colours, index))
+        shown, decode_ms = timed(lambda: self._decoder.show(received, arrived))
         self._last = shown
         return replace(outcome, reconstruction=shown, decode_ms=decode_ms, lost=False)
 
@@ -96,27 +102,14 @@ class GescoPlanes:
         """Nothing was kept."""
 
 
-class _Encoder(Encoder):
-    """The vehicle's end, in planes."""
-
-    def __init__(self, thumbnail: bool, rows: int) -> None:
-        super().__init__(gesco_map="planes", gesco_thumbnail=thumbnail, planes_rows=rows)
-
-
 class _Decoder(Decoder):
     """The RSU's end, with what it is compared with in place of fast denoising."""
 
-    def __init__(self, fds: str, path: Path, steps: int, guidance: float, noise: str) -> None:
-        super().__init__(
-            gesco_steps=steps,
-            gesco_guidance=guidance,
-            gesco_fds=fds if fds in ("auto", "paper") else "auto",
-            gesco_noise=noise,
-        )
-        self.diffusion = _diffusion(path)
-        self.instead = fds if fds in ("learned", "none") else None
+    def __init__(self, settings: GescoSettings, path: Path, instead: str | None) -> None:
+        super().__init__(settings, network=_diffusion(path))
+        self.instead = instead
 
-    def denoised(self, received: planes.Received, fds: str) -> np.ndarray:
+    def denoised(self, received: planes.ReceivedPlanes, fds: str) -> np.ndarray:
         if self.instead is None:
             return super().denoised(received, fds)
         found = np.zeros((planes.VOID_PLANE + 1, *received.planes.shape[1:]), np.float32)
@@ -126,9 +119,11 @@ class _Decoder(Decoder):
             found[: planes.VOID_PLANE] = _learned()(received.planes, received.present)
         return found
 
-    def show(self, received: planes.Received, colours: bytes | None, index: int) -> Reconstruction:
-        """The last reconstruction."""
-        return list(self.from_planes(received, colours, index, self.settings))[-1]
+    def show(self, received: planes.ReceivedPlanes, payload: Payload) -> Reconstruction:
+        """All that is made of the planes; the colours come from `payload`."""
+        known = self._from_planes(received, self.settings.fds)
+        (image,) = self.decode_images([Received(payload)], [known])
+        return replace(known, image=image)
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from semcom_ros.channel.parameters import NONE
-from semcom_ros.codecs.gesco.shared import MAP_PART, Shared
+from semcom_ros.codecs.gesco.shared import MAP_PART, GescoShared
 from semcom_ros.codecs.image.rate_control import largest
 from semcom_ros.coding import grids, map_coder
 from semcom_ros.errors import SemcomError, choose
@@ -51,7 +51,7 @@ class LabelMap:
         self.codec, self.setting = f"{coder} map", payload_bytes or known[self._grid]
         context = coder == CONTEXT
         self.models = tuple(sorted(models_dir().glob("gesco_*.safetensors"))) if context else ()
-        self._prior = Shared.load(models_dir()).prior if context else None
+        self._prior = GescoShared.load(models_dir()).prior if context else None
         self.end()
 
     def begin(self, link: Link, seed: int) -> None:

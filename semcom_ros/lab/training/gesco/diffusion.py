@@ -14,7 +14,7 @@ from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
 from semcom_ros.codecs.gesco.schedule import PICTURE_STEPS, TRAIN_STEPS, betas
-from semcom_ros.codecs.gesco.shared import Shared
+from semcom_ros.codecs.gesco.shared import GescoShared
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.gesco import judge as judging
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(os.cpu_count() or 1)
     classes = data.CAMVID_CLASSES
-    shared = Shared.load(args.models)
+    shared = GescoShared.load(args.models)
     segmenter = Segmenter(args.models / segmentation.FILE)
     held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
     judge = judging.Judge(args.judge, held_out, segmenter, shared)

@@ -9,7 +9,7 @@ import numpy as np
 
 from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
 from semcom_ros.codecs.gesco.fast_denoising import denoise
-from semcom_ros.codecs.gesco.shared import Shared
+from semcom_ros.codecs.gesco.shared import GescoShared
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import pool, upsample
 from semcom_ros.frame import WORK_SIZE
@@ -33,7 +33,7 @@ class Judge:
     segmenter: the vehicle's, which estimates what is sent and fills the void of true maps.
     """
 
-    def __init__(self, path: Path, held_out: Samples, segmenter: Segmenter, shared: Shared):
+    def __init__(self, path: Path, held_out: Samples, segmenter: Segmenter, shared: GescoShared):
         network, classes = load_network(path, RECIPE)
         self.segmenter = Segmenter.of(network, classes)
         self.images, self.labels = held_out.images[::4], held_out.labels[::4]
@@ -51,13 +51,13 @@ class Judge:
         ):
             received, _ = upsample(pool(sent, (128, 256)), WORK_SIZE)
             coarse = thumbnail.decode(thumbnail.encode(image, 64, self.statistics), self.statistics)
-            coded.append(diffusion(diffusion.class_shares.of_labels(received), coarse))
+            coded += diffusion([diffusion.class_shares.of_labels(received)], [coarse])
             filled = np.where(labels == VOID, sent, labels)
             present = np.unique(filled)
             one_hot = (filled == present[:, None, None]).astype(np.float32)
             planes = denoise(noisy_planes(one_hot, NOISE_DB, np.random.default_rng(i)), present)
             class_shares = diffusion.class_shares.of_planes(planes, WORK_SIZE)
-            noisy.append(diffusion(class_shares, blank, from_picture=False))
+            noisy += diffusion([class_shares], [blank], from_picture=[False])
         scores = {"coded": self._miou(coded), "noisy": self._miou(noisy)}
         pairs = zip(self.images, coded, strict=True)
         return {

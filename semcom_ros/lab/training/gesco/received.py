@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from semcom_ros.codecs.gesco.fast_denoising import denoise
-from semcom_ros.codecs.gesco.shared import Shared
+from semcom_ros.codecs.gesco.shared import GescoShared
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.frame import WORK_SIZE
@@ -51,7 +51,7 @@ class Received:
 class Link:
     """Batches of frames and labels in, what would be received of them at a random rate out."""
 
-    def __init__(self, shared: Shared, classes: tuple[int, ...], maps: str, seed: int):
+    def __init__(self, shared: GescoShared, classes: tuple[int, ...], maps: str, seed: int):
         self.statistics = shared.statistics
         self.class_shares = ClassShares(classes)
         self.maps = maps

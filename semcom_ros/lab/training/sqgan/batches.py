@@ -60,11 +60,11 @@ class MapLink:
         if rng.random() >= self.share:
             grid = GRIDS_SEEN[rng.integers(len(GRIDS_SEEN))]
             return upsample(pool(labels, grid), WORK_SIZE)[0]
-        sender, receiver = self.ends
-        indices, scores = sender(labels)
+        transmitter, receiver = self.ends
+        (indices,), (scores,) = transmitter([labels])
         fraction = torch.from_numpy(draw_fractions(rng, 1)).clamp(min=0.05)
         kept = keep(torch.from_numpy(scores)[None, None], fraction)[0, 0].numpy()
-        return receiver(indices, kept)[0]
+        return receiver([indices], [kept])[0][0]
 
 
 class Maker:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,32 +52,25 @@ class Judge:
 
     def of_maps(self, pipeline: Pipeline, classes: tuple[int, ...]) -> dict[str, float]:
         """mIoU of true maps, passed on at the fractions; `judge` is their mean."""
-        sender = MapTransmitter(pipeline.sender, pipeline.quantiser.codebook, classes)
+        transmitter = MapTransmitter(pipeline.transmitter, pipeline.quantiser.codebook, classes)
         receiver = MapReceiver(pipeline.receiver, pipeline.quantiser.codebook, classes)
-        latents = [sender(labels) for labels in self.filled]
+        indices, scores_of = transmitter(self.filled)
         scores = {}
         for fraction in MAP_FRACTIONS:
-            passed = [
-                receiver(indices, kept_of(pipeline, scored, fraction, i))[0]
-                for i, (indices, scored) in enumerate(latents)
-            ]
-            scores[f"miou {fraction}"] = self._miou(passed)
+            kept = [kept_of(pipeline, one, fraction, i) for i, one in enumerate(scores_of)]
+            scores[f"miou {fraction}"] = self._miou(receiver(indices, kept)[0])
         return {"judge": float(np.mean(list(scores.values()))), **scores}
 
     def of_images(self, pipeline: Pipeline, classes: tuple[int, ...]) -> dict[str, float]:
         """mIoU of images regenerated from estimated maps at half size, `judge` their mean over the
         fractions, and PSNR."""
-        sender = ImageTransmitter(pipeline.sender, pipeline.quantiser.codebook, classes)
+        transmitter = ImageTransmitter(pipeline.transmitter, pipeline.quantiser.codebook, classes)
         receiver = ImageReceiver(pipeline.receiver, pipeline.quantiser.codebook, classes)
-        latents = [sender(i, s) for i, s in zip(self.images, self.sent, strict=True)]
+        indices, scores_of = transmitter(self.images, self.sent)
         mious, psnrs = {}, {}
         for fraction in IMAGE_FRACTIONS:
-            shown = [
-                receiver(indices, kept_of(pipeline, scored, fraction, i), labels)
-                for i, ((indices, scored), labels) in enumerate(
-                    zip(latents, self.received, strict=True)
-                )
-            ]
+            kept = [kept_of(pipeline, one, fraction, i) for i, one in enumerate(scores_of)]
+            shown = receiver(indices, kept, self.received)
             mious[f"miou {fraction}"] = self._miou([self.segmenter(image) for image in shown])
             pairs = zip(self.images, shown, strict=True)
             psnrs[f"psnr {fraction}"] = float(np.mean([psnr(a, b) for a, b in pairs]))
@@ -86,7 +80,7 @@ class Judge:
             **psnrs,
         }
 
-    def _miou(self, found: list[np.ndarray]) -> float:
+    def _miou(self, found: Sequence[np.ndarray]) -> float:
         confusion = ConfusionMatrix(folded=True)
         for labels, estimate in zip(self.truth, found, strict=True):
             confusion.add(labels, estimate)

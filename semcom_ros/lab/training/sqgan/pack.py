@@ -168,7 +168,7 @@ def write(
         shared[f"{name}.codebook"] = pipeline.quantiser.codebook.numpy()
         for part, tensor in token_prior.stored(tokens[name]).items():
             shared[f"{name}.tokens.{part}"] = tensor
-        for end, network in ((sending, pipeline.sender), (receiving, pipeline.receiver)):
+        for end, network in ((sending, pipeline.transmitter), (receiving, pipeline.receiver)):
             end.update({f"{name}.{k}": t for k, t in weights.tensors_of(network).items()})
     # What both ends hold names the networks too: other networks never read its payloads.
     names = hashlib.sha256()
@@ -194,13 +194,13 @@ def _tokens(
     frames: Iterable[tuple[np.ndarray, np.ndarray]],
     rng: np.random.Generator,
 ) -> Iterable[tuple[str, Tokens]]:
-    map_sender, image_sender = (
-        end(pipelines[name].sender, pipelines[name].quantiser.codebook, classes)
+    map_transmitter, image_transmitter = (
+        end(pipelines[name].transmitter, pipelines[name].quantiser.codebook, classes)
         for name, end in zip(PIPELINES, (MapTransmitter, ImageTransmitter), strict=True)
     )
     for image, labels in frames:
-        indices, scores = map_sender(labels)
+        (indices,), (scores,) = map_transmitter([labels])
         yield "map", (scores, indices, np.full(LATENT_GRID, UNKNOWN, np.uint8))
-        indices, scores = image_sender(image, labels)
+        (indices,), (scores,) = image_transmitter(image[np.newaxis], [labels])
         grid = GRIDS_SEEN[rng.integers(len(GRIDS_SEEN))]
         yield "image", (scores, indices, pool(pool(labels, grid), LATENT_GRID))

@@ -26,6 +26,7 @@ from semcom_ros.lab.training.recipe import command_line
 from semcom_ros.lab.training.sqgan.sets import HELD_OUT, held_out
 from semcom_ros.perception import segmentation
 from semcom_ros.perception.segmentation import Segmenter, load_network
+from semcom_ros.pipeline.single import decode, encode
 
 SETTINGS = (128, 256, 512, 1024, 1200)
 MAP_BYTES = (40, 56, 72, 96, 128, 176, 240, 320, 440, 600, 800)
@@ -133,11 +134,11 @@ def measure(
     part, map_bytes = encoder.split.of(setting)
     for frame, labels in zip(frames, truth, strict=True):
         try:
-            payload = encoder.encode(frame, setting, 0)
+            payload = encode("sqgan", encoder, frame, setting)
         except SemcomError:
             refused += 1
             continue
-        *_, shown = decoder.decode(payload)
+        shown = decode("sqgan", decoder, payload)
         maps.add(labels, shown.labels)
         images.add(labels, judge(shown.image))
         fidelity.append(psnr(frame.image, shown.image))

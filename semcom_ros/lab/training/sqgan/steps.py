@@ -152,7 +152,7 @@ def link(args: argparse.Namespace) -> MapLink | None:
     fill(pipeline, args.work / MAP)
     codebook = pipeline.quantiser.codebook
     ends = (
-        MapTransmitter(pipeline.sender, codebook, CLASSES),
+        MapTransmitter(pipeline.transmitter, codebook, CLASSES),
         MapReceiver(pipeline.receiver, codebook, CLASSES),
     )
     return MapLink(ends, args.map_tokens)

@@ -32,7 +32,7 @@ class Av1:
     From 63 on the quantiser stays and SVT-AV1 leaves out ever more.
     """
 
-    name, version = "av1", 1
+    name = "av1"
     scales = sizes = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32)
     qualities = range(4 * 70, 4 * 4 - 1, -1)
     # On CamVid, each size from where it overtakes the smaller one in PSNR.

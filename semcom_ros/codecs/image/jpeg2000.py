@@ -28,7 +28,7 @@ _OVERHEAD = 157
 class Jpeg2000:
     """Quality is the number of bytes that OpenJPEG aims at for the packets."""
 
-    name, version = "jpeg2000", 1
+    name = "jpeg2000"
     scales = (4, 8, 12, 16, 20, 24, 28, 32)
     sizes = (8, 12, 16, 20, 24, 28, 32)
     # Steps of 1 %.

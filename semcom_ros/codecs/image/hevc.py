@@ -34,7 +34,7 @@ class Hevc:
     between two QPs, for part of the PSNR between them.
     """
 
-    name, version = "hevc", 1
+    name = "hevc"
     scales = sizes = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32)
     qualities = range(4 * 51, 4 * 10 - 1, -1)
     # On CamVid, each size from where it overtakes the smaller one in PSNR.

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of a codec: what it is asked for, what its two ends give, how it is set."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Protocol, Self, TypeVar
+
+import numpy as np
+
+from semcom_ros.errors import SemcomError, choose
+from semcom_ros.frame import Frame
+from semcom_ros.parameter import Parameter, Value
+from semcom_ros.payload import Part, Payload, PayloadError
+from semcom_ros.reconstruction import Reconstruction
+
+End = Literal["encoder", "decoder"]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+SYMBOLS_PER_BYTE = 8
+"""Channel uses that equal one byte: QPSK with a rate 1/2 code carries one bit in each."""
+REFERENCES = 8
+"""Maps of the newest frames that a decoder may lean on."""
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """The link as the RSU last reported it.
+
+    snr_db: None where not measured. loss: share of frames, 0 to 1. last_sequence: of the newest
+    frame that arrived, 0 for none. refresh: whether the RSU lacks what frames lean on.
+    """
+
+    snr_db: float | None = None
+    loss: float | None = None
+    last_sequence: int = 0
+    refresh: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the vehicle is asked for, frame by frame.
+
+    budget_bytes: for the parts, `payload.parts_bytes` of them. budget_symbols: the same in channel
+    uses, for parts of symbols. task: canonical instruction, "" for all. link: None where unknown.
+    refresh: the frame must be decodable without any frame before it.
+    """
+
+    budget_bytes: int
+    budget_symbols: int = 0
+    task: str = ""
+    link: LinkState | None = None
+    refresh: bool = True
+    payload_bytes: int = 0
+
+    @classmethod
+    def of_bytes(cls, budget_bytes: int, **rest: Any) -> Self:
+        """With as many channel uses as the bytes would take."""
+        return cls(
+            budget_bytes, SYMBOLS_PER_BYTE * budget_bytes, **{"payload_bytes": budget_bytes, **rest}
+        )
+
+
+class Memory:
+    """What is kept of one vehicle from frame to frame; safe to use from several threads.
+
+    image: the last picture decoded, uint8 [H, W, 3] RGB, with its sequence number, or None.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._maps: OrderedDict[int, Reconstruction] = OrderedDict()
+        self.image: tuple[int, np.ndarray] | None = None
+
+    def keep_map(self, sequence: int, known: Reconstruction) -> None:
+        """Let the map of frame `sequence` be leaned on, until `REFERENCES` newer ones came."""
+        with self._lock:
+            self._maps[sequence] = known
+            while len(self._maps) > REFERENCES:
+                self._maps.popitem(last=False)
+
+    def map_of(self, sequence: int) -> Reconstruction:
+        """The map of frame `sequence`; raises PayloadError reference where it is not there."""
+        with self._lock:
+            if sequence in self._maps:
+                return self._maps[sequence]
+        raise PayloadError(
+            "reference", f"The payload leans on frame {sequence}, which was not decoded here."
+        )
+
+
+@dataclass
+class Received:
+    """One admitted payload, an item of a decoder's batch, with its vehicle's memory."""
+
+    payload: Payload
+    memory: Memory = field(default_factory=Memory)
+
+
+class Encoder(Protocol):
+    """The vehicle's end. It knows no header, no sequence and no clock.
+
+    model: 8 bytes that name what both ends must share, b"" if nothing. settings: of the codec's
+    dataclass; exchanged as a whole, so that a frame at work keeps those it began with.
+    """
+
+    model: bytes
+    settings: Any
+
+    def warm_up(self) -> None:
+        """Do what the first frame would wait for, in the thread that is going to encode."""
+
+    def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
+        """The parts of a frame of the size of work, within the budget.
+
+        Raises SemcomError that says the least it needs.
+        """
+
+
+class Decoder(Protocol):
+    """The RSU's end. A batch is the unit; an item that fails gives its PayloadError in place.
+
+    model, settings: as the encoder's. The two methods run in threads of their own, and a batch
+    holds at most one frame of a vehicle.
+    """
+
+    model: bytes
+    settings: Any
+
+    def warm_up(self) -> None:
+        """Do what the first batch would wait for, in the thread that is going to decode."""
+
+    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
+        """What is known before the image: labels, confidence and support, where they are sent."""
+
+    def decode_images(
+        self, batch: Sequence[Received], known: Sequence[Reconstruction]
+    ) -> list[np.ndarray | PayloadError]:
+        """Images uint8 [H, W, 3] RGB, from the payloads and what `decode_labels` gave for them."""
+
+
+def setting(
+    default: Value,
+    text: str,
+    minimum: int | float | None = None,
+    maximum: int | float | None = None,
+    *,
+    end: End,
+    choices: tuple[Value, ...] = (),
+) -> Any:
+    """A field of a `Settings`: its default, meaning, inclusive range, and the end that reads it."""
+    rest = {"text": text, "minimum": minimum, "maximum": maximum, "choices": choices}
+    return field(default=default, metadata={"end": end, "parameter": rest})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set of a codec while it runs; a codec's own are fields made by `setting`.
+
+    Everything that a user sees of them derives from here: parameters of nodes, launch arguments,
+    options of the demo and of studies, README.
+    """
+
+    @classmethod
+    def parameters(cls, codec: str, end: End | None = None) -> tuple[Parameter, ...]:
+        """Those that `end` reads, or all; each is called `<codec>_<field>`."""
+        return tuple(
+            Parameter(f"{codec}_{f.name}", f.default, when="at once", **f.metadata["parameter"])
+            for f in fields(cls)
+            if end in (None, f.metadata["end"])
+        )
+
+    @classmethod
+    def of(cls, codec: str, values: Mapping[str, Any]) -> Self:
+        """From `values` by parameter name; those of others are left aside. Raises SemcomError."""
+        known = {p.name: p for p in cls.parameters(codec)}
+        named = {name: value for name, value in values.items() if name.startswith(f"{codec}_")}
+        return cls(
+            **{
+                choose(name, known, "parameter").removeprefix(f"{codec}_"): known[name].check(value)
+                for name, value in named.items()
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One codec of the registry. Its ends are imported when they are created, and not before.
+
+    encoder, decoder: "module:Class"; both take `settings`, `device`, `models` and `options`.
+    sends_labels: whether a label map crosses, which the encoder then wants in its frames.
+    """
+
+    encoder: str
+    decoder: str
+    version: int
+    sends_labels: bool
+    settings: type[Settings] = Settings
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_attribute(place: str) -> Any:
+    """What "module:attribute" names."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def attempt(call: Callable[..., Result], *args: Any) -> Result | PayloadError:
+    """What `call` returns, or its error as the PayloadError that takes its place in a batch."""
+    try:
+        return call(*args)
+    except PayloadError as error:
+        return error
+    except SemcomError as error:
+        return PayloadError("malformed", str(error))
+
+
+def on_good(
+    items: Sequence[Item | PayloadError], run: Callable[[list[Item]], Iterable[Result]]
+) -> list[Result | PayloadError]:
+    """What `run` makes of those items that are no errors, in their places among the errors."""
+    good = [item for item in items if not isinstance(item, PayloadError)]
+    made = iter(run(good) if good else ())
+    return [item if isinstance(item, PayloadError) else next(made) for item in items]

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One frame by itself, without a channel: what studies, benches and tests ask of a codec."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from semcom_ros.codecs import codec_of
+from semcom_ros.codecs.base import Codec, Decoder, Encoder, Memory, Received
+from semcom_ros.frame import Frame
+from semcom_ros.payload import Payload, PayloadError
+from semcom_ros.pipeline.receiver import check_header
+from semcom_ros.pipeline.transmitter import Transmitter
+from semcom_ros.reconstruction import Reconstruction
+
+
+def encode(
+    name: str, encoder: Encoder, frame: Frame, payload_bytes: int, sequence: int = 0
+) -> Payload:
+    """The payload of `frame` by an encoder of codec `name`. Raises SemcomError."""
+    transmitter = Transmitter(name, encoder)
+    transmitter.sequence = sequence
+    return transmitter.transmit(frame, payload_bytes).payload
+
+
+def decode_labels(
+    name: str,
+    decoder: Decoder,
+    payload: Payload,
+    memory: Memory | None = None,
+    codec: Codec | None = None,
+) -> tuple[Received, Reconstruction]:
+    """What a decoder of codec `name` knows before the image. Raises PayloadError."""
+    check_header(payload.header, name, codec or codec_of(name), decoder.model)
+    received = Received(payload, memory or Memory())
+    (known,) = decoder.decode_labels([received])
+    if isinstance(known, PayloadError):
+        raise known
+    if known.labels is not None:
+        received.memory.keep_map(payload.header.sequence, known)
+    return received, known
+
+
+def decode(
+    name: str,
+    decoder: Decoder,
+    payload: Payload,
+    memory: Memory | None = None,
+    codec: Codec | None = None,
+) -> Reconstruction:
+    """All that a decoder of codec `name` makes of `payload`. Raises PayloadError."""
+    received, known = decode_labels(name, decoder, payload, memory, codec)
+    return with_image(decoder, received, known)
+
+
+def with_image(decoder: Decoder, received: Received, known: Reconstruction) -> Reconstruction:
+    """What is known by now of one payload, and its image. Raises PayloadError."""
+    (image,) = decoder.decode_images([received], [known])
+    if isinstance(image, PayloadError):
+        raise image
+    received.memory.image = (received.payload.header.sequence, image)
+    return replace(known, image=image)
