@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -18,11 +19,26 @@ MIN_SIDE = 32
 """A frame with a shorter side than this holds no street that could be sent."""
 
 
+class Mounting(NamedTuple):
+    """Where a camera is on its vehicle (REP 103: x ahead, y left, z up from the road below).
+
+    Metres, and radians of the turn of the optical axis from straight ahead.
+    """
+
+    x: float
+    y: float
+    z: float
+    roll: float = 0.0
+    pitch: float = 0.0
+    yaw: float = 0.0
+
+
 @dataclass(frozen=True)
 class Camera:
     """Pinhole intrinsics in pixels for images of `height` x `width`; by default not calibrated.
 
-    distortion: the coefficients of `distortion_model`, as ROS's CameraInfo names both.
+    distortion: the coefficients of `distortion_model`, as ROS's CameraInfo names both. mounting:
+    None where unknown.
     """
 
     height: int
@@ -33,11 +49,34 @@ class Camera:
     cy: float = 0.0
     distortion: tuple[float, ...] = ()
     distortion_model: str = "plumb_bob"
+    mounting: Mounting | None = None
+
+    @property
+    def matrix(self) -> tuple[float, float, float, float]:
+        """fx, fy, cx and cy."""
+        return self.fx, self.fy, self.cx, self.cy
 
     @property
     def calibrated(self) -> bool:
         """Whether the intrinsics are known; drivers that do not know them leave zeros."""
         return self.fx > 0 and min(self.height, self.width) > 0
+
+
+def mounting_of(text: str) -> Mounting | None:
+    """A mounting from "x, y, z" in metres and, if turned, "roll, pitch, yaw" in degrees; None for
+    "". Raises SemcomError."""
+    if not text.strip():
+        return None
+    try:
+        values = [float(value) for value in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in (3, 6) or not all(map(math.isfinite, values)):
+        raise SemcomError(
+            f"The mounting is '{text}'; it must be x, y, z in metres (ahead, left, up from the "
+            "road) and, where the camera is turned, roll, pitch, yaw in degrees, as 1.7,0,1.2."
+        )
+    return Mounting(*values[:3], *map(math.radians, values[3:]))
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,22 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, when="at once",
         ),
         Parameter(
+            "refresh_every", 10,
+            "One frame in so many stands alone and tells the camera's intrinsics, for a receiver "
+            "that missed what came before.",
+            1, 10_000, when="at once",
+        ),
+        Parameter(
+            "vehicle_id", 0,
+            "The vehicle's number in its payloads; 0: the one that the namespace ends with.",
+            0, 2**32 - 1,
+        ),
+        Parameter(
+            "mounting", "",
+            "Where the camera is: x,y,z in metres (ahead, left, up from the road) and, where it is "
+            "turned, roll,pitch,yaw in degrees; empty: not known.",
+        ),
+        Parameter(
             "input_transport", "raw",
             "Type of the camera topic: raw is Image, compressed is CompressedImage (jpeg, png).",
             choices=("raw", "compressed"),
@@ -92,6 +108,11 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         Parameter(
             "max_age_s", 1.0, "Payloads older than this are stale; 0 never looks at the clock.",
             0.0, 3600.0, when="at once",
+        ),
+        Parameter(
+            "task", "",
+            "What the RSU asks its vehicle for, with the link's report; empty: everything.",
+            when="at once",
         ),
         Parameter(
             "min_area", 40,

@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
+from codec_ends import Sending
 from ros_bench import Bench, bench, camera_image
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
 
-from semcom_ros.codecs import create_encoder
+from semcom_ros.codecs.base import Received
 from semcom_ros.frame import WORK_SIZE, Camera, Frame
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.nodes.messages import camera_info_message, payload_message
+from semcom_ros.nodes.messages import payload_message
 from semcom_ros.nodes.rsu_node import RsuNode
-from semcom_ros.payload import Payload, pack
+from semcom_ros.payload import pack
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.perceive import Percepts
 from semcom_ros.reconstruction import Reconstruction
@@ -41,13 +42,18 @@ TOPICS = {
 }
 
 
-def arrival(sequence: int, stamp_of: Header | None = None) -> CompressedImage:
+def arrival(
+    sequence: int, stamp_of: Header | None = None, camera: Camera | None = None
+) -> CompressedImage:
     """A payload of codec classical as the radio delivers it, captured now."""
     header = stamp_of or camera_image(sequence).header
     stamp = header.stamp.sec * 10**9 + header.stamp.nanosec
     image = np.full((256, 512, 3), (40, 90, 160), np.uint8)
-    payload = create_encoder("classical").encode(Frame(image, stamp=stamp), 400, sequence)
-    return payload_message(header, "rgb8; semcom classical/1", pack(payload))
+    payload = Sending("classical").encode(Frame(image, stamp=stamp), 400, sequence)
+    if camera is not None:
+        told = {"source_height": camera.height, "source_width": camera.width, "camera": camera}
+        payload = replace(payload, header=replace(payload.header, **told))
+    return payload_message(header, "rgb8; semcom classical/2", pack(payload))
 
 
 def street(car: bool = True, confidence: int = 204) -> Reconstruction:
@@ -64,31 +70,24 @@ def street(car: bool = True, confidence: int = 204) -> Reconstruction:
 
 
 class FakeDecoder:
-    """Decodes every payload to `gives`."""
+    """Decodes every payload to `gives`, and calls `between` before its image."""
 
-    gives_labels = True
+    model, settings = b"", None
 
-    def __init__(self, gives: Reconstruction) -> None:
-        self.gives = gives
+    def __init__(self, gives: Reconstruction, between: Callable[[], None] = lambda: None) -> None:
+        self.gives, self.between = gives, between
 
     def warm_up(self) -> None:
         pass
 
-    def decode(self, payload: Payload) -> Iterator[Reconstruction]:
-        yield self.gives
+    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction]:
+        return [replace(self.gives, image=None)] * len(batch)
 
-
-class StagedDecoder(FakeDecoder):
-    """Decodes first to the map of `gives`, then calls `between`, then gives the image as well."""
-
-    def __init__(self, gives: Reconstruction, between: Callable[[], None]) -> None:
-        super().__init__(gives)
-        self.between = between
-
-    def decode(self, payload: Payload) -> Iterator[Reconstruction]:
-        yield replace(self.gives, image=None)
+    def decode_images(
+        self, batch: Sequence[Received], known: Sequence[Reconstruction]
+    ) -> list[np.ndarray]:
         self.between()
-        yield self.gives
+        return [self.gives.image] * len(batch)
 
 
 class FakePerception:
@@ -117,17 +116,9 @@ class FakePerception:
         return self.seen
 
 
-def publish_camera(b: Bench, camera: Camera) -> None:
-    """Publish intrinsics, right or wrong."""
-    message = camera_info_message(Header(), camera)
-    message.k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
-    b.speak(CameraInfo, "camera/camera_info").publish(message)
-
-
 def show_camera(b: Bench, camera: Camera = CAMERA) -> None:
-    """Publish intrinsics, right or wrong, and wait until the RSU has them."""
-    publish_camera(b, camera)
-    b.until(lambda: b.node._outputs.intrinsics.source == camera, "the camera")
+    """Let the payloads to come tell intrinsics, right or wrong."""
+    b.camera = camera
 
 
 @contextmanager
@@ -135,7 +126,8 @@ def rsu(gives: Reconstruction, topics=tuple(TOPICS), **parameters) -> Iterator[t
     """An active RSU that decodes everything to `gives`, and what comes on `topics`."""
     with bench(RsuNode, codec="classical", **parameters) as b:
         b.up()
-        b.node._decoder = FakeDecoder(gives)
+        b.node._rsu.decoder = FakeDecoder(gives)
+        b.camera = None
         got = {topic: b.listen(TOPICS[topic], topic) for topic in topics}
         for topic in topics:
             b.listened(topic)
@@ -144,7 +136,7 @@ def rsu(gives: Reconstruction, topics=tuple(TOPICS), **parameters) -> Iterator[t
 
 def send(b: Bench, got: dict, number: int = 1, but: tuple[str, ...] = ()) -> CompressedImage:
     """One payload; wait for all that is listened to but `but`, and for the end of the frame."""
-    message = arrival(number)
+    message = arrival(number, camera=b.camera)
     before = {topic: len(messages) for topic, messages in got.items()}
     b.speak(CompressedImage, RECEIVED).publish(message)
     done = b.node._receiver.counters.snapshot

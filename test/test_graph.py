@@ -11,7 +11,7 @@ import yaml
 
 from semcom_ros import graph
 from semcom_ros.errors import SemcomError
-from semcom_ros.graph import TABLES
+from semcom_ros.graph import EXECUTABLES
 
 
 def test_a_value_reaches_every_node_that_has_the_parameter():
@@ -25,7 +25,7 @@ def test_the_graph_has_every_node_of_the_package():
     folder = Path(graph.__file__).parent / "nodes"
     # Autoware's messages are no dependency, so that its node is started by those who have them.
     nodes = sorted({*graph.VEHICLE_RSU, "autoware_node"})
-    assert nodes == sorted(p.stem for p in folder.glob("*_node.py")) == sorted(TABLES)
+    assert nodes == sorted(p.stem for p in folder.glob("*_node.py")) == sorted(EXECUTABLES)
 
 
 def test_the_graph_starts_by_itself_unless_told_otherwise():

@@ -14,20 +14,20 @@ from semcom_ros import graph
 from semcom_ros.channel.fading.propagation import PROPAGATIONS
 from semcom_ros.codecs import CODECS
 from semcom_ros.errors import SemcomError
-from semcom_ros.graph import TABLES, markdown, table
+from semcom_ros.graph import EXECUTABLES, markdown, table
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("executable", TABLES)
+@pytest.mark.parametrize("executable", EXECUTABLES)
 def test_the_readme_shows_every_table_as_it_is(executable):
     readme = (ROOT / "README.md").read_text()
-    assert markdown(TABLES[executable]) in readme
+    assert markdown(table(executable).values()) in readme
 
 
-@pytest.mark.parametrize("executable", TABLES)
+@pytest.mark.parametrize("executable", EXECUTABLES)
 def test_every_default_is_allowed_and_every_text_is_a_sentence(executable):
-    for parameter in TABLES[executable]:
+    for parameter in table(executable).values():
         assert parameter.check(parameter.default) == parameter.default
         assert parameter.text.endswith(".")
         assert (parameter.minimum is None) == (parameter.maximum is None)
@@ -35,7 +35,7 @@ def test_every_default_is_allowed_and_every_text_is_a_sentence(executable):
 
 def test_parameters_of_one_name_are_the_same_in_every_node():
     known = {}
-    for parameters in TABLES.values():
+    for parameters in (table(e).values() for e in EXECUTABLES):
         for parameter in parameters:
             assert known.setdefault(parameter.name, parameter) == parameter
 

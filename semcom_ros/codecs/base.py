@@ -55,14 +55,11 @@ class Request:
     task: str = ""
     link: LinkState | None = None
     refresh: bool = True
-    payload_bytes: int = 0
 
     @classmethod
     def of_bytes(cls, budget_bytes: int, **rest: Any) -> Self:
         """With as many channel uses as the bytes would take."""
-        return cls(
-            budget_bytes, SYMBOLS_PER_BYTE * budget_bytes, **{"payload_bytes": budget_bytes, **rest}
-        )
+        return cls(budget_bytes, SYMBOLS_PER_BYTE * budget_bytes, **rest)
 
 
 class Memory:
@@ -192,7 +189,9 @@ class Codec:
     """One codec of the registry. Its ends are imported when they are created, and not before.
 
     encoder, decoder: "module:Class"; both take `settings`, `device`, `models` and `options`.
-    sends_labels: whether a label map crosses, which the encoder then wants in its frames.
+    sends_labels: whether a label map crosses, which the encoder then wants in its frames. leans:
+    whether a frame needs the one before, unless a refresh is asked for; the encoder then keeps the
+    last frame that it encoded, and the decoder finds it in `Received.memory`.
     """
 
     encoder: str
@@ -200,6 +199,7 @@ class Codec:
     version: int
     sends_labels: bool
     settings: type[Settings] = Settings
+    leans: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

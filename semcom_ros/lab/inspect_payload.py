@@ -45,7 +45,10 @@ def describe(data: bytes, rate_hz: float = 10.0) -> str:
         f"{len(data) - carried} of them overhead",
         f"codec     {h.codec}/{h.codec_version}, model {h.model.hex() or 'none'}",
         f"frame     {h.height}x{h.width} (height x width), labels in {h.label_space or 'none'}",
-        f"sequence  {h.sequence}, captured at {h.stamp // 10**9}.{h.stamp % 10**9:09d} s",
+        f"vehicle   {h.vehicle}, source {h.source_height}x{h.source_width}, "
+        + ("with intrinsics" if h.camera else "intrinsics as before"),
+        f"sequence  {h.sequence}, {f'leans on {h.reference}' if h.reference else 'stands alone'}, "
+        f"captured at {h.stamp // 10**9}.{h.stamp % 10**9:09d} s",
         f"task      {h.task or 'none'}",
         f"link SNR  {'not measured' if payload.snr_db is None else f'{payload.snr_db:.1f} dB'}",
     ]

@@ -22,7 +22,7 @@ from semcom_ros.channel.packets.airtime import airtime_s, bytes_on_air, channel_
 from semcom_ros.channel.packets.delivery import Delivery
 from semcom_ros.errors import SemcomError
 from semcom_ros.nodes import qos
-from semcom_ros.nodes.messages import payload_message
+from semcom_ros.nodes.messages import link_state, payload_message
 from semcom_ros.nodes.node_base import SemcomNode, run
 from semcom_ros.payload import PayloadError, pack, unpack
 
@@ -116,13 +116,11 @@ class ChannelNode(SemcomNode):
             self.unsubscribe()
 
     def _on_link(self, message: DiagnosticArray) -> None:
-        values = {pair.key: pair.value for status in message.status for pair in status.values}
-        # Empty where the RSU knows of no SNR, as while nothing is received.
-        reported = values.get("snr_db", "")
+        # No SNR where the RSU knows of none, as while nothing is received.
         try:
-            self._channel.report_snr(float(reported) if reported else None)
-        except (ValueError, SemcomError):
-            self.complain(f"rsu/link reports an SNR of '{reported}', which is no number in dB.")
+            self._channel.report_snr(link_state(message)[0].snr_db)
+        except SemcomError as error:
+            self.complain(str(error))
 
     def _on_payload(self, message: CompressedImage) -> None:
         # Carrying one payload takes about a millisecond: no thread is needed for it.

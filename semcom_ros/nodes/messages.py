@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Mapping
 
@@ -12,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from semcom_ros.codecs.base import LinkState
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera
 
@@ -126,3 +128,30 @@ def diagnostics_message(
         name=name, level=level, message=text, hardware_id="semcom_ros", values=pairs
     )
     return DiagnosticArray(header=header, status=[status])
+
+
+def link_values(link: LinkState, task: str) -> dict[str, str]:
+    """The link's state as `rsu/link` tells it; what is not known is empty."""
+    return {
+        "loss": "" if link.loss is None else f"{link.loss:.3f}",
+        "snr_db": "" if link.snr_db is None else f"{link.snr_db:.1f}",
+        "last_sequence": str(link.last_sequence),
+        "refresh": str(link.refresh).lower(),
+        "task": task,
+    }
+
+
+def link_state(message: DiagnosticArray) -> tuple[LinkState, str]:
+    """The link's state and the task in a message of `rsu/link`; raises SemcomError for others."""
+    values = {pair.key: pair.value for status in message.status for pair in status.values}
+    try:
+        loss, snr_db = (
+            float(values[key]) if values.get(key) else None for key in ("loss", "snr_db")
+        )
+        newest = int(values.get("last_sequence") or 0)
+        if not all(map(math.isfinite, (loss or 0.0, snr_db or 0.0))):
+            raise ValueError("not finite")
+    except ValueError as error:
+        raise SemcomError(f"rsu/link holds what is no report of a link: {error}.") from None
+    state = LinkState(snr_db, loss, newest, values.get("refresh") == "true")
+    return state, values.get("task", "")

@@ -10,15 +10,13 @@ import time
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
-from semcom_ros.errors import SemcomError
 from semcom_ros.nodes import qos
-from semcom_ros.nodes.messages import camera_of, diagnostics_message
+from semcom_ros.nodes.messages import diagnostics_message, link_values
 from semcom_ros.nodes.node_base import SemcomNode, run
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
 from semcom_ros.payload import PayloadError
@@ -48,7 +46,7 @@ class RsuNode(SemcomNode):
         self._told: dict[int, Percepts] = {}
         self._chosen: dict[str, str] = {}
         self._link_timer = None
-        self._link = np.zeros(4)
+        self._received, self._reported_at = 0, 0.0
 
     def setup(self) -> None:
         self.prepare_compute()
@@ -62,12 +60,13 @@ class RsuNode(SemcomNode):
             lambda: self._rsu, self._outputs.wanted, self._deliver, self.fail_frame, self._warm_up
         )
         self._outputs.announce()
-        self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
         # What a delay let out all at once is judged packet by packet, so that none goes uncounted.
         self.subscribe(
             CompressedImage, "camera/image_raw/semcom/received", self._on_payload, qos.reliable()
         )
-        self._link = self._count_link()
+        self._received = self._receiver.counters.snapshot()["received"]
+        self._reported_at = time.monotonic()
+        self._receiver.link_state(self.get_clock().now().nanoseconds)
         self._link_timer = self.create_timer(1.0, self._report_link)
 
     def stop(self) -> None:
@@ -117,7 +116,7 @@ class RsuNode(SemcomNode):
                 chosen, settings.device, settings.detection_threshold, settings.camera_height_m
             )
         self._chosen = chosen
-        return Rsu(decoder, codec.sends_labels, perceive, settings.min_area)
+        return Rsu(decoder, perceive, settings.min_area)
 
     def _read(self, codec: str) -> tuple:
         """What the receiver lets in: payloads that the decoder at hand reads."""
@@ -126,12 +125,6 @@ class RsuNode(SemcomNode):
     def _warm_up(self) -> None:
         self._rsu.decoder.warm_up()
         perceivers.warm_up(self._rsu.perceive)
-
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        try:
-            self._receiver.take_camera(camera_of(message))
-        except SemcomError as error:
-            self.complain(str(error))
 
     def _on_payload(self, message: CompressedImage) -> None:
         now, came = self.get_clock().now().nanoseconds, Came(message.header, time.monotonic())
@@ -163,29 +156,17 @@ class RsuNode(SemcomNode):
         elif last:
             self.statistics.output(time.monotonic() - arrival.context.at, self.age_s(header))
 
-    def _count_link(self) -> np.ndarray:
-        """The time in seconds, and how many payloads arrived, never arrived, arrived erased."""
-        counts = self._receiver.counters.snapshot()
-        lost = counts["rejected"]["lost"]
-        return np.array([time.monotonic(), counts["received"], counts["missing"], lost])
-
     def _report_link(self) -> None:
         """What the radio did since the last report, for the vehicle to act on."""
-        now = self._count_link()
-        seconds, received, missing, lost = now - self._link
-        self._link = now
-        # What was missing may still come, and what came may turn out to be lost one report later.
-        sent = max(received + missing, 0)
-        clock_now = self.get_clock().now()
-        snr_db = self._receiver.snr_db(clock_now.nanoseconds)
-        values = {
-            "rate_hz": f"{received / seconds:.2f}",
-            "loss": f"{np.clip((missing + lost) / sent, 0, 1):.3f}" if sent else "",
-            "snr_db": "" if snr_db is None else f"{snr_db:.1f}",
-        }
-        header = Header(stamp=clock_now.to_msg())
-        level = DiagnosticStatus.OK if received else DiagnosticStatus.WARN
-        sentence = "receiving" if received else "nothing was received in the last second"
+        now = self.get_clock().now()
+        received = self._receiver.counters.snapshot()["received"]
+        came, self._received = received - self._received, received
+        seconds, self._reported_at = time.monotonic() - self._reported_at, time.monotonic()
+        values = {"rate_hz": f"{came / seconds:.2f}"}
+        values |= link_values(self._receiver.link_state(now.nanoseconds), self.settings.task)
+        header = Header(stamp=now.to_msg())
+        level = DiagnosticStatus.OK if came else DiagnosticStatus.WARN
+        sentence = "receiving" if came else "nothing was received in the last second"
         name = f"{self.get_fully_qualified_name()}/link"
         self._link_report.publish(diagnostics_message(header, name, level, sentence, values))
 

@@ -6,20 +6,27 @@ A frame that a newer one overtakes before its turn is dropped; without listeners
 
 from __future__ import annotations
 
+import re
 import time
+import zlib
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticStatus
-from sensor_msgs.msg import CompressedImage, Image
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from semcom_ros.codecs import codec_of, create_encoder, settings_of
-from semcom_ros.frame import Frame
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Camera, Frame, mounting_of
+from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import (
+    camera_of,
     compressed_array,
     image_array,
     image_message,
+    link_state,
     payload_message,
     stamp_ns,
 )
@@ -38,9 +45,12 @@ class VehicleNode(SemcomNode):
         self._segmenter = None
         self._worker: Worker | None = None
         self._bytes = 0
+        self._camera: Camera | None = None
+        self._task = ""
 
     def setup(self) -> None:
         self.prepare_compute()
+        mounting_of(self.settings.mounting)
         self._transmitter = self._load(self.settings)
         self._payloads = self.publisher(
             CompressedImage, "camera/image_raw/semcom", matched=self._follow_demand
@@ -81,16 +91,17 @@ class VehicleNode(SemcomNode):
         return DiagnosticStatus.OK, "sending", values
 
     def _load(self, settings: SimpleNamespace) -> Transmitter:
-        """A transmitter that goes on counting where the one before it stopped."""
+        """A transmitter of the codec; one that is there goes on counting."""
         own = {k: v for k, v in vars(settings).items() if k.startswith(f"{settings.codec}_")}
         encoder = create_encoder(settings.codec, device=settings.device, **own)
         encoder.warm_up()
         if codec_of(settings.codec).sends_labels:
             self._load_segmenter(settings.device)
-        made = Transmitter(settings.codec, encoder, self._segment)
-        if self._transmitter is not None:
-            made.sequence, made.link = self._transmitter.sequence, self._transmitter.link
-        return made
+        if self._transmitter is None:
+            vehicle = settings.vehicle_id or _number_of(self.get_namespace())
+            return Transmitter(settings.codec, encoder, self._segment, vehicle=vehicle)
+        self._transmitter.use(settings.codec, encoder)
+        return self._transmitter
 
     def _load_segmenter(self, device: str) -> None:
         # torch takes a second to import, and a codec of pictures never needs it.
@@ -117,8 +128,24 @@ class VehicleNode(SemcomNode):
                 self.subscribe(CompressedImage, "camera/image_raw/compressed", self._on_image)
             else:
                 self.subscribe(Image, "camera/image_raw", self._on_image)
+            self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
+            self.subscribe(DiagnosticArray, "rsu/link", self._on_link, qos.reliable(1))
         elif not wanted:
             self.unsubscribe()
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        camera = camera_of(message)
+        if self.settings.mounting:
+            camera = replace(camera, mounting=mounting_of(self.settings.mounting))
+        self._camera = camera
+
+    def _on_link(self, message: DiagnosticArray) -> None:
+        try:
+            link, self._task = link_state(message)
+        except SemcomError as error:
+            self.complain(str(error))
+            return
+        self._transmitter.report(link)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.statistics.count("received")
@@ -129,8 +156,11 @@ class VehicleNode(SemcomNode):
         (message,) = batch
         raw = isinstance(message, Image)
         image = image_array(message) if raw else compressed_array(message)
-        frame = Frame(image, stamp=stamp_ns(message.header))
-        payload, frame = self._transmitter.transmit(frame, self.settings.payload_bytes)
+        frame = Frame(image, stamp=stamp_ns(message.header), camera=self._camera)
+        settings = self.settings
+        payload, frame = self._transmitter.transmit(
+            frame, settings.payload_bytes, self._task, settings.refresh_every
+        )
         data = pack(payload)
         header = payload.header
         format = f"rgb8; semcom {header.codec}/{header.codec_version}"
@@ -150,6 +180,12 @@ class VehicleNode(SemcomNode):
             if labels is None:
                 (labels,) = self._segment(frame.image[np.newaxis])
             self._maps.publish(image_message(header, labels))
+
+
+def _number_of(namespace: str) -> int:
+    """A vehicle's number where none is set: the one that its namespace ends with, or a hash."""
+    ending = re.search(r"(\d{1,9})$", namespace)
+    return int(ending[1]) if ending else zlib.crc32(namespace.encode())
 
 
 def main() -> None:

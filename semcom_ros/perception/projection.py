@@ -70,8 +70,8 @@ def check_camera(camera: Camera | None) -> Camera:
     """`camera` if there are metres in it; raises SemcomError that says what it lacks."""
     if camera is None:
         raise SemcomError(
-            "No camera_info has come: without focal lengths there are no metres. Publish the "
-            "camera's intrinsics beside its images."
+            "The vehicle has told no intrinsics: without focal lengths there are no metres. "
+            "Publish camera_info beside its images."
         )
     if not any((camera.fx, camera.fy, camera.cx, camera.cy)):
         raise SemcomError(

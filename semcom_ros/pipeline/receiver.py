@@ -8,8 +8,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from semcom_ros.codecs.base import Codec, Memory, Received
-from semcom_ros.frame import WORK_SIZE, Camera, fit_camera
+import numpy as np
+
+from semcom_ros.codecs.base import REFERENCES, Codec, LinkState, Memory, Received
+from semcom_ros.frame import MIN_SIDE, WORK_SIZE, Camera, fit_camera
 from semcom_ros.labels import LABEL_SPACE
 from semcom_ros.payload import REASONS, Header, Payload, PayloadError, unpack
 from semcom_ros.reconstruction import Reconstruction
@@ -84,18 +86,15 @@ class Receiver:
         self.expect(name, codec, model)
         self._snr_db: float | None = None
         self._measured_ns = self._now_ns = 0
+        self._reported = np.zeros(3, int)
         self._forget()
 
     def expect(self, name: str, codec: Codec, model: bytes) -> None:
         """Let in payloads of this codec from now on; what was kept for another's is forgotten."""
         self.name, self.codec, self.model = name, codec, model
         self.memory = Memory()
-
-    def take_camera(self, camera: Camera) -> None:
-        """Go on with these intrinsics; raises SemcomError, and goes on as before, for images that
-        are too small."""
-        fit_camera(camera)
-        self.camera = camera
+        self._admitted: deque[int] = deque(maxlen=REFERENCES)
+        self._lacking = False
 
     def receive(self, data: bytes, now_ns: int, context: Any = None) -> Arrival:
         """Count, unpack and admit one packet that arrived at `now_ns` of the RSU's clock.
@@ -111,8 +110,8 @@ class Receiver:
         except PayloadError as error:
             self.rejected(error)
             raise
-        fitted = fit_camera(self.camera) if self.camera else Camera(*WORK_SIZE)
-        return Arrival(payload, self.memory, self, self.camera, fitted, context)
+        camera = fit_camera(self.camera) if self.camera else Camera(*WORK_SIZE)
+        return Arrival(payload, self.memory, self, self.camera, camera, context)
 
     def snr_db(self, now_ns: int) -> float | None:
         """The link's estimate with the newest payload that has one, admitted or not.
@@ -166,7 +165,39 @@ class Receiver:
         vital = [part for part in payload.parts if part.importance == first]
         if vital and all(part.erased for part in vital):
             raise PayloadError("lost", f"Frame {header.sequence} was lost on the air.")
+        if header.reference and header.reference not in self._admitted:
+            self._lacking = True
+            raise PayloadError(
+                "reference",
+                f"Frame {header.sequence} leans on frame {header.reference}, which never came.",
+            )
         self._newest_ns = header.stamp
+        self._admitted.append(header.sequence)
+        if not header.reference:
+            self._lacking = False
+        self._take_camera(header)
+
+    def _take_camera(self, header: Header) -> None:
+        """Intrinsics hold until others come, for images of the size that they are told for."""
+        if header.camera is not None:
+            self.camera = header.camera
+        elif self.camera is not None:
+            size = (header.source_height, header.source_width)
+            if size != (self.camera.height, self.camera.width):
+                self.camera = None
+
+    def link_state(self, now_ns: int) -> LinkState:
+        """What the vehicle should hear of the link since the last call; loss None where nothing
+        was sent in between."""
+        counts = self.counters.snapshot()
+        seen = np.array([counts["received"], counts["missing"], counts["rejected"]["lost"]])
+        received, missing, lost = seen - self._reported
+        self._reported = seen
+        # What was missing may still come, and what came may turn out to be lost one report later.
+        sent = max(received + missing, 0)
+        loss = float(np.clip((missing + lost) / sent, 0, 1)) if sent else None
+        newest = self._last_sequence or 0
+        return LinkState(self.snr_db(now_ns), loss, newest, self._lacking)
 
     def _forget(self) -> None:
         self._newest_ns = self._newest_seen_ns = -1
@@ -218,4 +249,10 @@ def check_header(header: Header, name: str, codec: Codec, model: bytes) -> None:
             "malformed",
             f"The payload's frame has {header.width}x{header.height} pixels; "
             f"codec '{name}' works at {WORK_SIZE[1]}x{WORK_SIZE[0]}.",
+        )
+    if header.camera is not None and min(header.source_height, header.source_width) < MIN_SIDE:
+        raise PayloadError(
+            "malformed",
+            f"The payload's images have {header.source_width}x{header.source_height} pixels, less "
+            f"than the {MIN_SIDE} a side that hold a street.",
         )

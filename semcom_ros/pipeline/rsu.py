@@ -45,11 +45,10 @@ class Rsu:
     def __init__(
         self,
         decoder: Decoder,
-        sends_labels: bool,
         perceive: Mapping[str, Perceive] | None = None,
         min_area: int = 40,
     ) -> None:
-        self.decoder, self.sends_labels = decoder, sends_labels
+        self.decoder = decoder
         self.perceive = dict(perceive or {})
         self.min_area = min_area
 
@@ -83,7 +82,7 @@ class Rsu:
         if percepts.error is not None:
             return False
         detects = "detections" in wanted and percepts.detections is None
-        return not self.sends_labels or detects or bool(wanted & (METRIC | {"image"}))
+        return not percepts.map_received or detects or bool(wanted & (METRIC | {"image"}))
 
     def images(
         self, batch: Sequence[Arrival], percepts: Sequence[Percepts], wanted: Wanted

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,11 +12,13 @@ import numpy as np
 
 from semcom_ros.codecs import codec_of
 from semcom_ros.codecs.base import Codec, Encoder, LinkState, Request
-from semcom_ros.frame import WORK_SIZE, Frame, fit
+from semcom_ros.frame import WORK_SIZE, Camera, Frame, fit
 from semcom_ros.labels import LABEL_SPACE
 from semcom_ros.payload import Header, Payload, header_bytes
 
 SEQUENCES = 2**32
+REFRESH_EVERY = 10
+"""Frames from one that stands alone to the next."""
 Segment = Callable[[np.ndarray], np.ndarray]
 """Images uint8 [B, H, W, 3] to labels uint8 [B, H, W] trainId."""
 
@@ -40,40 +43,77 @@ class Transmitter:
         encoder: Encoder,
         segment: Segment | None = None,
         codec: Codec | None = None,
+        vehicle: int = 0,
     ) -> None:
-        self.name, self.encoder, self.segment = name, encoder, segment
-        self.codec = codec or codec_of(name)
-        self.sequence = 0
+        self.segment, self.vehicle = segment, vehicle
         self.link: LinkState | None = None
+        self.sequence = 1
+        self.use(name, encoder, codec)
+
+    def use(self, name: str, encoder: Encoder, codec: Codec | None = None) -> None:
+        """Encode by `encoder` of the codec called `name` from the next frame on."""
+        self.name, self.encoder, self.codec = name, encoder, codec or codec_of(name)
+        self._refreshed: int | None = None
+        self._camera: Camera | None = None
+        self._last = 0
 
     def report(self, link: LinkState) -> None:
         """Go by what the RSU says of the link from the next frame on."""
         self.link = link
 
-    def transmit(self, frame: Frame, payload_bytes: int, task: str = "") -> Sent:
+    def transmit(
+        self, frame: Frame, payload_bytes: int, task: str = "", refresh_every: int = REFRESH_EVERY
+    ) -> Sent:
         """The payload of a frame of any size, at most `payload_bytes` where the codec keeps to it.
 
-        Raises SemcomError where the frame cannot be sent; it then takes no number.
+        One frame in `refresh_every` stands alone and tells the intrinsics, and so does the first,
+        one that the RSU asks for and one of another camera. Raises SemcomError where the frame
+        cannot be sent; it then takes no number.
         """
-        frame = frame if frame.image.shape[:2] == WORK_SIZE else fit(frame)
+        source, camera = frame.image.shape[:2], _told(frame)
+        frame = frame if source == WORK_SIZE else fit(frame)
         if self.codec.sends_labels and frame.labels is None and self.segment is not None:
             frame = replace(frame, labels=self.segment(frame.image[np.newaxis])[0])
+        refresh = self._refresh_due(refresh_every)
         header = Header(
             self.name,
             self.codec.version,
             self.encoder.model,
             *WORK_SIZE,
-            LABEL_SPACE,
+            LABEL_SPACE if self.codec.sends_labels else "",
             self.sequence,
             frame.stamp,
             task,
+            self.vehicle,
+            self._last if self.codec.leans and not refresh else 0,
+            *source,
+            camera if refresh or camera != self._camera else None,
         )
-        request = Request.of_bytes(
-            payload_bytes - header_bytes(header),
-            task=task,
-            link=self.link,
-            payload_bytes=payload_bytes,
-        )
-        payload = Payload(header, self.encoder.encode(frame, request))
-        self.sequence = (self.sequence + 1) % SEQUENCES
-        return Sent(payload, frame)
+        left = payload_bytes - header_bytes(header)
+        request = Request.of_bytes(left, task=task, link=self.link, refresh=refresh)
+        parts = self.encoder.encode(frame, request)
+        self._sent(refresh, camera)
+        return Sent(Payload(header, parts), frame)
+
+    def _refresh_due(self, every: int) -> bool:
+        if self._refreshed is None or (self.link is not None and self.link.refresh):
+            return True
+        return (self.sequence - self._refreshed) % SEQUENCES >= every
+
+    def _sent(self, refresh: bool, camera: Camera | None) -> None:
+        if refresh:
+            self._refreshed = self.sequence
+            if self.link is not None:  # asked once, answered once
+                self.link = replace(self.link, refresh=False)
+        self._camera, self._last = camera, self.sequence
+        # 0 is no number: as a reference it says that a frame stands alone.
+        self.sequence = self.sequence % (SEQUENCES - 1) + 1
+
+
+def _told(frame: Frame) -> Camera | None:
+    """The frame's intrinsics as they cross; None where they are not known or of another size."""
+    camera = frame.camera
+    if camera is None or (camera.height, camera.width) != frame.image.shape[:2]:
+        return None
+    numbers = (*camera.matrix, *camera.distortion, *(camera.mounting or ()))
+    return camera if all(map(math.isfinite, numbers)) else None

@@ -14,8 +14,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy  # noqa
 from rsu_bench import (  # noqa: E402
     CAMERA,
     TOPICS,
+    FakeDecoder,
     FakePerception,
-    StagedDecoder,
     rsu,
     send,
     show_camera,
@@ -120,7 +120,7 @@ def test_nothing_is_seen_or_painted_for_nobody(fake, topics, pictures, monkeypat
             painted.append(name)
             return street().image
 
-        monkeypatch.setattr(f"semcom_ros.nodes.rsu_frame.{name}", paint)
+        monkeypatch.setattr(f"semcom_ros.nodes.rsu_outputs.{name}", paint)
     with rsu(street(), topics=topics) as (b, got):
         show_camera(b)
         warm = fake.calls
@@ -148,9 +148,12 @@ def test_a_frame_keeps_the_camera_that_it_began_with(fake):
     topics = ("rsu/camera_info", "rsu/detections_3d", "rsu/points")
     with rsu(street(), topics=topics) as (b, got):
         show_camera(b)
-        b.node._decoder = StagedDecoder(street(), lambda: b.node._outputs.take(other))
+        b.node._rsu.decoder = FakeDecoder(
+            street(), lambda: setattr(b.node._receiver, "camera", other)
+        )
         for number, camera in ((1, CAMERA), (2, other)):
             send(b, got, number)
+            b.camera = None
             assert fake.cameras[-1] == camera
             assert got["rsu/camera_info"][-1].k[0] == camera.fx
             (car,) = got["rsu/detections_3d"][-1].detections

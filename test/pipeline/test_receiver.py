@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from semcom_ros.codecs import codec_of
 from semcom_ros.payload import REASONS, Header, Part, Payload, PayloadError, pack
 from semcom_ros.pipeline.receiver import Counters, Receiver
 
@@ -37,7 +38,7 @@ def reason(receiver: Receiver, data: bytes, now_ns: int) -> str | None:
 
 
 def test_a_payload_without_its_most_important_part_is_lost_and_one_with_it_gets_in() -> None:
-    receiver = Receiver("gesco")
+    receiver = Receiver("gesco", codec_of("gesco"))
     no_labels, no_colours = Part("labels", 0, erased=True), Part("thumbnail", 1, erased=True)
     labels, colours = Part("labels", 0, bits=b"map"), Part("thumbnail", 1, bits=b"grey")
     for sequence, (parts, expected) in enumerate(
@@ -52,7 +53,7 @@ def test_a_payload_without_its_most_important_part_is_lost_and_one_with_it_gets_
 
 
 def test_the_snr_of_the_last_measurement_holds_for_three_seconds() -> None:
-    receiver = Receiver("gesco", max_age_s=0)
+    receiver = Receiver("gesco", codec_of("gesco"), max_age_s=0)
     assert receiver.snr_db(at(0)) is None
     for sequence, snr_db in enumerate((12.0, 7.5, None)):
         lost = (Part("labels", 0, erased=True),)
@@ -64,7 +65,7 @@ def test_the_snr_of_the_last_measurement_holds_for_three_seconds() -> None:
 
 
 def test_news_gets_in_once_and_in_order() -> None:
-    receiver = Receiver("gesco")
+    receiver = Receiver("gesco", codec_of("gesco"))
     assert reason(receiver, packet(0, at(0.0)), at(0.05)) is None
     assert reason(receiver, packet(0, at(0.0)), at(0.06)) == "duplicate"
     assert reason(receiver, packet(2, at(0.2)), at(0.25)) is None
@@ -77,17 +78,17 @@ def test_news_gets_in_once_and_in_order() -> None:
 
 def test_old_and_future_captures_are_stale_unless_the_check_is_off() -> None:
     for max_age_s, expected in ((1.0, "stale"), (0.0, None)):
-        receiver = Receiver("gesco", max_age_s)
+        receiver = Receiver("gesco", codec_of("gesco"), max_age_s=max_age_s)
         assert reason(receiver, packet(0, at(0.0)), at(1.01)) == expected
         assert reason(receiver, packet(1, at(1.2)), at(1.05)) == expected
-    receiver = Receiver("gesco")
+    receiver = Receiver("gesco", codec_of("gesco"))
     assert reason(receiver, packet(0, at(0.0)), at(1.0)) is None
     assert reason(receiver, packet(1, at(1.1)), at(1.0)) is None
 
 
 @pytest.mark.parametrize("max_age_s", [0.0, 1.0])
 def test_a_bag_that_starts_again_is_let_in_again(max_age_s: float) -> None:
-    receiver = Receiver("gesco", max_age_s)
+    receiver = Receiver("gesco", codec_of("gesco"), max_age_s=max_age_s)
     for _ in range(2):
         for i in range(30):
             assert reason(receiver, packet(i, at(i / 10)), at(i / 10 + 0.02)) is None
@@ -95,7 +96,7 @@ def test_a_bag_that_starts_again_is_let_in_again(max_age_s: float) -> None:
 
 
 def test_a_camera_that_starts_again_is_let_in_again_while_the_vehicle_runs_on() -> None:
-    receiver = Receiver("gesco", max_age_s=0.0)
+    receiver = Receiver("gesco", codec_of("gesco"), max_age_s=0.0)
     for turn in range(3):
         for i in range(100):
             now = at(10 * turn + i / 10)
@@ -104,7 +105,7 @@ def test_a_camera_that_starts_again_is_let_in_again_while_the_vehicle_runs_on() 
 
 
 def test_a_frame_that_was_overtaken_by_a_lost_one_is_decoded_and_not_missing() -> None:
-    receiver = Receiver("gesco")
+    receiver = Receiver("gesco", codec_of("gesco"))
     lost = (Part("labels", 0, erased=True),)
     assert reason(receiver, packet(1, at(0.1)), at(0.1)) is None
     assert reason(receiver, packet(3, at(0.3), parts=lost), at(0.3)) == "lost"
@@ -114,13 +115,13 @@ def test_a_frame_that_was_overtaken_by_a_lost_one_is_decoded_and_not_missing() -
 
 
 def test_a_small_step_of_the_clock_lets_nothing_in_twice() -> None:
-    receiver = Receiver("gesco")
+    receiver = Receiver("gesco", codec_of("gesco"))
     assert reason(receiver, packet(0, at(0.0)), at(0.05)) is None
     assert reason(receiver, packet(0, at(0.0)), at(0.0)) == "duplicate"
 
 
 def test_missing_counts_what_never_arrived() -> None:
-    receiver = Receiver("gesco")
+    receiver = Receiver("gesco", codec_of("gesco"))
 
     def missing_after(sequence: int, seconds: float, now: float) -> int:
         reason(receiver, packet(sequence, at(seconds)), at(now))
@@ -137,11 +138,11 @@ def test_missing_counts_what_never_arrived() -> None:
 
 
 def test_every_received_payload_is_accounted_for_at_all_times() -> None:
-    receiver = Receiver("gesco")
+    receiver = Receiver("gesco", codec_of("gesco"))
     steps = [
         lambda: reason(receiver, packet(0, at(0.0)), at(0.01)),
         lambda: reason(receiver, packet(1, at(0.1)), at(0.11)),
-        receiver.superseded,
+        lambda: receiver.superseded(map_decoded=False),
         receiver.decoded,
         lambda: reason(receiver, b"noise", at(0.15)),
         lambda: reason(receiver, packet(2, at(0.2)), at(0.21)),

@@ -20,7 +20,7 @@ from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import fit_to
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
-from semcom_ros.payload import MAX_PAYLOAD_BYTES, Part, parts_bytes
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, PART_OVERHEAD, Part
 from semcom_ros.weights import models_dir
 
 THUMBNAIL_SHARE = 8
@@ -77,10 +77,8 @@ class Encoder:
         return (*parts, self._colours(frame, THUMBNAIL_MOST, 2))
 
     def _coded(self, frame: Frame, request: Request, with_thumbnail: bool) -> tuple[Part, ...]:
-        n = request.payload_bytes
-        reserved = min(n // THUMBNAIL_SHARE, THUMBNAIL_MOST) if with_thumbnail else 0
-        blank = (Part(MAP_PART, 0, bytes(n)), Part(THUMBNAIL_PART, 1, bytes(reserved)))
-        left = request.budget_bytes - parts_bytes(blank[: 1 + with_thumbnail]) + n + reserved
+        left = request.budget_bytes - PART_OVERHEAD * (1 + with_thumbnail)
+        reserved = min(left // THUMBNAIL_SHARE, THUMBNAIL_MOST) if with_thumbnail else 0
         labels = Part(MAP_PART, 0, fit_to(frame.labels, left - reserved, self.shared.prior))
         if not with_thumbnail:
             return (labels,)

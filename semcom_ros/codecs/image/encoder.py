@@ -73,9 +73,8 @@ class Encoder:
         if best is None:
             needed = parts_bytes([Part(PART, 0, bits=self._coarsest(image))])
             raise SemcomError(
-                f"This frame needs {request.payload_bytes - request.budget_bytes + needed} bytes "
-                f"with codec '{self.coder.name}', the setting is {request.payload_bytes}: raise "
-                "payload_bytes."
+                f"This frame's parts need {needed} bytes with codec '{self.coder.name}', and "
+                f"{request.budget_bytes} are left for them: allow a larger payload."
             )
         return (Part(PART, 0, bits=best),)
 

@@ -27,6 +27,8 @@ from semcom_ros.payload import MAX_PAYLOAD_BYTES, PART_OVERHEAD, Part
 from semcom_ros.weights import models_dir
 
 WARM_UPS = 3
+HEADER_BYTES = 36
+"""Of a payload, by whose size the split was measured."""
 
 
 class Encoder:
@@ -69,8 +71,8 @@ class Encoder:
         """
         if frame.labels is None:
             raise SemcomError("SQ-GAN sends a label map and this frame has none: segment it first.")
-        left = request.budget_bytes - 2
-        kind, map_bytes = self.split.of(request.payload_bytes)
+        left = request.budget_bytes
+        kind, map_bytes = self.split.of(left + HEADER_BYTES)
         if kind == MAP_TOKENS_PART:
             part, classes = self._map_tokens(frame, min(map_bytes, left))
         else:

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What crosses the air for one frame, and its bytes."""
+
+from semcom_ros.payload.header import REASONS, Header, PayloadError
+from semcom_ros.payload.packing import (
+    FORMAT_VERSION,
+    MAX_BYTES,
+    MAX_PAYLOAD_BYTES,
+    MIN_PAYLOAD_BYTES,
+    PART_OVERHEAD,
+    header_bytes,
+    pack,
+    parts_bytes,
+    unpack,
+)
+from semcom_ros.payload.parts import MAX_PARTS, Part, Payload
+
+__all__ = [
+    "FORMAT_VERSION", "MAX_BYTES", "MAX_PARTS", "MAX_PAYLOAD_BYTES", "MIN_PAYLOAD_BYTES",
+    "PART_OVERHEAD", "REASONS", "Header", "Part", "Payload", "PayloadError", "header_bytes", "pack",
+    "parts_bytes", "unpack",
+]  # fmt: skip

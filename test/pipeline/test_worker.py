@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The thread that works on the newest item."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+from semcom_ros.pipeline.worker import Worker
+
+
+def test_an_item_that_raises_is_reported_and_the_next_has_its_turn():
+    done: queue.Queue[str] = queue.Queue()
+
+    def work(batch: list[int]) -> None:
+        done.put(f"{1 // batch[0]}")
+
+    worker = Worker(work, lambda _: None, lambda error: done.put(type(error).__name__))
+    try:
+        worker.put(0)
+        assert done.get(timeout=20) == "ZeroDivisionError"
+        worker.put(1)
+        assert done.get(timeout=20) == "1"
+    finally:
+        worker.stop()
+
+
+def batches_of(newest_wins: bool) -> tuple[list[list[tuple[str, int]]], list[tuple[str, int]]]:
+    """The batches of what three senders put while the worker was busy, and what gave way."""
+    done, dropped, busy, go_on = [], [], threading.Event(), threading.Event()
+
+    def work(batch: list[tuple[str, int]]) -> None:
+        busy.set()
+        go_on.wait()
+        done.append(batch)
+
+    worker = Worker(
+        work, dropped.append, done.append, sender=lambda item: item[0], newest_wins=newest_wins
+    )
+    worker.put(("first", 0))
+    busy.wait()
+    for item in (("a", 1), ("b", 1), ("a", 2), ("a", 3), ("c", 1)):
+        worker.put(item)
+    go_on.set()
+    while sum(map(len, done)) + len(dropped) < 6:
+        pass
+    worker.stop()
+    return done[1:], dropped
+
+
+def test_the_newest_of_each_sender_wins_where_it_shall():
+    done, dropped = batches_of(newest_wins=True)
+    assert done == [[("b", 1), ("a", 3), ("c", 1)]]
+    assert dropped == [("a", 1), ("a", 2)]
+
+
+def test_else_all_are_worked_on_in_order_one_of_a_sender_in_a_batch():
+    done, dropped = batches_of(newest_wins=False)
+    assert done == [[("a", 1), ("b", 1), ("c", 1)], [("a", 2)], [("a", 3)]]
+    assert not dropped
