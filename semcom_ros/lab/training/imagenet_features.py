@@ -50,7 +50,9 @@ def backbone(variant: int, folder: Path | None = None, levels: int = 5) -> nn.Mo
     """The network that gives `levels` levels of features, at `STRIDES`, of images [B, 3, H, W] that
     went through `normalised`; its layers beyond are left out."""
     network = _timm(variant, features_only=True, out_indices=range(levels))
-    network.blocks = network.blocks[: network.feature_info[-1]["stage"]]  # timm would keep all
+    network.blocks = network.blocks[
+        : network.feature_info.get_dicts()[-1]["stage"]
+    ]  # timm would keep all
     tensors = load_weights(variant, folder)
     network.load_state_dict({name: tensors[name] for name in network.state_dict()})
     return network
