@@ -13,6 +13,7 @@ import numpy as np
 from rclpy.publisher import Publisher
 from std_msgs.msg import Header
 
+from semcom_ros.errors import SemcomError
 from semcom_ros.labels import VOID, colorize, tint
 from semcom_ros.nodes.messages import camera_info_message, image_message
 from semcom_ros.nodes.percept_messages import (
@@ -24,14 +25,14 @@ from semcom_ros.nodes.percept_messages import (
 from semcom_ros.nodes.rsu_outputs import Perceive, RsuOutputs, listened
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.fusion import fuse, objects_in, supported_labels
-from semcom_ros.perception.perceive import Percepts
+from semcom_ros.perception.perceive import Predictions
 from semcom_ros.perception.projection import project_detections, project_points
 from semcom_ros.reconstruction import Reconstruction
 
 INFERRED = 64
 """Confidence of labels that the RSU reads off a received image: none of them was received."""
 _FIELD = {"segmentation": "segmentation", "detection": "detections", "depth": "depth"}
-"""Where a task's result stands in `Percepts`."""
+"""Where a task's result stands in `Predictions`."""
 
 
 class FrameOutputs:
@@ -48,7 +49,7 @@ class FrameOutputs:
         self._begun = self._map_received = self._detected = False
         self._image: np.ndarray | None = None
         self._map: Reconstruction | None = None
-        self._seen: dict[Perceive, Percepts | None] = {}
+        self._seen: dict[Perceive, Predictions | None] = {}
 
     @property
     def unfinished(self) -> bool:
@@ -126,7 +127,10 @@ class FrameOutputs:
             road = task == "depth" and self._map is None
             labels = self._look("segmentation") if road else self._map and self._map.labels
             with self._complaining():
-                self._seen[perceive] = perceive(self._image, self._camera, labels)
+                [seen] = perceive([self._image], [self._camera], [labels])
+                self._seen[perceive] = seen
+                if seen.problem:
+                    raise SemcomError(seen.problem)
         return self._seen[perceive] and getattr(self._seen[perceive], _FIELD[task])
 
     def _infer_map(self) -> None:

@@ -19,14 +19,16 @@ from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.percept_messages import label_info_message
 from semcom_ros.perception import backends
 from semcom_ros.perception.backends import NONE, SHIPPED
-from semcom_ros.perception.perceive import Percepts
+from semcom_ros.perception.perceive import Predictions
 from semcom_ros.perception.projection import check_camera
 
 TASKS = ("segmentation", "detection", "depth")
 WARM_UPS = 3
 
-Perceive = Callable[[np.ndarray, Camera | None, np.ndarray | None], Percepts]
-"""Image, its intrinsics and its labels, where known -> what is seen in it."""
+Perceive = Callable[
+    [Sequence[np.ndarray], Sequence[Camera | None], Sequence[np.ndarray | None]], list[Predictions]
+]
+"""Images, their intrinsics and their labels, where known -> what is seen in each."""
 
 
 class Intrinsics(NamedTuple):
@@ -97,7 +99,7 @@ class RsuOutputs:
         for perceive in set(self.perceive.values()):
             try:
                 for _ in range(WARM_UPS):
-                    perceive(image, None, road)
+                    perceive([image], [None], [road])
             except SemcomError:
                 continue
 

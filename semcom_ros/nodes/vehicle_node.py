@@ -95,7 +95,7 @@ class VehicleNode(SemcomNode):
         # torch takes a second to import, and a codec of pictures never needs it.
         from semcom_ros.perception.segmentation import Segmenter
 
-        self._segmenter = self._segmenter or Segmenter(device=device)
+        self._segmenter = self._segmenter or Segmenter.from_pretrained(device=device)
 
     def _warm_up(self) -> None:
         self._encoder.warm_up()
@@ -105,7 +105,8 @@ class VehicleNode(SemcomNode):
     def _segment(self, image: np.ndarray) -> np.ndarray:
         if self._segmenter is None:
             self._load_segmenter(self.settings.device)
-        return self._segmenter(image)
+        [labels] = self._segmenter([image])
+        return labels
 
     def _follow_demand(self) -> None:
         """Listen to the camera only while somebody listens to the vehicle."""

@@ -42,8 +42,9 @@ def run(args: argparse.Namespace) -> None:
     """Time encoder and decoder with the shipped weights on one frame."""
     torch.set_num_threads(args.threads)
     frame = fit(open_source(args.data)[0])
-    segmenter, encoder, decoder = Segmenter(), Encoder(), Decoder()
-    labelled = replace(frame, labels=segmenter(frame.image))
+    segmenter, encoder, decoder = Segmenter.from_pretrained(), Encoder(), Decoder()
+    [labels] = segmenter([frame.image])
+    labelled = replace(frame, labels=labels)
     data = pack(encoder.encode(labelled, args.payload_bytes, 0))
     labels = labelled.labels
     indices, scores = encoder.image_sender(frame.image, labels)
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
         },
     }
     calls: Calls = {
-        "segment_ms": lambda: segmenter(frame.image),
+        "segment_ms": lambda: segmenter([frame.image]),
         **networks["encode"],
         "map_sender_ms": lambda: encoder.map_sender(labels),
         "encode_tokens_ms": tokens,

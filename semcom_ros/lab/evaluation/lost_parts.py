@@ -39,7 +39,7 @@ def lost_parts(
             confusion, fidelity = ConfusionMatrix(folded=True), []
             for payload, frame, labels in zip(payloads, frames, truth, strict=True):
                 *_, shown = decoder.decode(without(payload, IMAGE_PARTS[arrived:]))
-                confusion.add(labels, judge(shown.image))
+                confusion.add(labels, *judge([shown.image]))
                 fidelity.append(psnr(frame.image, shown.image))
             rows.append(
                 {
