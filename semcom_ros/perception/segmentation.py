@@ -15,6 +15,7 @@ from semcom_ros import weights
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.layers.residual import for_inference
+from semcom_ros.perception.lite_network import FORM, LiteSegmentationNetwork
 from semcom_ros.perception.networks import WIDTHS, SegmentationNetwork
 
 FILE = "segmenter.safetensors"
@@ -27,15 +28,21 @@ BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 map shrinks by 40 % and mIoU rises by 0.003."""
 
 
-def load_network(path: Path, recipe: str = RECIPE) -> tuple[SegmentationNetwork, tuple[int, ...]]:
-    """The float32 network in `path` and the trainIds of its outputs.
+Network = SegmentationNetwork | LiteSegmentationNetwork
+
+
+def load_network(path: Path, recipe: str = RECIPE) -> tuple[Network, tuple[int, ...]]:
+    """The float32 network in `path` and the trainIds of its outputs; its card tells its form.
 
     Raises SemcomError when the file is missing, altered or made for another label space; `recipe`
     is the command that makes it.
     """
     tensors, card = weights.load(path, recipe)
     classes = weights.classes_of(card, path)
-    network = SegmentationNetwork(len(classes), tuple(card.get("widths", WIDTHS)))
+    if "backbone" in card:
+        network = LiteSegmentationNetwork(len(classes), **{name: card[name] for name in FORM})
+    else:
+        network = SegmentationNetwork(len(classes), tuple(card.get("widths", WIDTHS)))
     weights.fill(network, tensors, path)
     return network, classes
 
@@ -46,7 +53,7 @@ class Segmenter:
     It takes a copy of `network`, whose outputs stand for trainIds `classes`.
     """
 
-    def __init__(self, network: SegmentationNetwork, classes: Sequence[int], device: str = "cpu"):
+    def __init__(self, network: Network, classes: Sequence[int], device: str = "cpu"):
         self.device = device
         self.classes = np.array(classes, np.uint8)
         self.network = for_inference(copy.deepcopy(network), torch.bfloat16).to(device)

