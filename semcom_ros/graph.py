@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from semcom_ros import channel
@@ -149,15 +148,6 @@ def table(executable: str) -> dict[str, Parameter]:
     end = _ENDS.get(executable)
     shown = (*(codec_parameters(end) if end else ()), *_TABLES[executable])
     return {p.name: p for p in shown}
-
-
-def markdown(parameters: Iterable[Parameter]) -> str:
-    """One node's table as the README shows it."""
-    rows = ["| parameter | default | allowed | takes effect | meaning |", "|---|---|---|---|---|"]
-    for p in parameters:
-        default = str(p.default).lower() if isinstance(p.default, bool) else p.default
-        rows.append(f"| `{p.name}` | `{default}` | {p.range} | {p.when} | {p.text} |")
-    return "\n".join(rows)
 
 
 @dataclass(frozen=True)

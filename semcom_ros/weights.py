@@ -34,6 +34,12 @@ def models_dir() -> Path:
     return next((s for s in shares if s.is_dir()), checkout)
 
 
+def file_at(path: Path | None, name: str) -> Path:
+    """The weights file `path`, or `name` in the folder `path`, by default that of `models_dir`."""
+    path = path or models_dir()
+    return path / name if path.is_dir() else path
+
+
 def save(path: Path, tensors: dict[str, np.ndarray], card: dict) -> None:
     """Write `tensors` to `path` (.safetensors) and `card`, completed by name, hash, parameters
     (unless it names them) and commit.

@@ -21,7 +21,7 @@ from semcom_ros.nodes.messages import payload_message
 from semcom_ros.nodes.rsu_node import RsuNode
 from semcom_ros.payload import pack
 from semcom_ros.perception.detection import Detection
-from semcom_ros.perception.perceive import Percepts
+from semcom_ros.perception.perceive import Predictions
 from semcom_ros.reconstruction import Reconstruction
 
 RECEIVED = "camera/image_raw/semcom/received"
@@ -101,19 +101,19 @@ class FakePerception:
         depth = np.full(WORK_SIZE, 20.0, np.float32)
         depth[:50] = np.nan
         labels = np.zeros(WORK_SIZE, np.uint8)
-        self.seen = Percepts(labels, [Detection("car", 0.5, *CAR_BOX)], depth)
+        self.seen = Predictions(labels, [Detection("car", 0.5, *CAR_BOX)], depth)
 
     def create(self, **options: object) -> FakePerception:
         """Takes the place of `create_perception`."""
         self.options.append(options)
         return self
 
-    def __call__(self, image, camera, labels) -> Percepts:
+    def __call__(self, images, cameras, labels) -> list[Predictions]:
         self.calls += 1
-        self.cameras.append(camera)
+        self.cameras += cameras
         if self.fails:
             raise self.fails
-        return self.seen
+        return [self.seen] * len(images)
 
 
 def show_camera(b: Bench, camera: Camera = CAMERA) -> None:

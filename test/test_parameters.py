@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,23 @@ from semcom_ros import graph
 from semcom_ros.channel.fading.propagation import PROPAGATIONS
 from semcom_ros.codecs import CODECS
 from semcom_ros.errors import SemcomError
-from semcom_ros.graph import EXECUTABLES, markdown, table
+from semcom_ros.graph import EXECUTABLES, table
+from semcom_ros.lab.parameter_tables import markdown, write
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize("executable", EXECUTABLES)
-def test_the_readme_shows_every_table_as_it_is(executable):
-    readme = (ROOT / "README.md").read_text()
-    assert markdown(table(executable).values()) in readme
+def test_readme_or_docs_show_every_table(executable):
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert any(markdown(executable) in page.read_text() for page in pages)
+
+
+def test_readme_docs_and_config_are_as_the_tables_make_them(tmp_path):
+    for folder in ("docs", "config"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "README.md", tmp_path)
+    assert not write(tmp_path), "run `python tools/write_tables.py`"
 
 
 @pytest.mark.parametrize("executable", EXECUTABLES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import transformers
 
+COCO = {0: "N/A", 1: "person", 2: "car", 3: "banana", 4: "stop sign"}
+STREET = {0: "road, route", 1: "sky", 2: "zebra"}
 SIZE = {"height": 64, "width": 64}
 FOUR = {"depths": [1] * 4, "num_attention_heads": [1] * 4}
 HEADS = {"num_attention_heads": 2, "num_hidden_layers": 4, "hidden_size": 8, "intermediate_size": 8}

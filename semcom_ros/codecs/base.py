@@ -27,6 +27,14 @@ REFERENCES = 8
 """Maps of the newest frames that a decoder may lean on."""
 
 
+class BudgetError(SemcomError):
+    """A frame does not fit. needed: the fewest bytes that its parts take."""
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(f"The frame's parts take {needed} bytes or more: raise payload_bytes.")
+        self.needed = needed
+
+
 @dataclass(frozen=True)
 class LinkState:
     """The link as the RSU last reported it.

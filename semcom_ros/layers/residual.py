@@ -14,10 +14,18 @@ class ConvNorm(nn.Module):
     Dense convolutions on purpose: CPUs run them at their peak, depthwise ones at a tenth of it.
     """
 
-    def __init__(self, cin: int, cout: int, kernel: int = 3, stride: int = 1):
+    def __init__(
+        self,
+        cin: int,
+        cout: int,
+        kernel: int = 3,
+        stride: int = 1,
+        groups: int = 1,
+        eps: float = 1e-5,
+    ):
         super().__init__()
-        self.conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(cout)
+        self.conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(cout, eps)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.conv(x))

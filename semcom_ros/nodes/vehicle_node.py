@@ -107,7 +107,7 @@ class VehicleNode(SemcomNode):
         # torch takes a second to import, and a codec of pictures never needs it.
         from semcom_ros.perception.segmentation import Segmenter
 
-        self._segmenter = self._segmenter or Segmenter(device=device)
+        self._segmenter = self._segmenter or Segmenter.from_pretrained(device=device)
 
     def _warm_up(self) -> None:
         self._transmitter.encoder.warm_up()
@@ -117,7 +117,7 @@ class VehicleNode(SemcomNode):
     def _segment(self, images: np.ndarray) -> np.ndarray:
         if self._segmenter is None:
             self._load_segmenter(self.settings.device)
-        return np.stack([self._segmenter(image) for image in images])
+        return self._segmenter(images)
 
     def _follow_demand(self) -> None:
         """Listen to the camera only while somebody listens to the vehicle."""

@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.perception.checkpoint_depth import CAMERA_HEIGHT_M, CheckpointDepth
-from semcom_ros.perception.checkpoint_detection import CheckpointDetector
-from semcom_ros.perception.checkpoint_segmentation import CheckpointSegmenter
+from semcom_ros.perception.checkpoint_tasks import (
+    CAMERA_HEIGHT_M,
+    CheckpointDepth,
+    CheckpointDetector,
+    CheckpointSegmenter,
+)
 from semcom_ros.perception.detection import THRESHOLD
-from semcom_ros.perception.perceive import Perception, Percepts
+from semcom_ros.perception.perceive import Perception, Predictions, stacked
 from semcom_ros.runtime import check_device
 
 SHIPPED, NONE = "shipped", "none"
@@ -34,9 +39,10 @@ def create_perception(
     SemcomError when a network cannot be loaded or cannot run on `device`.
     """
     check_device(device)
-    chosen = dict(zip(Percepts._fields, (segmentation, detection, depth), strict=True))
+    chosen = {"segmentation": segmentation, "detections": detection, "depth": depth}
+    shipped = SHIPPED in chosen.values()
     return ChosenPerception(
-        Perception(device=device, threshold=threshold) if SHIPPED in chosen.values() else None,
+        Perception.from_pretrained(device=device, threshold=threshold) if shipped else None,
         {field for field, name in chosen.items() if name != SHIPPED},
         None if segmentation in BUILT_IN else CheckpointSegmenter(segmentation, device),
         None if detection in BUILT_IN else CheckpointDetector(detection, device, threshold),
@@ -45,7 +51,7 @@ def create_perception(
 
 
 class ChosenPerception:
-    """Image uint8 [H, W, 3] RGB -> `Percepts`, each field by the backend chosen, None for none.
+    """Images uint8 [H, W, 3] RGB of one size -> their `Predictions`, each field by what was chosen.
 
     One pass of the shipped network serves all tasks that it was chosen for.
     """
@@ -70,40 +76,48 @@ class ChosenPerception:
         return self._detector.names if self._detector else []
 
     def __call__(
-        self, image: np.ndarray, camera: Camera | None = None, labels: np.ndarray | None = None
-    ) -> Percepts:
-        """camera: intrinsics of `image`. labels: uint8 [H, W] trainId, where already known.
+        self,
+        images: Sequence[np.ndarray],
+        cameras: Sequence[Camera | None] | None = None,
+        labels: Sequence[np.ndarray | None] | None = None,
+    ) -> list[Predictions]:
+        """cameras: intrinsics of each image. labels: uint8 [H, W] trainId, where already known.
 
         Depth takes road and sky from `labels`, such as the received map, or else from the
-        segmentation. Raises SemcomError when image, camera and labels do not belong together, or
-        when relative depth lacks the camera or the road.
+        segmentation; relative depth that lacks the camera or the road is a `problem` of its image
+        alone. Raises SemcomError when images, cameras and labels do not belong together.
         """
-        _check(image, camera, labels)
-        known = camera is not None and camera.calibrated
-        seen = Percepts(None, None, None)
+        images = stacked(images)
+        unknown = [None] * len(images)
+        cameras = unknown if cameras is None else cameras
+        labels = unknown if labels is None else labels
+        for camera, known in zip(cameras, labels, strict=True):
+            _check(images.shape[1:3], camera, known)
+        seen = [Predictions() for _ in images]
         if self._shipped:
-            told = labels is not None and "segmentation" in self._left_out
-            sky = labels == TRAIN_ID["sky"] if told else None
-            seen = self._shipped(image, camera.fx if known else None, sky)
-            seen = seen._replace(**self._left_out)
+            told = "segmentation" in self._left_out
+            skies = [m == TRAIN_ID["sky"] if told and m is not None else None for m in labels]
+            focals = [c.fx if c is not None and c.calibrated else None for c in cameras]
+            seen = self._shipped(images, focals, skies)
+            seen = [s._replace(**self._left_out) for s in seen]
         if self._segmenter:
-            seen = seen._replace(segmentation=self._segmenter(image))
+            maps = self._segmenter(images)
+            seen = [s._replace(segmentation=m) for s, m in zip(seen, maps, strict=True)]
         if self._detector:
-            seen = seen._replace(detections=self._detector(image))
+            found = self._detector(images)
+            seen = [s._replace(detections=d) for s, d in zip(seen, found, strict=True)]
         if self._depth:
-            ground = seen.segmentation if labels is None else labels
-            seen = seen._replace(depth=self._depth(image, ground, camera))
+            ground = [s.segmentation if m is None else m for s, m in zip(seen, labels, strict=True)]
+            depths = self._depth(images, ground, cameras)
+            seen = [
+                s._replace(problem=str(d)) if isinstance(d, SemcomError) else s._replace(depth=d)
+                for s, d in zip(seen, depths, strict=True)
+            ]
         return seen
 
 
-def _check(image: np.ndarray, camera: Camera | None, labels: np.ndarray | None) -> None:
-    """Raise SemcomError unless all are of one image."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise SemcomError(
-            f"An image of type {image.dtype} and shape {image.shape} cannot be read: "
-            "give uint8 [H, W, 3] RGB."
-        )
-    size = image.shape[:2]
+def _check(size: tuple[int, int], camera: Camera | None, labels: np.ndarray | None) -> None:
+    """Raise SemcomError unless both are of an image of `size` (H, W)."""
     if camera is not None and camera.calibrated and (camera.height, camera.width) != size:
         raise SemcomError(
             f"The camera is calibrated for {camera.width}x{camera.height} pixels, the image has "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints of `transformers`: one image in, what the network says of it out."""
+"""Checkpoints of `transformers`: images in, what the network says of each out."""
 
 from __future__ import annotations
 
@@ -86,40 +86,41 @@ class Checkpoint:
         """What the network calls its classes."""
         return {int(i): str(label) for i, label in self.config.id2label.items()}
 
-    def __call__(self, image: np.ndarray, **options: object) -> dict | Tensor:
-        """The network's answer to one image, at its size, as the image processor reads it.
+    def __call__(self, images: np.ndarray, **options: object) -> list[dict | Tensor]:
+        """The network's answer to each image, at its size, as the image processor reads it.
 
-        image: uint8 [H, W, 3] RGB. options: what the processor's reading takes beside sizes. Raises
-        SemcomError when the network cannot answer to an image alone.
+        images: uint8 [B, H, W, 3] RGB. options: what the processor's reading takes beside sizes.
+        Raises SemcomError when the network cannot answer to images alone.
         """
         try:
-            return self._read(self._run(image), image.shape[:2], **options)
+            return self._read(self._run(images), images.shape[:3], **options)
         except (TypeError, ValueError, KeyError, RuntimeError) as error:
             raise SemcomError(
                 f"The checkpoint {self.name} cannot be used for {self.task} of an image alone: "
                 f"{_first_line(error)}. Give another checkpoint."
             ) from error
 
-    def _run(self, image: np.ndarray) -> ModelOutput:
+    def _run(self, images: np.ndarray) -> ModelOutput:
         import torch
 
-        # Copied since torch warns of arrays that it must not write to.
         inputs = self._processor(
-            images=image.copy(), input_data_format="channels_last", return_tensors="pt"
+            images=list(images), input_data_format="channels_last", return_tensors="pt"
         )
         with torch.inference_mode():
             return self._network(**inputs.to(self.device))
 
-    def _read(self, answer: ModelOutput, size: tuple[int, int], **options: object) -> dict | Tensor:
+    def _read(
+        self, answer: ModelOutput, shape: tuple[int, int, int], **options: object
+    ) -> list[dict | Tensor]:
         read: Callable | None = getattr(self._processor, TASKS[self.task].post_process, None)
         if read is None:
             raise TypeError(f"{type(self._processor).__name__} does not read its answers")
         sizes = {"target_sizes", "source_sizes"} & inspect.signature(read).parameters.keys()
-        return read(answer, **options, **{each: [size] for each in sizes})[0]
+        return read(answer, **options, **{each: [shape[1:]] * shape[0] for each in sizes})
 
     def _try(self, absent: list[str]) -> None:
         """Answer to a blank; raise SemcomError if weights `absent` from the file are needed."""
-        blank = np.zeros((*WORK_SIZE, 3), np.uint8)
+        blank = np.zeros((1, *WORK_SIZE, 3), np.uint8)
         self(blank)
         if absent and any(v.isnan().any() for v in self._run(blank).values() if _is_float(v)):
             raise SemcomError(

@@ -13,7 +13,7 @@ import numpy as np
 from semcom_ros.labels import SUPERCLASS
 
 if TYPE_CHECKING:
-    from semcom_ros.perception.network import Outputs
+    from semcom_ros.perception.networks import Outputs
 
 THRESHOLD = 0.3
 """Least score of a detection."""
@@ -40,22 +40,27 @@ def folded(detections: Sequence[Detection]) -> list[Detection]:
     return [replace(d, name=SUPERCLASS.get(d.name, d.name)) for d in detections]
 
 
-def read_boxes(outputs: Outputs, names: list[str], threshold: float = THRESHOLD) -> list[Detection]:
-    """The detections in `outputs` of one image, by falling score."""
-    from semcom_ros.perception.network import STRIDE
+def read_boxes(
+    outputs: Outputs, names: Sequence[str], threshold: float = THRESHOLD
+) -> list[list[Detection]]:
+    """The detections in `outputs` of images, each by falling score."""
+    from semcom_ros.perception.networks import STRIDE
 
-    heat = outputs.heat[0].float().sigmoid().permute(1, 2, 0).cpu().numpy()
-    sides = outputs.sides[0].float().exp().mul(STRIDE).permute(1, 2, 0).cpu().numpy()
-    row, col, kind, score = peaks(np.ascontiguousarray(heat), threshold)
-    left, top, right, bottom = sides[row, col].T
-    x, y = (col + 0.5) * STRIDE, (row + 0.5) * STRIDE
-    height, width = np.array(heat.shape[:2]) * STRIDE
-    x0, x1 = (np.clip(v, 0, width) for v in (x - left, x + right))
-    y0, y1 = (np.clip(v, 0, height) for v in (y - top, y + bottom))
-    boxes = np.stack([x0, y0, x1 - x0, y1 - y0], 1).astype(np.float64)
-    kept = cv2.dnn.NMSBoxesBatched(boxes, score, kind, threshold, OVERLAP)
-    found = [Detection(names[kind[i]], float(score[i]), *map(float, boxes[i])) for i in kept]
-    return sorted(found, key=lambda d: -d.score)
+    heat = outputs.heat.float().sigmoid().permute(0, 2, 3, 1).cpu().numpy()
+    sides = outputs.sides.float().exp().mul(STRIDE).permute(0, 2, 3, 1).cpu().numpy()
+    height, width = np.array(heat.shape[1:3]) * STRIDE
+    images = []
+    for heat_of, sides_of in zip(heat, sides, strict=True):
+        row, col, kind, score = peaks(np.ascontiguousarray(heat_of), threshold)
+        left, top, right, bottom = sides_of[row, col].T
+        x, y = (col + 0.5) * STRIDE, (row + 0.5) * STRIDE
+        x0, x1 = (np.clip(v, 0, width) for v in (x - left, x + right))
+        y0, y1 = (np.clip(v, 0, height) for v in (y - top, y + bottom))
+        boxes = np.stack([x0, y0, x1 - x0, y1 - y0], 1).astype(np.float64)
+        kept = cv2.dnn.NMSBoxesBatched(boxes, score, kind, threshold, OVERLAP)
+        found = [Detection(names[kind[i]], float(score[i]), *map(float, boxes[i])) for i in kept]
+        images.append(sorted(found, key=lambda d: -d.score))
+    return images
 
 
 def peaks(

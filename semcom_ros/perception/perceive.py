@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that the shipped perception network sees in an image, in one pass."""
+"""All that the shipped perception network sees in images, in one pass."""
 
 from __future__ import annotations
 
@@ -13,105 +13,140 @@ import numpy as np
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import CLASSES, TRAIN_ID
-from semcom_ros.perception.depth import read_depth
 from semcom_ros.perception.detection import THRESHOLD, Detection, read_boxes
 
 if TYPE_CHECKING:
-    from semcom_ros.perception.network import PerceptionNetwork
+    from semcom_ros.perception.networks import Outputs, PerceptionNetwork
 
 FILE = "perception.safetensors"
 RECIPE = "semcom train perception --camvid DIR"
 
 
-class Percepts(NamedTuple):
+class Predictions(NamedTuple):
     """What is seen in one image; a part that was not looked for is None.
 
     segmentation: uint8 [H, W] trainId. detections: by falling score. depth: float32 [H, W] metres
-    along the optical axis, NaN in the sky.
+    along the optical axis, NaN in the sky. problem: why depth is None although it was looked for.
     """
 
-    segmentation: np.ndarray | None
-    detections: list[Detection] | None
-    depth: np.ndarray | None
+    segmentation: np.ndarray | None = None
+    detections: list[Detection] | None = None
+    depth: np.ndarray | None = None
+    problem: str = ""
 
 
 class Perception:
-    """Image uint8 [256, 512, 3] RGB -> `Percepts`, by the shipped network.
+    """Images uint8 [B, H, W, 3] RGB, sides multiples of 32 -> their `Predictions`.
 
-    names: the classes that it detects. focal: the focal length in pixels that its depths hold for.
-    threshold: least score of a detection, 0 to 1. Raises SemcomError when the weights in `path` are
-    missing, altered or made for another label space.
+    It takes a copy of `network`, whose label outputs stand for trainIds `classes`. names: the
+    classes that it detects. focal: the focal length in pixels that its depths hold for. threshold:
+    least score of a detection, 0 to 1.
     """
 
-    def __init__(self, path: Path | None = None, device: str = "cpu", threshold: float = THRESHOLD):
-        from semcom_ros.perception.network import PerceptionNetwork
-
-        path = path or weights.models_dir() / FILE
-        tensors, card = weights.load(path, RECIPE)
-        classes = weights.classes_of(card, path)
-        detected = _detected(card, path)
-        sizes = (card[name] for name in ("widths", "branches", "fine"))
-        network = PerceptionNetwork(len(classes), len(detected), *sizes)
-        weights.fill(network, tensors, path)
-        self._prepare(network, classes, detected, card["focal"], device, threshold)
-
-    @classmethod
-    def of(
-        cls,
-        network: PerceptionNetwork,
-        classes: Sequence[int],
-        names: Sequence[str],
-        focal: float,
-        threshold: float = THRESHOLD,
-    ) -> Perception:
-        """A perception by a copy of `network`, whose label outputs stand for trainIds `classes`."""
-        self = cls.__new__(cls)
-        self._prepare(copy.deepcopy(network), classes, names, focal, "cpu", threshold)
-        return self
-
-    def _prepare(
+    def __init__(
         self,
         network: PerceptionNetwork,
         classes: Sequence[int],
         names: Sequence[str],
         focal: float,
-        device: str,
-        threshold: float,
-    ) -> None:
+        device: str = "cpu",
+        threshold: float = THRESHOLD,
+    ):
         import torch
 
         from semcom_ros.layers.residual import for_inference
 
-        self.network = for_inference(network, torch.bfloat16).to(device)
+        self.network = for_inference(copy.deepcopy(network), torch.bfloat16).to(device)
         self.classes = np.array(classes, np.uint8)
         self.names, self.focal, self.device, self.threshold = list(names), focal, device, threshold
 
-    def __call__(
-        self, image: np.ndarray, focal: float | None = None, sky: np.ndarray | None = None
-    ) -> Percepts:
-        """focal: focal length of the camera in pixels of `image`, by default that of training.
+    @classmethod
+    def from_pretrained(
+        cls, path: Path | None = None, device: str = "cpu", threshold: float = THRESHOLD
+    ) -> Perception:
+        """That of a weights file, or of a folder that holds `FILE`; by default the shipped one.
 
-        An image tells size over distance alone, so depth is in proportion to it. sky: bool [H, W],
-        where already known: then no segmentation is made, which saves a third. Raises SemcomError
-        for an image of another type, or of sides that are no multiples of 32.
+        Raises SemcomError when the weights are missing, altered or made for another label space.
+        """
+        from semcom_ros.perception.networks import PerceptionNetwork
+
+        path = weights.file_at(path, FILE)
+        tensors, card = weights.load(path, RECIPE)
+        classes = weights.classes_of(card, path)
+        names = _detected(card, path)
+        sizes = (card[name] for name in ("widths", "branches", "fine"))
+        network = PerceptionNetwork(len(classes), len(names), *sizes)
+        weights.fill(network, tensors, path)
+        return cls(network, classes, names, card["focal"], device, threshold)
+
+    def __call__(
+        self,
+        images: Sequence[np.ndarray],
+        focals: Sequence[float | None] | None = None,
+        skies: Sequence[np.ndarray | None] | None = None,
+    ) -> list[Predictions]:
+        """focals: focal length of each camera in pixels of its image, by default that of training.
+
+        An image tells size over distance alone, so depth is in proportion to it. skies: bool [H, W]
+        of each image, where already known: it gets no segmentation, which saves a third where none
+        does. Raises SemcomError for images of another type, or of sides that are no multiples of
+        32.
         """
         import torch
 
         from semcom_ros.layers.image_input import to_input
 
-        _check(image)
-        with torch.inference_mode():
-            pixels = to_input(image[None], torch.bfloat16, self.device)
-            outputs = self.network(pixels, label=sky is None)
-            labels = None
-            if sky is None:
-                labels = self.classes[outputs.labels[0].argmax(0).cpu().numpy()]
-                sky = labels == TRAIN_ID["sky"]
-            return Percepts(
-                labels,
-                read_boxes(outputs, self.names, self.threshold),
-                read_depth(outputs, sky, (focal or self.focal) / self.focal),
+        images = stacked(images)
+        height, width = images.shape[1:3]
+        if height % 32 or width % 32:
+            raise SemcomError(
+                f"An image of {width}x{height} pixels cannot be looked at: fit it to 512x256 "
+                "or other multiples of 32."
             )
+        unknown = [None] * len(images)
+        skies = unknown if skies is None else skies
+        focals = unknown if focals is None else focals
+        scales = [(focal or self.focal) / self.focal for focal in focals]
+        with torch.inference_mode():
+            pixels = to_input(images, torch.bfloat16, self.device)
+            outputs = self.network(pixels, label=any(sky is None for sky in skies))
+            labels = unknown
+            if outputs.labels is not None:
+                found = self.classes[outputs.labels.argmax(1).to(torch.uint8).cpu().numpy()]
+                labels = [m if sky is None else None for m, sky in zip(found, skies, strict=True)]
+            detections = read_boxes(outputs, self.names, self.threshold)
+            depths = read_depth(outputs, scales)
+        for depth, found, sky in zip(depths, labels, skies, strict=True):
+            depth[found == TRAIN_ID["sky"] if sky is None else sky] = np.nan
+        return [Predictions(*each) for each in zip(labels, detections, depths, strict=True)]
+
+
+def read_depth(outputs: Outputs, scales: Sequence[float]) -> np.ndarray:
+    """The depths in `outputs`, each times its scale: float32 [B, H, W] metres."""
+    import torch
+    import torch.nn.functional as F
+
+    from semcom_ros.perception.networks import MIDDLE
+
+    # Between cells the logarithm is interpolated: a mean of metres would favour the far side.
+    depth = F.interpolate(outputs.depth.float(), scale_factor=2, mode="bilinear")[:, 0]
+    metres = torch.tensor([MIDDLE * scale for scale in scales], device=depth.device)
+    return (depth.exp() * metres[:, None, None]).cpu().numpy()
+
+
+def stacked(images: Sequence[np.ndarray]) -> np.ndarray:
+    """A batch uint8 [B, H, W, 3] of `images`; raises SemcomError where they make none."""
+    shapes = {(image.shape, image.dtype) for image in images}
+    if len(shapes) > 1:
+        sizes = " and ".join(sorted(str(shape) for shape, _ in shapes))
+        raise SemcomError(f"Images of {sizes} make no batch: fit them to one size.")
+    for shape, dtype in shapes:
+        if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or not min(shape):
+            raise SemcomError(
+                f"An image of shape {shape} and type {dtype} cannot be looked at: "
+                "give uint8 [H, W, 3] RGB."
+            )
+    return np.stack(images)
 
 
 def _detected(card: dict, path: Path) -> list[str]:
@@ -124,17 +159,3 @@ def _detected(card: dict, path: Path) -> list[str]:
             "models/ from the repository."
         )
     return names
-
-
-def _check(image: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise SemcomError(
-            f"An image of shape {image.shape} and type {image.dtype} cannot be looked at: "
-            "give uint8 [H, W, 3] RGB."
-        )
-    height, width = image.shape[:2]
-    if not image.size or height % 32 or width % 32:
-        raise SemcomError(
-            f"An image of {width}x{height} pixels cannot be looked at: fit it to 512x256 "
-            "or other multiples of 32."
-        )

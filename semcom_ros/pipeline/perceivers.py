@@ -34,14 +34,8 @@ def load_perceivers(
                 threshold=threshold,
                 camera_height_m=camera_height_m,
             )
-            perceive |= dict.fromkeys(together, batched(made))
+            perceive |= dict.fromkeys(together, made)
     return perceive
-
-
-def batched(made):
-    return lambda images, cameras, labels: [
-        made(i, c, m) for i, c, m in zip(images, cameras, labels, strict=True)
-    ]
 
 
 def warm_up(perceive: Mapping[str, Perceive]) -> None:

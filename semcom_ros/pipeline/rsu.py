@@ -16,7 +16,7 @@ from semcom_ros.frame import Camera
 from semcom_ros.payload import PayloadError
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.fusion import fuse, objects_in, supported_labels
-from semcom_ros.perception.perceive import Percepts as Predictions
+from semcom_ros.perception.perceive import Predictions
 from semcom_ros.perception.projection import check_camera, project_detections, project_points
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.receiver import Arrival

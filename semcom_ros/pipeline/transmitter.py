@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from semcom_ros.codecs import codec_of
-from semcom_ros.codecs.base import Codec, Encoder, LinkState, Request
+from semcom_ros.codecs.base import BudgetError, Codec, Encoder, LinkState, Request
+from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Camera, Frame, fit
 from semcom_ros.labels import LABEL_SPACE
 from semcom_ros.payload import Header, Payload, header_bytes
@@ -91,7 +92,13 @@ class Transmitter:
         )
         left = payload_bytes - header_bytes(header)
         request = Request.of_bytes(left, task=task, link=self.link, refresh=refresh)
-        parts = self.encoder.encode(frame, request)
+        try:
+            parts = self.encoder.encode(frame, request)
+        except BudgetError as error:
+            raise SemcomError(
+                f"This frame needs {payload_bytes - left + error.needed} bytes with codec "
+                f"'{self.name}', the setting is {payload_bytes}: raise payload_bytes."
+            ) from None
         self._sent(refresh, camera)
         return Sent(Payload(header, parts), frame)
 

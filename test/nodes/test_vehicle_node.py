@@ -54,14 +54,14 @@ def test_the_newest_frame_wins_and_the_overtaken_is_counted():
         got = b.listen(CompressedImage, PAYLOADS)
         camera = b.speak(Image, CAMERA)
         busy, go_on = threading.Event(), threading.Event()
-        encode = b.node._encoder.encode
+        encode = b.node._transmitter.encoder.encode
 
         def slow(*args):
             busy.set()
             go_on.wait()
             return encode(*args)
 
-        b.node._encoder.encode = slow
+        b.node._transmitter.encoder.encode = slow
         camera.publish(camera_image(0))
         b.until(busy.is_set, "the first frame at work")
         for number in (1, 2):

@@ -11,11 +11,8 @@ from semcom_ros.lab.ground_truth import frames_with_truth
 from semcom_ros.lab.metrics.perception_scores import DepthScores
 from semcom_ros.lab.training.perception.losses import depth_loss
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.perception.depth import read_depth
-from semcom_ros.perception.network import MIDDLE, Outputs
-from semcom_ros.perception.perceive import Perception
-
-GROUND = np.zeros((16, 16), bool)
+from semcom_ros.perception.networks import MIDDLE, Outputs
+from semcom_ros.perception.perceive import Perception, read_depth
 
 
 def outputs(metres):
@@ -24,17 +21,14 @@ def outputs(metres):
     return Outputs(depth, depth, depth, depth)
 
 
-def test_depth_is_in_metres_and_unknown_in_the_sky():
-    sky = GROUND.copy()
-    sky[:8] = True
-    depth = read_depth(outputs(20.0), sky)
-    assert depth.shape == (16, 16) and depth.dtype == np.float32
-    assert np.isnan(depth[:8]).all()
-    np.testing.assert_allclose(depth[8:], 20.0, rtol=1e-5)
+def test_depth_is_in_metres():
+    depth = read_depth(outputs(20.0), [1.0])
+    assert depth.shape == (1, 16, 16) and depth.dtype == np.float32
+    np.testing.assert_allclose(depth, 20.0, rtol=1e-5)
 
 
 def test_twice_the_focal_length_is_twice_the_distance():
-    np.testing.assert_allclose(read_depth(outputs(20.0), GROUND, 2.0), 40.0, rtol=1e-5)
+    np.testing.assert_allclose(read_depth(outputs(20.0), [2.0]), 40.0, rtol=1e-5)
 
 
 def test_the_loss_falls_to_nothing_for_the_truth_and_leaves_unknown_pixels_out():
@@ -57,8 +51,8 @@ def test_scores_are_relative_errors_and_metres_up_to_80_m():
 
 @pytest.fixture(scope="module")
 def estimate():
-    perception = Perception()
-    return lambda image, focal=None: perception(image, focal).depth
+    perception = Perception.from_pretrained()
+    return lambda image, focal=None: perception([image], [focal])[0].depth
 
 
 def test_it_measures_towns_that_it_never_saw(estimate):

@@ -15,7 +15,7 @@ from semcom_ros.lab.training.perception.data import Sample, augment
 from semcom_ros.lab.training.perception.losses import box_loss, heat_loss
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.perception.detection import Detection, peaks, read_boxes
-from semcom_ros.perception.network import FINE, Outputs, PerceptionNetwork
+from semcom_ros.perception.networks import FINE, Outputs, PerceptionNetwork
 from semcom_ros.perception.perceive import FILE, Perception
 
 NAMES = ["traffic sign", "person", "rider", "car"]
@@ -47,7 +47,7 @@ def edges_of(detection):
 
 def test_boxes_come_back_from_what_the_detector_is_taught():
     truth = boxes([10, 20, 90, 60], [200, 100, 212, 140], [400, 5, 409, 14], classes=[3, 1, 0])
-    found = read_boxes(outputs_of(draw(truth, 4, (256, 512))), NAMES)
+    [found] = read_boxes(outputs_of(draw(truth, 4, (256, 512))), NAMES)
     assert {d.name for d in found} == {"car", "person", "traffic sign"} and len(found) == 3
     for detection in found:
         i = list(truth.classes).index(NAMES.index(detection.name))
@@ -73,7 +73,7 @@ def test_of_two_detections_of_one_thing_the_better_stays_and_other_classes_are_l
     said = outputs_of(targets)
     said.heat[0, 3, 18, 23] = 2.0
     said.heat[0, 2, 18, 23] = 2.0
-    assert [d.name for d in read_boxes(said, NAMES)] == ["car", "rider"]
+    assert [d.name for d in read_boxes(said, NAMES)[0]] == ["car", "rider"]
 
 
 def test_only_local_maxima_are_centres_best_first():
@@ -141,7 +141,8 @@ def tiny(tmp_path_factory):
 
 def test_it_says_labels_boxes_and_depth_of_the_size_of_the_image(tiny):
     image = np.random.default_rng(0).integers(0, 256, (128, 256, 3), dtype=np.uint8)
-    seen = Perception(tiny, threshold=0.005)(image)
+    perception = Perception.from_pretrained(tiny, threshold=0.005)
+    [seen] = perception([image])
     assert seen.segmentation.shape == (128, 256) and seen.segmentation.dtype == np.uint8
     assert set(np.unique(seen.segmentation)) <= {TRAIN_ID[n] for n in ("road", "sky", "car")}
     assert seen.depth.shape == (128, 256) and seen.depth.dtype == np.float32
@@ -149,7 +150,7 @@ def test_it_says_labels_boxes_and_depth_of_the_size_of_the_image(tiny):
     assert seen.detections and all(d.name in NAMES for d in seen.detections)
     sky = np.zeros((128, 256), bool)
     sky[:9] = True
-    again = Perception(tiny, threshold=0.005)(image, sky=sky)
+    [again] = perception([image], skies=[sky])
     assert again.segmentation is None and again.detections == seen.detections
     np.testing.assert_array_equal(np.isnan(again.depth), sky)
 
@@ -159,26 +160,26 @@ def test_weights_of_another_network_are_refused(tiny, tmp_path):
     tensors, card = weights.load(tiny, "")
     weights.save(path, tensors, card | {"detected": NAMES[:2]})
     with pytest.raises(SemcomError, match="made for another network"):
-        Perception(path)
+        Perception.from_pretrained(path)
 
 
 def test_a_missing_file_is_a_sentence_that_names_the_recipe(tmp_path):
     with pytest.raises(SemcomError, match=r"are missing.*semcom train perception"):
-        Perception(tmp_path / FILE)
+        Perception.from_pretrained(tmp_path / FILE)
 
 
 @pytest.mark.parametrize(
     ("shape", "text"),
-    [((250, 512, 3), "multiples of 32"), ((256, 512), "give uint8"), ((0, 0, 3), "multiples")],
+    [((250, 512, 3), "multiples of 32"), ((256, 512), "give uint8"), ((0, 0, 3), "give uint8")],
 )
 def test_an_image_of_another_form_is_a_sentence(tiny, shape, text):
     with pytest.raises(SemcomError, match=text):
-        Perception(tiny)(np.zeros(shape, np.uint8))
+        Perception.from_pretrained(tiny)(np.zeros((1, *shape), np.uint8))
 
 
 @pytest.fixture(scope="module")
 def perception():
-    return Perception()
+    return Perception.from_pretrained()
 
 
 def test_it_finds_the_big_cars_of_a_town_that_it_never_saw(perception):
@@ -187,19 +188,20 @@ def test_it_finds_the_big_cars_of_a_town_that_it_never_saw(perception):
     for frame in frames:
         truth = boxes_of(frame, NAMES)
         big = (truth.classes == 3) & ~truth.ignored & (truth.edges[:, 2] - truth.edges[:, 0] > 24)
-        seen = [edges_of(d) for d in perception(frame.image).detections if d.name == "car"]
+        seen = [edges_of(d) for d in perception([frame.image])[0].detections if d.name == "car"]
         wanted += big.sum()
         found += sum(any(overlap(box, s) > 0.5 for s in seen) for box in truth.edges[big])
     assert wanted >= 5 and found >= 0.7 * wanted
 
 
 def test_it_finds_nothing_where_nothing_is(perception):
-    assert perception(np.full((256, 512, 3), 128, np.uint8)).detections == []
+    [seen] = perception(np.full((1, 256, 512, 3), 128, np.uint8))
+    assert seen.detections == []
 
 
 def test_detections_fall_by_score_and_lie_in_the_image(perception):
     (frame,) = frames_with_truth("scenes:2", "", [40])
-    found = perception(frame.image).detections
+    found = perception([frame.image])[0].detections
     scores = [d.score for d in found]
     assert found and scores == sorted(scores, reverse=True) and scores[-1] >= perception.threshold
     assert all(d.left >= 0 and d.left + d.width <= 512 and d.height > 0 for d in found)

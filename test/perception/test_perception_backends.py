@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import huggingface_hub.constants
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import (
+    STREET,
     depth_anything,
     depth_pro,
     detr,
@@ -28,36 +28,17 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera
 from semcom_ros.labels import NAMES, TRAIN_ID, VOID
 from semcom_ros.perception.backends import create_perception
-from semcom_ros.perception.checkpoint_depth import CheckpointDepth, is_metric
-from semcom_ros.perception.checkpoint_detection import CheckpointDetector
-from semcom_ros.perception.checkpoint_segmentation import CheckpointSegmenter
-from semcom_ros.perception.class_names import train_id
-from semcom_ros.runtime import declare_operators
+from semcom_ros.perception.checkpoint_tasks import (
+    CheckpointDepth,
+    CheckpointDetector,
+    CheckpointSegmenter,
+    is_metric,
+    train_id,
+)
 
-declare_operators()
-
-IMAGE = np.random.default_rng(0).integers(0, 256, (96, 192, 3), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (8, 96, 192, 3), dtype=np.uint8)
+IMAGE = IMAGES[0]
 CAMERA = Camera(96, 192, 160.0, 160.0, 95.5, 47.5)
-STREET = {0: "road, route", 1: "sky", 2: "zebra"}
-COCO = {0: "N/A", 1: "person", 2: "car", 3: "banana", 4: "stop sign"}
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    """Saves a tiny network that was never trained, once, and gives its folder."""
-    folders = {}
-
-    def save(make, names=COCO):
-        key = (make.__name__, *names.values())
-        if key not in folders:
-            torch.manual_seed(0)
-            network, processor = make(names)
-            folders[key] = tmp_path_factory.mktemp(make.__name__)
-            network.save_pretrained(folders[key])
-            processor.save_pretrained(folders[key])
-        return folders[key]
-
-    return save
 
 
 @pytest.fixture
@@ -75,7 +56,7 @@ def copy(tmp_path):
 
 @pytest.mark.parametrize("make", [segformer, mask2former])
 def test_segmentation_speaks_our_classes_at_the_size_of_the_image(checkpoint, make):
-    labels = CheckpointSegmenter(str(checkpoint(make, STREET)))(IMAGE)
+    [labels] = CheckpointSegmenter(str(checkpoint(make, STREET)))(IMAGES[:1])
     assert labels.shape == (96, 192) and labels.dtype == np.uint8
     assert set(np.unique(labels)) <= {TRAIN_ID["road"], TRAIN_ID["sky"], VOID}
 
@@ -84,7 +65,7 @@ def test_segmentation_speaks_our_classes_at_the_size_of_the_image(checkpoint, ma
 def test_detections_are_known_things_in_the_image_best_first(checkpoint, make):
     detector = CheckpointDetector(str(checkpoint(make)), threshold=0.0)
     assert detector.names == ["traffic sign", "person", "car"]
-    found = detector(IMAGE)
+    [found] = detector(IMAGES[:1])
     scores = [d.score for d in found]
     assert {d.name for d in found} <= set(detector.names)
     assert scores == sorted(scores, reverse=True)
@@ -94,28 +75,30 @@ def test_detections_are_known_things_in_the_image_best_first(checkpoint, make):
 
 def test_a_threshold_leaves_less_likely_detections_out(checkpoint):
     folder = str(checkpoint(detr))
-    scores = [d.score for d in CheckpointDetector(folder, threshold=0.0)(IMAGE)]
+    [found] = CheckpointDetector(folder, threshold=0.0)(IMAGES[:1])
+    scores = [d.score for d in found]
     assert len(scores) > 1
     middle = (scores[0] + scores[-1]) / 2
-    kept = [d.score for d in CheckpointDetector(folder, threshold=middle)(IMAGE)]
-    assert kept == [score for score in scores if score > middle]
+    [kept] = CheckpointDetector(folder, threshold=middle)(IMAGES[:1])
+    assert [d.score for d in kept] == [score for score in scores if score > middle]
 
 
 def test_metric_depth_is_taken_as_it_is_and_unknown_in_the_sky(checkpoint):
     estimate = CheckpointDepth(str(checkpoint(metric_depth_anything)))
-    depth = estimate(IMAGE)
+    [depth] = estimate(IMAGES[:1], [None], [None])
     assert depth.shape == (96, 192) and depth.dtype == np.float32
     assert estimate.metric and 0 < np.nanmin(depth) and np.nanmax(depth) <= 81
     labels = np.full((96, 192), TRAIN_ID["road"], np.uint8)
     labels[:20] = TRAIN_ID["sky"]
-    np.testing.assert_array_equal(estimate(IMAGE, labels)[20:], depth[20:])
-    assert np.isnan(estimate(IMAGE, labels)[:20]).all()
+    [under_sky] = estimate(IMAGES[:1], [labels], [None])
+    np.testing.assert_array_equal(under_sky[20:], depth[20:])
+    assert np.isnan(under_sky[:20]).all()
 
 
 def test_depth_pro_is_in_proportion_to_a_known_focal_length(checkpoint):
     estimate = CheckpointDepth(str(checkpoint(depth_pro)))
     far = Camera(96, 192, 320.0, 320.0, 95.5, 47.5)
-    once, twice = estimate(IMAGE, camera=CAMERA), estimate(IMAGE, camera=far)
+    once, twice = estimate(np.stack([IMAGE, IMAGE]), [None] * 2, [CAMERA, far])
     np.testing.assert_allclose(twice, 2 * once, rtol=1e-5)
 
 
@@ -150,10 +133,12 @@ def test_every_class_goes_by_its_own_name():
 def test_relative_depth_needs_camera_and_road(checkpoint, make):
     estimate = CheckpointDepth(str(checkpoint(make)))
     assert not estimate.metric
+    road = np.full((96, 192), TRAIN_ID["road"], np.uint8)
+    without_camera, without_road = estimate(IMAGES[:2], [road, None], [None, CAMERA])
     with pytest.raises(SemcomError, match="needs the camera's intrinsics"):
-        estimate(IMAGE)
+        raise without_camera
     with pytest.raises(SemcomError, match="needs the road's pixels"):
-        estimate(IMAGE, camera=CAMERA)
+        raise without_road
 
 
 def test_a_mixed_choice_is_one_answer_and_none_is_none(checkpoint):
@@ -163,7 +148,7 @@ def test_a_mixed_choice_is_one_answer_and_none_is_none(checkpoint):
         depth=str(checkpoint(metric_depth_anything)),
         threshold=0.0,
     )
-    seen = see(IMAGE, CAMERA)
+    [seen] = see([IMAGE], [CAMERA])
     assert seen.segmentation is None and see.names == ["traffic sign", "person", "car"]
     assert seen.detections and seen.depth.shape == (96, 192)
 
@@ -175,16 +160,16 @@ def test_labels_that_the_caller_has_come_before_the_segmentation(checkpoint):
         depth=str(checkpoint(metric_depth_anything)),
     )
     sky = np.full((96, 192), TRAIN_ID["sky"], np.uint8)
-    seen = see(IMAGE, labels=sky)
+    [seen] = see([IMAGE], labels=[sky])
     assert np.isnan(seen.depth).all()
     assert seen.detections is None and (seen.segmentation != TRAIN_ID["sky"]).any()
 
 
 def test_what_is_shipped_is_one_pass_beside_a_checkpoint(checkpoint):
     image = np.zeros((256, 512, 3), np.uint8)
-    whole = create_perception()(image)
+    [whole] = create_perception()([image])
     see = create_perception(segmentation=str(checkpoint(segformer, STREET)), detection="none")
-    seen = see(image)
+    [seen] = see([image])
     assert seen.detections is None and seen.segmentation.shape == (256, 512)
     np.testing.assert_array_equal(seen.depth, whole.depth)
 
@@ -200,7 +185,7 @@ def test_what_is_shipped_is_one_pass_beside_a_checkpoint(checkpoint):
 )
 def test_what_does_not_belong_together_is_a_sentence(image, camera, labels, text):
     with pytest.raises(SemcomError, match=text):
-        create_perception("none", "none", "none")(image, camera, labels)
+        create_perception("none", "none", "none")([image], [camera], [labels])
 
 
 def test_a_checkpoint_of_another_task_is_refused_by_name(checkpoint):
@@ -292,7 +277,7 @@ def test_a_camera_on_the_road_is_refused(checkpoint):
 def test_an_image_that_must_not_be_written_to_is_read_without_a_warning(checkpoint):
     image = IMAGE.copy()
     image.flags.writeable = False
-    segmenter = CheckpointSegmenter(str(checkpoint(segformer, STREET)))
+    see = create_perception(str(checkpoint(segformer, STREET)), "none", "none")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        segmenter(image)
+        see([image])

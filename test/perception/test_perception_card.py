@@ -23,4 +23,4 @@ def test_a_card_that_detects_what_is_no_object_is_a_sentence(tmp_path, detected,
     card = {"label_space": "cityscapes19", "classes": ["road"], "detected": detected}
     weights.save(tmp_path / FILE, {"none": np.zeros(1)}, card)
     with pytest.raises(SemcomError, match=text):
-        Perception(tmp_path / FILE)
+        Perception.from_pretrained(tmp_path / FILE)

@@ -18,13 +18,13 @@ from semcom_ros.weights import models_dir
 def miou(segmenter, frames):
     confusion = ConfusionMatrix(folded=True)
     for frame in frames:
-        confusion.add(frame.labels, segmenter(frame.image))
+        confusion.add(frame.labels, *segmenter([frame.image]))
     return confusion.miou()
 
 
 @pytest.fixture(scope="module")
 def segmenter():
-    return Segmenter()
+    return Segmenter.from_pretrained()
 
 
 def test_it_reads_towns_of_the_procedural_drive_that_it_never_saw(segmenter):
@@ -39,7 +39,7 @@ def test_it_reads_real_streets(segmenter, camvid):
 
 def test_it_labels_every_pixel_with_a_class_it_knows(segmenter):
     noise = np.random.default_rng(0).integers(0, 256, (256, 512, 3), dtype=np.uint8)
-    labels = segmenter(noise)
+    [labels] = segmenter([noise])
     assert labels.shape == (256, 512) and labels.dtype == np.uint8
     assert set(np.unique(labels)) <= set(segmenter.classes)
 
@@ -50,4 +50,4 @@ def test_weights_of_another_label_space_are_refused(tmp_path):
     card = json.loads((models_dir() / "segmenter.json").read_text())
     path.with_suffix(".json").write_text(json.dumps(card | {"label_space": "voc21"}))
     with pytest.raises(SemcomError, match="speak the label space 'voc21'"):
-        Segmenter(path)
+        Segmenter.from_pretrained(path)

@@ -9,11 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.base import Request, Settings, load_attribute
+from semcom_ros.codecs.base import BudgetError, Request, Settings, load_attribute
 from semcom_ros.codecs.image import PART, STEPS, Coder, LadderCoder, small_size
 from semcom_ros.codecs.image.decoder import restore
 from semcom_ros.codecs.image.rate_control import largest
-from semcom_ros.errors import SemcomError, choose
+from semcom_ros.errors import choose
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.payload import Part, parts_bytes
 
@@ -55,7 +55,7 @@ class Encoder:
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         """One part of bits, the best that fits.
 
-        Raises SemcomError, with the least bytes needed, where not even the coarsest fits.
+        Raises BudgetError where not even the coarsest fits.
         """
         image = np.ascontiguousarray(frame.image[:, :, ::-1])
 
@@ -71,11 +71,7 @@ class Encoder:
         else:
             best = self._best_about_ladder(image, fits)
         if best is None:
-            needed = parts_bytes([Part(PART, 0, bits=self._coarsest(image))])
-            raise SemcomError(
-                f"This frame's parts need {needed} bytes with codec '{self.coder.name}', and "
-                f"{request.budget_bytes} are left for them: allow a larger payload."
-            )
+            raise BudgetError(parts_bytes([Part(PART, 0, bits=self._coarsest(image))]))
         return (Part(PART, 0, bits=best),)
 
     def container_bytes(self, parts: Sequence[Part]) -> int:

@@ -52,12 +52,13 @@ def run(args: argparse.Namespace) -> None:
     """Time encoder and decoder with the shipped weights on one frame."""
     torch.set_num_threads(args.threads)
     frame = fit(open_source(args.data)[0])
-    segmenter, encoder, decoder = Segmenter(), Encoder(), Decoder()
-    labelled = replace(frame, labels=segmenter(frame.image))
+    segmenter, encoder, decoder = Segmenter.from_pretrained(), Encoder(), Decoder()
+    [labels] = segmenter([frame.image])
+    labelled = replace(frame, labels=labels)
     data = pack(encode("gesco", encoder, labelled, args.payload_bytes))
     network = network_calls(decoder.diffusion)
     calls: Calls = {
-        "segment_ms": lambda: segmenter(frame.image),
+        "segment_ms": lambda: segmenter([frame.image]),
         "encode_ms": lambda: pack(encode("gesco", encoder, labelled, args.payload_bytes)),
         "decode_labels_ms": lambda: decode_labels("gesco", decoder, unpack(data)),
         "fast_denoising_ms": denoising(labelled.labels, encoder.planes_rows),

@@ -22,6 +22,6 @@ def run(args: argparse.Namespace) -> None:
     """Time the shipped segmenter on one frame, image in to label map out."""
     torch.set_num_threads(args.threads)
     image = fit(open_source(args.data)[0]).image
-    segmenter = Segmenter()
-    figures = {"segment_ms": timing.measure(lambda: segmenter(image), args.repeats)}
+    segmenter = Segmenter.from_pretrained()
+    figures = {"segment_ms": timing.measure(lambda: segmenter([image]), args.repeats)}
     timing.report(figures, args.json, threads=args.threads)

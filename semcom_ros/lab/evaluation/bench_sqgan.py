@@ -44,8 +44,9 @@ def run(args: argparse.Namespace) -> None:
     """Time encoder and decoder with the shipped weights on one frame."""
     torch.set_num_threads(args.threads)
     frame = fit(open_source(args.data)[0])
-    segmenter, encoder, decoder = Segmenter(), Encoder(), Decoder()
-    labelled = replace(frame, labels=segmenter(frame.image))
+    segmenter, encoder, decoder = Segmenter.from_pretrained(), Encoder(), Decoder()
+    [labels] = segmenter([frame.image])
+    labelled = replace(frame, labels=labels)
     data = pack(encode("sqgan", encoder, labelled, args.payload_bytes))
     labels = labelled.labels
     (indices,), (scores,) = encoder.image_transmitter(frame.image[None], [labels])
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         },
     }
     calls: Calls = {
-        "segment_ms": lambda: segmenter(frame.image),
+        "segment_ms": lambda: segmenter([frame.image]),
         **networks["encode"],
         "map_sender_ms": lambda: encoder.map_transmitter([labels]),
         "encode_tokens_ms": tokens,

@@ -33,7 +33,7 @@ from semcom_ros.lab.metrics.perception_scores import (
     DepthScores,
     DetectionScores,
 )
-from semcom_ros.perception.perceive import Perception, Percepts
+from semcom_ros.perception.perceive import Perception, Predictions
 from semcom_ros.pipeline.single import decode, encode
 
 ORIGINAL = "original"
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     Raises SemcomError.
     """
     sizes = read_sizes(args.regenerated)
-    perception = Perception(args.weights, threshold=LOWEST)
+    perception = Perception.from_pretrained(args.weights, threshold=LOWEST)
     indices = range(0, args.frames * args.every, args.every)
     frames = frames_with_truth(args.data, args.split, indices)
     exact = all(frame.objects is not None for frame in frames)
@@ -74,11 +74,11 @@ def run(args: argparse.Namespace) -> None:
     link = Gesco() if sizes else None
     for index, frame in enumerate(track(frames, "looking")):
         focal = frame.camera.fx if frame.camera and frame.camera.calibrated else None
-        seen = perception(frame.image, focal)
+        [seen] = perception([frame.image], [focal])
         tallies[ORIGINAL].add(frame, seen, link.sent(frame) if link else seen.segmentation)
         for size in sizes:
             image, received = link(frame, size, index)
-            tallies[f"{size} bytes"].add(frame, perception(image, focal), received)
+            tallies[f"{size} bytes"].add(frame, *perception([image], [focal]), received)
     console = Console()
     title = f"{args.data}, {len(frames)} frames"
     console.print(class_table(tallies[ORIGINAL], title))
@@ -123,14 +123,15 @@ class Gesco:
         from semcom_ros.codecs import create_decoder, create_encoder
         from semcom_ros.perception.segmentation import Segmenter
 
-        self._segmenter = Segmenter()
+        self._segmenter = Segmenter.from_pretrained()
         self._encoder, self._decoder = create_encoder("gesco"), create_decoder("gesco")
         self._fed = Frame(np.zeros((0, 0, 3), np.uint8))
 
     def sent(self, frame: Frame) -> np.ndarray:
         """The map that the vehicle finds, uint8 [H, W] trainId."""
         if self._fed.image is not frame.image:
-            self._fed = replace(frame, labels=self._segmenter(frame.image))
+            [labels] = self._segmenter([frame.image])
+            self._fed = replace(frame, labels=labels)
         return self._fed.labels
 
     def __call__(self, frame: Frame, size: int, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +158,7 @@ class Tally:
         self.in_image: list[Pedestrian] = []
         self.in_map: list[Pedestrian] = []
 
-    def add(self, frame: Frame, seen: Percepts, labels: np.ndarray) -> None:
+    def add(self, frame: Frame, seen: Predictions, labels: np.ndarray) -> None:
         """Count one frame: what is `seen` in its image, and its map at the RSU, uint8 [H, W]."""
         self.confusion.add(frame.labels, seen.segmentation)
         self.detection.add(*comparable(frame, seen.detections, self._names))

@@ -26,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print IoU by class and their mean at 256x512."""
     frames = labelled_frames(args.data, args.split, args.frames)
-    segmenter = Segmenter(args.weights)
+    segmenter = Segmenter.from_pretrained(args.weights)
     confusion = ConfusionMatrix(folded=True)
     for frame in track(frames, "segmenting"):
-        confusion.add(frame.labels, segmenter(frame.image))
+        confusion.add(frame.labels, *segmenter([frame.image]))
     table = Table("class", "IoU", title=f"{args.data} {args.split}")
     for name, iou in confusion.iou().items():
         table.add_row(name, f"{iou:.3f}")

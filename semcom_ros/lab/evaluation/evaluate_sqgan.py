@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,7 @@ from semcom_ros.lab.training.gesco.judge import RECIPE
 from semcom_ros.lab.training.sqgan.judge import kept_of
 from semcom_ros.lab.training.sqgan.steps import MAP, TUNED
 from semcom_ros.labels import NAMES, TRAIN_ID, VOID, fold, tint
-from semcom_ros.perception import segmentation
-from semcom_ros.perception.segmentation import Segmenter, load_network
+from semcom_ros.perception.segmentation import Segmenter
 
 RELEVANT = tuple(TRAIN_ID[name] for name in ("pole", "traffic sign", "person", "rider"))
 FIRST_PART = IMAGE_LAYERS[0] / (LATENT_GRID[0] * LATENT_GRID[1])
@@ -78,14 +78,14 @@ def run(args: argparse.Namespace) -> None:
     """Write tables (JSON) and pictures into `args.out` and print the table of what is kept."""
     torch.set_num_threads(os.cpu_count() or 1)
     frames = labelled_frames(args.data, args.split, args.frames)
-    segmenter = Segmenter(args.models / segmentation.FILE)
-    judge = Segmenter.of(*load_network(args.models / JUDGE, RECIPE))
+    segmenter = Segmenter.from_pretrained(args.models)
+    judge = Segmenter.from_pretrained(args.models / JUDGE, recipe=RECIPE)
     # The networks read maps without void; what is void in truth is not scored.
     truth = [f.labels for f in frames]
-    sent = [Frame(f.image, segmenter(f.image)) for f in frames]
+    sent = segmenter([f.image for f in frames])
     frames = [
-        Frame(f.image, np.where(labels == VOID, f.labels, labels))
-        for f, labels in zip(sent, truth, strict=True)
+        Frame(f.image, np.where(f.labels == VOID, labels, f.labels))
+        for f, labels in zip(frames, sent, strict=True)
     ]
     args.out.mkdir(parents=True, exist_ok=True)
     named = {"sqgan": args.work / TUNED}
@@ -176,7 +176,7 @@ def kept_by_class(
         covered = np.kron(kept, np.ones((STRIDE, STRIDE), bool))
         counts += np.bincount(fold(labels)[covered], minlength=256)
         shown = ends.receive(indices, kept, frame.labels)
-        confusion.add(labels, judge(shown))
+        confusion.add(labels, *judge([shown]))
         fidelity.append(psnr(frame.image, shown))
     return _shares(counts), {"miou": confusion.miou(), "psnr": float(np.mean(fidelity))}
 
@@ -230,7 +230,7 @@ def surfaces(
                 images.receive(indices, images.kept(scores, m_x, i), received[i])
                 for i, (_, (indices, scores)) in enumerate(latents)
             ]
-            mious.append(_miou(truth, [judge(image) for image in shown]))
+            mious.append(_miou(truth, judge(shown)))
             pairs = zip(frames, shown, strict=True)
             psnrs.append(float(np.mean([psnr(f.image, image) for f, image in pairs])))
         found["image"].append(mious)
@@ -238,7 +238,7 @@ def surfaces(
     return found
 
 
-def _miou(truth: list[np.ndarray], found: list[np.ndarray]) -> float:
+def _miou(truth: list[np.ndarray], found: Sequence[np.ndarray]) -> float:
     confusion = ConfusionMatrix(folded=True)
     for labels, estimate in zip(truth, found, strict=True):
         confusion.add(labels, estimate)

@@ -40,7 +40,7 @@ def lost_parts(
             confusion, fidelity = ConfusionMatrix(folded=True), []
             for payload, frame, labels in zip(payloads, frames, truth, strict=True):
                 shown = decode("sqgan", decoder, without(payload, IMAGE_PARTS[arrived:]))
-                confusion.add(labels, judge(shown.image))
+                confusion.add(labels, *judge([shown.image]))
                 fidelity.append(psnr(frame.image, shown.image))
             rows.append(
                 {

@@ -14,7 +14,7 @@ from semcom_ros.lab.ground_truth import MIN_VISIBLE
 from semcom_ros.lab.metrics.overlap import OVERLAP, edges, overlaps
 from semcom_ros.objects import Object
 from semcom_ros.perception.detection import THRESHOLD, Detection
-from semcom_ros.perception.perceive import Percepts
+from semcom_ros.perception.perceive import Predictions
 from semcom_ros.perception.projection import project_detections
 
 WITHIN = 7.815
@@ -40,7 +40,7 @@ class PlacementScores:
         self._distances: list[float] = []
         self._inside: list[bool] = []
 
-    def add(self, frame: Frame, seen: Percepts) -> None:
+    def add(self, frame: Frame, seen: Predictions) -> None:
         """Count the sure detections of one frame that show an object of their class.
 
         frame: with objects and camera. seen: boxes, depth and labels found in its image; without

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,17 +57,17 @@ def render_scenes(frames: int, seeds: range, step: int = 7) -> Samples:
     return Samples(np.stack([f.image for f in picked]), np.stack([f.labels for f in picked]))
 
 
-def with_estimates(sets: Sets, estimate: Callable[[np.ndarray], np.ndarray]) -> Sets:
+def with_estimates(sets: Sets, estimate: Callable[[Sequence[np.ndarray]], np.ndarray]) -> Sets:
     """Every set twice, for half of its share each: its true maps, their void filled by the
     estimate, and estimated maps, as those that vehicles send are.
 
     The estimates of training frames are better than those of new streets, and trained on them alone
     a network would trust them too much.
-    estimate: labels uint8 [H, W] trainId of an image uint8 [H, W, 3] RGB.
+    estimate: labels uint8 [B, H, W] trainId of images uint8 [B, H, W, 3] RGB.
     """
     both = []
     for samples, share in sets:
-        estimated = np.stack([estimate(image) for image in samples.images])
+        estimated = estimate(samples.images)
         filled = np.where(samples.labels == VOID, estimated, samples.labels)
         both += [(Samples(samples.images, maps), share / 2) for maps in (filled, estimated)]
     return both

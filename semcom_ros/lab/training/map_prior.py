@@ -16,7 +16,7 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.recipe import command_line
 from semcom_ros.labels import LABEL_SPACE
-from semcom_ros.perception.segmentation import FILE, Segmenter
+from semcom_ros.perception.segmentation import Segmenter
 
 FIRST_RATE, LAST_RATE = 1500, 20
 """How fast the mixing weights follow the first and the last map."""
@@ -35,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Learn from CamVid train and the procedural drive; score on CamVid val; write the prior."""
-    segmenter = Segmenter(args.models / FILE)
+    segmenter = Segmenter.from_pretrained(args.models)
     camvid = data.read_camvid(args.camvid, "train", WORK_SIZE)
     scenes = data.render_scenes(args.scenes, range(100, 120))
-    maps = [m for s in (camvid, scenes) for m in (*s.labels, *map(segmenter, s.images))]
+    maps = [m for s in (camvid, scenes) for m in (*s.labels, *segmenter(s.images))]
     prior = train(maps, args.seed)
     card = {
         "what": "prior of GESCO's map coder: counters and mixing weights",
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
     held_out = data.Samples(held_out.images[::4], held_out.labels[::4])
     scores = {"on": "bytes a map, median, every fourth frame of CamVid val"}
-    estimated = [segmenter(image) for image in held_out.images]
+    estimated = segmenter(held_out.images)
     for kind, maps in (("true", held_out.labels), ("estimated", estimated)):
         for grid in SCORED_GRIDS:
             sizes = [len(map_coder.encode(pool(labels, grid), stored)) for labels in maps]

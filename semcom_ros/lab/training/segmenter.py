@@ -23,8 +23,8 @@ from semcom_ros.lab.training.loop import MixedPrecision, cosine, train
 from semcom_ros.lab.training.recipe import command_line, origin
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.layers.image_input import to_input
+from semcom_ros.perception.networks import WIDTHS, SegmentationNetwork
 from semcom_ros.perception.segmentation import FILE, Segmenter, load_network
-from semcom_ros.perception.segmentation_network import WIDTHS, SegmentationNetwork
 
 CROP = (192, 384)
 ZOOM = (0.6, 1.6)
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
         return {"loss": loss.item(), "gradient": norm}
 
     def score() -> dict[str, float]:
-        segmenter = Segmenter.of(trainer.average, classes)
+        segmenter = Segmenter(trainer.average, classes)
         real, drawn = (confusion_on(segmenter, samples) for samples in (held_out, towns))
         means = {"miou": real.miou(), "miou on the drive": drawn.miou()}
         return {"mark": sum(means.values()) / 2, **means, **real.iou()}
@@ -121,6 +121,6 @@ def run(args: argparse.Namespace) -> None:
 def confusion_on(segmenter: Segmenter, samples: data.Samples) -> ConfusionMatrix:
     """The confusion of the segmenter's maps with the true ones of `samples`."""
     confusion = ConfusionMatrix(folded=True)
-    for image, labels in zip(samples.images, samples.labels, strict=True):
-        confusion.add(labels, segmenter(image))
+    for labels, found in zip(samples.labels, segmenter(samples.images), strict=True):
+        confusion.add(labels, found)
     return confusion

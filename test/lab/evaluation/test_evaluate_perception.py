@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ from semcom_ros.lab.metrics.perception_scores import DepthPlausibility
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.objects import Box3D, Object
 from semcom_ros.perception.detection import Detection
-from semcom_ros.perception.perceive import Percepts
+from semcom_ros.perception.perceive import Predictions
 
 PERSON, ROAD, SKY = (TRAIN_ID[name] for name in ("person", "road", "sky"))
 
@@ -132,7 +132,7 @@ def test_a_car_on_the_road_breaks_no_column() -> None:
 
 def placed(frame: Frame, depth: float, *detections: Detection) -> Placement:
     scores = PlacementScores()
-    scores.add(frame, Percepts(frame.labels, list(detections), np.full_like(frame.depth, depth)))
+    scores.add(frame, Predictions(frame.labels, list(detections), np.full_like(frame.depth, depth)))
     return scores.compute()
 
 
@@ -175,10 +175,13 @@ class Looking:
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
 
-    def __call__(self, image: np.ndarray, focal: float | None) -> Percepts:
-        assert focal == 500.0
+    def __call__(self, images: list[np.ndarray], focals: list[float | None]) -> list[Predictions]:
+        assert focals == [500.0]
         boxes = [Detection(o.name, 0.9, *o.box) for o in self.frame.objects]
-        return Percepts(self.frame.labels, boxes if image.mean() > 50 else [], self.frame.depth)
+        return [
+            Predictions(self.frame.labels, boxes if image.mean() > 50 else [], self.frame.depth)
+            for image in images
+        ]
 
 
 def printed(
@@ -191,11 +194,12 @@ def printed(
         def __call__(self, frame: Frame, size: int, index: int):
             return np.zeros_like(frame.image), frame.labels
 
-    def replaced(name: str, value: Callable | type) -> None:
+    def replaced(name: str, value: object) -> None:
         monkeypatch.setattr(evaluate_perception, name, value)
 
     monkeypatch.setenv("COLUMNS", "160")
-    replaced("Perception", lambda *_, **__: Looking(frame))
+    looking = SimpleNamespace(from_pretrained=lambda *_, **__: Looking(frame))
+    replaced("Perception", looking)
     replaced("frames_with_truth", lambda *_: [frame])
     replaced("Gesco", Dark)
     parser = argparse.ArgumentParser()
@@ -227,12 +231,12 @@ def test_where_no_distances_are_known_that_is_said(capsys, monkeypatch) -> None:
     frame = street(person(50, 12.0))
     looking = Looking(frame)
     bare = Frame(frame.image, frame.labels, camera=frame.camera)
-    monkeypatch.setattr(Looking, "__call__", lambda self, image, focal: looking_at(looking, image))
+    monkeypatch.setattr(Looking, "__call__", lambda self, *_: [looking_at(looking)])
     text = printed(capsys, monkeypatch, bare, "--regenerated none")
     assert "no distances known" in text and "road recedes" in text
     assert "128 bytes" not in text
 
 
-def looking_at(looking: Looking, image: np.ndarray) -> Percepts:
+def looking_at(looking: Looking) -> Predictions:
     frame = looking.frame
-    return Percepts(frame.labels, [Detection("person", 0.9, *frame.objects[0].box)], frame.depth)
+    return Predictions(frame.labels, [Detection("person", 0.9, *frame.objects[0].box)], frame.depth)

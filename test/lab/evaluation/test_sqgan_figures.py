@@ -59,7 +59,7 @@ def ends(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def judge():
-    return Segmenter()
+    return Segmenter.from_pretrained()
 
 
 def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(frames, ends, judge):

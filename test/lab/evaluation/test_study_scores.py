@@ -24,7 +24,7 @@ from semcom_ros.lab.evaluation.study.view import View
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.objects import Object
 from semcom_ros.perception.detection import Detection
-from semcom_ros.perception.perceive import Percepts
+from semcom_ros.perception.perceive import Predictions
 from semcom_ros.reconstruction import Reconstruction
 
 RNG = np.random.default_rng(5)
@@ -43,10 +43,10 @@ class FakeReaders:
     def judged(self, image: np.ndarray) -> np.ndarray:
         return np.where(image.mean(2) > 99, CAR, 0).astype(np.uint8)
 
-    def seen(self, image: np.ndarray, camera: Camera | None) -> Percepts:
+    def seen(self, image: np.ndarray, camera: Camera | None) -> Predictions:
         depth = image[..., 0].astype(np.float32)
         found = self.found.get(int(image[0, 0, 0]), [])
-        return Percepts(
+        return Predictions(
             image[..., 0], found, np.full_like(depth, np.nan) if self.no_depth else depth
         )
 

@@ -24,7 +24,7 @@ from semcom_ros.lab.training.perception.data import (
 from semcom_ros.lab.training.perception.losses import label_losses
 from semcom_ros.lab.training.recipe import command_line, origin
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.perception.network import FINE, PerceptionNetwork
+from semcom_ros.perception.networks import FINE, PerceptionNetwork
 from semcom_ros.perception.perceive import FILE
 
 

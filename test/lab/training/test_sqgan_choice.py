@@ -33,7 +33,7 @@ def test_networks_are_chosen_on_frames_that_they_never_learn_from(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), pixels.astype(np.uint8))
     chosen_on = sets.held_out(tmp_path)
-    learned = sets.street_sets(tmp_path, 1, lambda image: np.zeros(image.shape[:2], np.uint8))
+    learned = sets.street_sets(tmp_path, 1, lambda images: np.zeros(images.shape[:3], np.uint8))
     assert chosen_on.images[:2, 0, 0, 0].tolist() == [0, 120]
     assert len(chosen_on.images) == len(chosen_on.labels) == 2 + sets.UNSEEN_SCENES
     for samples, _ in learned[:2]:

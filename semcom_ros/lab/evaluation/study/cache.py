@@ -11,15 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from semcom_ros.lab.evaluation.study.code import code_hash
 from semcom_ros.lab.evaluation.study.pools import Score
 
-PACKAGE = Path(__file__).resolve().parents[3]
-CODE = ("channel", "codecs", "coding", "datasets", "frame.py", "labels.py", "lab/evaluation/study",
-        "lab/ground_truth.py", "lab/map_noise.py", "lab/metrics", "lab/rates.py", "layers",
-        "objects.py", "payload.py", "perception", "reconstruction.py", "weights.py")  # fmt: skip
-"""What of the package a score hangs on."""
-_LEFT_OUT = {"training", "report.py", "tables.py", "best.py", "plots.py",
-             "records.py", "provenance.py", "run.py", "workers.py"}  # fmt: skip
+STRIPS = "semcom_ros.lab.evaluation.study.contact_sheet"
+"""Draws the pictures of a cell."""
 
 
 class Cache:
@@ -52,8 +48,8 @@ class Cache:
         os.replace(draft, self._path(key))
 
     def picture(self, key: str, index: int) -> Path:
-        """Where the strip of frame `index` of the cell lies."""
-        return self.folder / f"{key}-{index}.png"
+        """Where the strip of frame `index` of the cell lies, as it is drawn now."""
+        return self.folder / f"{key}-{index}-{code_hash(STRIPS)[:8]}.png"
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
@@ -75,16 +71,3 @@ def file_hash(path: Path) -> str:
 @cache
 def _hash(path: Path, *version: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@cache
-def code_hash() -> str:
-    """SHA-256 of the code and tables that scores hang on: not of how they are trained or shown."""
-    content = hashlib.sha256()
-    for top in (PACKAGE / name for name in CODE):
-        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            name = path.relative_to(PACKAGE)
-            if path.suffix in (".py", ".json") and not _LEFT_OUT & set(name.parts):
-                content.update(name.as_posix().encode())
-                content.update(path.read_bytes())
-    return content.hexdigest()

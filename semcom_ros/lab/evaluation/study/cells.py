@@ -12,7 +12,8 @@ import numpy as np
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study.backbones import Backbones
-from semcom_ros.lab.evaluation.study.cache import code_hash, file_hash
+from semcom_ros.lab.evaluation.study.cache import file_hash
+from semcom_ros.lab.evaluation.study.code import code_hash
 from semcom_ros.lab.evaluation.study.data import Data
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from semcom_ros import __version__
-from semcom_ros.lab.evaluation.study.cache import PACKAGE, code_hash, file_hash
+from semcom_ros.lab.evaluation.study.cache import file_hash
+from semcom_ros.lab.evaluation.study.code import PACKAGE, code_hash
 
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torchmetrics", "diffusers", "av", "pillow",
             "opencv-python-headless")  # fmt: skip

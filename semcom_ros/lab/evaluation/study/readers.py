@@ -21,7 +21,7 @@ from semcom_ros.weights import models_dir
 
 if TYPE_CHECKING:
     from semcom_ros.frame import Camera
-    from semcom_ros.perception.perceive import Percepts
+    from semcom_ros.perception.perceive import Predictions
 
 REMEMBERED = 512
 JUDGE = "judge.safetensors"
@@ -54,14 +54,14 @@ class Readers:
         """The vehicle's own segmenter. Raises SemcomError, as the others do, without weights."""
         from semcom_ros.perception.segmentation import Segmenter
 
-        return Segmenter()
+        return Segmenter.from_pretrained()
 
     @cached_property
     def judge(self) -> Any:
         """The segmenter that no loss saw."""
         from semcom_ros.perception.segmentation import FILE, Segmenter
 
-        judge = Segmenter(self.judge_path)
+        judge = Segmenter.from_pretrained(self.judge_path)
         vehicles = models_dir() / FILE
         if vehicles.is_file() and vehicles.read_bytes() == self.judge_path.read_bytes():
             raise SemcomError(
@@ -75,15 +75,14 @@ class Readers:
         """The shipped detection and depth, with boxes down to `LOWEST`."""
         from semcom_ros.perception.perceive import Perception
 
-        return Perception(threshold=LOWEST)
+        return Perception.from_pretrained(threshold=LOWEST)
 
     def judged(self, image: np.ndarray) -> np.ndarray:
         """The judge's map of `image`, uint8 [H, W, 3]: uint8 [H, W] trainId."""
-        import torch
 
         def find() -> np.ndarray:
-            with torch.inference_mode():
-                return self.judge.read(self.pyramid(image), image.shape[:2])
+            [labels] = self.judge.read(self.pyramid(image), image.shape[:2])
+            return labels
 
         return self.once("judged", image, find)
 
@@ -100,21 +99,20 @@ class Readers:
 
         The latest one is kept: all that looks at one image needs one pass.
         """
-        import torch
-
-        from semcom_ros.layers.image_input import to_input
-
         which = digest(image)
         if which != self._latest[0]:
-            with torch.inference_mode():
-                tensor = to_input(image[None], torch.bfloat16, self.judge.device)
-                self._latest = which, self.judge.network.features(tensor)
+            self._latest = which, self.judge.features([image])
         return self._latest[1]
 
-    def seen(self, image: np.ndarray, camera: Camera | None) -> Percepts:
+    def seen(self, image: np.ndarray, camera: Camera | None) -> Predictions:
         """What the shipped perception sees in `image`, taken by `camera` if that is known."""
         focal = camera.fx if camera is not None and camera.calibrated else None
-        return self.once(f"seen {focal}", image, lambda: self.perception(image, focal))
+
+        def find() -> Predictions:
+            [seen] = self.perception([image], [focal])
+            return seen
+
+        return self.once(f"seen {focal}", image, find)
 
     def once(self, what: str, image: np.ndarray, read: Callable[[], Any]) -> Any:
         """What `read` finds in `image`; `what` names the finding."""

@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     classes = data.CAMVID_CLASSES
     shared = GescoShared.load(args.models)
-    segmenter = Segmenter(args.models / segmentation.FILE)
+    segmenter = Segmenter.from_pretrained(args.models)
     held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
     judge = judging.Judge(args.judge, held_out, segmenter, shared)
     sets = data.with_estimates(

@@ -17,7 +17,7 @@ from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.gesco.noisy_map import noisy_planes
 from semcom_ros.labels import VOID
-from semcom_ros.perception.segmentation import Segmenter, load_network
+from semcom_ros.perception.segmentation import Segmenter
 
 FILE = "judge.safetensors"
 RECIPE = (
@@ -34,10 +34,9 @@ class Judge:
     """
 
     def __init__(self, path: Path, held_out: Samples, segmenter: Segmenter, shared: GescoShared):
-        network, classes = load_network(path, RECIPE)
-        self.segmenter = Segmenter.of(network, classes)
+        self.segmenter = Segmenter.from_pretrained(path, recipe=RECIPE)
         self.images, self.labels = held_out.images[::4], held_out.labels[::4]
-        self.sent = [segmenter(image) for image in self.images]
+        self.sent = segmenter(self.images)
         self.statistics = shared.statistics
         self.ceiling = self._miou(self.images)
 
@@ -68,6 +67,6 @@ class Judge:
 
     def _miou(self, images: list[np.ndarray]) -> float:
         confusion = ConfusionMatrix(folded=True)
-        for labels, image in zip(self.labels, images, strict=True):
-            confusion.add(labels, self.segmenter(image))
+        for labels, found in zip(self.labels, self.segmenter(images), strict=True):
+            confusion.add(labels, found)
         return confusion.miou()

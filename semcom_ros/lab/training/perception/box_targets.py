@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from semcom_ros.lab.ground_truth import Boxes
-from semcom_ros.perception.network import STRIDE
+from semcom_ros.perception.networks import STRIDE
 
 SPREAD = 0.54
 """The part of a box, about its centre, that learns the box (TTFNet's alpha)."""

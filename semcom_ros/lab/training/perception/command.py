@@ -32,10 +32,9 @@ from semcom_ros.lab.training.recipe import command_line, origin
 from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.perception import segmentation
-from semcom_ros.perception.network import BRANCHES, FINE, PerceptionNetwork
+from semcom_ros.perception.networks import BRANCHES, FINE, WIDTHS, PerceptionNetwork
 from semcom_ros.perception.perceive import FILE, RECIPE, Perception
 from semcom_ros.perception.segmentation import load_network
-from semcom_ros.perception.segmentation_network import WIDTHS
 
 TOWNS = range(100, 400)
 HELD_OUT = (1, 2)
@@ -92,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
         return {**{name: part.item() for name, part in parts.items()}, "gradient": norm}
 
     def score() -> dict[str, float]:
-        perception = Perception.of(trainer.average, classes, DETECTED, CAMERA.fx, LOWEST)
+        perception = Perception(trainer.average, classes, DETECTED, CAMERA.fx, threshold=LOWEST)
         scores = score_frames(perception, towns)
         on_streets = score_frames(perception, streets)
         return {
@@ -189,7 +188,7 @@ def score_frames(perception: Perception, frames: list[Frame]) -> dict[str, float
     detection, depth = DetectionScores(perception.names), DepthScores()
     confusion = ConfusionMatrix(folded=frames[0].objects is None)
     for frame in frames:
-        seen = perception(frame.image, CAMERA.fx)
+        [seen] = perception([frame.image], [CAMERA.fx])
         confusion.add(frame.labels, seen.segmentation)
         detection.add(*comparable(frame, seen.detections, perception.names))
         if frame.depth is not None:

@@ -20,7 +20,7 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.ground_truth import Boxes, boxes_of
 from semcom_ros.lab.training.perception.box_targets import BoxTargets, draw
 from semcom_ros.labels import CLASSES, NAMES, SUPERCLASS, TRAIN_ID, VOID
-from semcom_ros.perception.network import STRIDE
+from semcom_ros.perception.networks import STRIDE
 
 SEGMENTED = tuple(name for name in NAMES if name not in ("wall", "terrain", "train", "motorcycle"))
 """The classes that the procedural drive knows, in the order of the network's outputs."""

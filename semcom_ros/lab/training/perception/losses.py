@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from semcom_ros.lab.training.perception.box_targets import BoxTargets
 from semcom_ros.lab.training.perception.data import COARSE, SEGMENTED, Batch
 from semcom_ros.labels import VOID
-from semcom_ros.perception.network import MIDDLE, Outputs
+from semcom_ros.perception.networks import MIDDLE, Outputs
 from semcom_ros.runtime import declare_operators
 
 FARTHEST = 150.0

@@ -23,7 +23,7 @@ from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.gesco.judge import RECIPE
 from semcom_ros.labels import VOID
-from semcom_ros.perception.segmentation import Segmenter, load_network
+from semcom_ros.perception.segmentation import Segmenter
 
 MAP_FRACTIONS = (0.2, 0.5)
 IMAGE_FRACTIONS = (0.12, 0.5)
@@ -39,16 +39,15 @@ class Judge:
     """
 
     def __init__(self, path: Path, held_out: Samples, segmenter: Segmenter):
-        network, classes = load_network(path, RECIPE)
-        self.segmenter = Segmenter.of(network, classes)
+        self.segmenter = Segmenter.from_pretrained(path, recipe=RECIPE)
         self.images, self.truth = held_out.images, held_out.labels
-        self.sent = [segmenter(image) for image in self.images]
+        self.sent = segmenter(self.images)
         self.received = [upsample(pool(labels, SENT_GRID), WORK_SIZE)[0] for labels in self.sent]
         self.filled = [
             np.where(labels == VOID, sent, labels)
             for labels, sent in zip(self.truth, self.sent, strict=True)
         ]
-        self.ceiling = self._miou([self.segmenter(image) for image in self.images])
+        self.ceiling = self._miou(self.segmenter(self.images))
 
     def of_maps(self, pipeline: Pipeline, classes: tuple[int, ...]) -> dict[str, float]:
         """mIoU of true maps, passed on at the fractions; `judge` is their mean."""
@@ -71,7 +70,7 @@ class Judge:
         for fraction in IMAGE_FRACTIONS:
             kept = [kept_of(pipeline, one, fraction, i) for i, one in enumerate(scores_of)]
             shown = receiver(indices, kept, self.received)
-            mious[f"miou {fraction}"] = self._miou([self.segmenter(image) for image in shown])
+            mious[f"miou {fraction}"] = self._miou(self.segmenter(shown))
             pairs = zip(self.images, shown, strict=True)
             psnrs[f"psnr {fraction}"] = float(np.mean([psnr(a, b) for a, b in pairs]))
         return {

@@ -36,7 +36,6 @@ from semcom_ros.lab.training.sqgan.codewords import ordered
 from semcom_ros.lab.training.sqgan.sets import HELD_OUT, held_out, street_sets
 from semcom_ros.lab.training.sqgan.steps import MAP, RECIPE, TUNED
 from semcom_ros.labels import LABEL_SPACE, NAMES
-from semcom_ros.perception import segmentation
 from semcom_ros.perception.segmentation import Segmenter
 
 UNKNOWN_SHARE = 0.25
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
         weights.fill(pipelines[name], tensors, path)
         order(pipelines[name])
 
-    segmenter = Segmenter(args.models / segmentation.FILE)
+    segmenter = Segmenter.from_pretrained(args.models)
     rng = np.random.default_rng(args.seed)
     frames = [
         (image, labels)
@@ -72,7 +71,8 @@ def run(args: argparse.Namespace) -> None:
     ]
     frames = [frames[i] for i in rng.permutation(len(frames))]
     tokens = learn(pipelines, classes, frames, rng)
-    unseen = [(image, segmenter(image)) for image in held_out(args.camvid).images]
+    images = held_out(args.camvid).images
+    unseen = list(zip(images, segmenter(images), strict=True))
     scores = {
         "on": f"estimated maps of {HELD_OUT}",
         **measured(pipelines, classes, unseen, tokens),

@@ -24,8 +24,7 @@ from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.training.gesco.judge import RECIPE
 from semcom_ros.lab.training.recipe import command_line
 from semcom_ros.lab.training.sqgan.sets import HELD_OUT, held_out
-from semcom_ros.perception import segmentation
-from semcom_ros.perception.segmentation import Segmenter, load_network
+from semcom_ros.perception.segmentation import Segmenter
 from semcom_ros.pipeline.single import decode, encode
 
 SETTINGS = (128, 256, 512, 1024, 1200)
@@ -58,10 +57,11 @@ class Measured:
 def run(args: argparse.Namespace) -> None:
     """Try every split on frames held out; write the table into the encoder's card."""
     torch.set_num_threads(os.cpu_count() or 1)
-    segmenter = Segmenter(args.models / segmentation.FILE)
-    judge = Segmenter.of(*load_network(args.judge, RECIPE))
+    segmenter = Segmenter.from_pretrained(args.models)
+    judge = Segmenter.from_pretrained(args.judge, recipe=RECIPE)
     samples = held_out(args.camvid)
-    frames = [Frame(image, segmenter(image)) for image in samples.images[::EVERY]]
+    images = samples.images[::EVERY]
+    frames = [Frame(*each) for each in zip(images, segmenter(images), strict=True)]
     truth = list(samples.labels[::EVERY])
     encoder, decoder = Encoder(args.models), Decoder(models=args.models)
     split, rows = table(encoder, decoder, judge, frames, truth, SETTINGS, MAP_BYTES)
@@ -140,7 +140,7 @@ def measure(
             continue
         shown = decode("sqgan", decoder, payload)
         maps.add(labels, shown.labels)
-        images.add(labels, judge(shown.image))
+        images.add(labels, *judge([shown.image]))
         fidelity.append(psnr(frame.image, shown.image))
     return Measured(
         map_bytes,

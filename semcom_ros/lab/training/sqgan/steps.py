@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     """Train step `args.step`; keep the best by the judge in the folder `args.work`."""
     torch.manual_seed(args.seed)
     torch.set_num_threads(os.cpu_count() or 1)
-    segmenter = Segmenter(args.models / segmentation.FILE)
+    segmenter = Segmenter.from_pretrained(args.models)
     judge = Judge(args.judge, held_out(args.camvid), segmenter)
     learning = begin(args)
     state = args.work / f"{args.step}.state"
