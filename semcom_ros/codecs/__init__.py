@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from semcom_ros.codecs import foreign
 from semcom_ros.codecs.base import Codec, Decoder, Encoder, End, Settings, load_attribute
 from semcom_ros.errors import SemcomError, choose
 
@@ -21,7 +22,9 @@ CODECS: dict[str, str] = {
 
 
 def codec_of(name: str) -> Codec:
-    """The codec `name`; raises SemcomError for an unknown one."""
+    """The codec `name`, of the registry or "module:attribute". Raises SemcomError."""
+    if ":" in name:
+        return foreign.codec(name)
     return load_attribute(CODECS[choose(name, CODECS, "codec")])
 
 

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 SYMBOLS_PER_BYTE = 8
 """Channel uses that equal one byte: QPSK with a rate 1/2 code carries one bit in each."""
 REFERENCES = 8
-"""Maps of the newest frames that a decoder may lean on."""
+"""The newest frames that a decoder may lean on."""
 
 
 class BudgetError(SemcomError):
@@ -78,21 +78,22 @@ class Memory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._maps: OrderedDict[int, Reconstruction] = OrderedDict()
+        self._known: OrderedDict[int, Reconstruction] = OrderedDict()
         self.image: tuple[int, np.ndarray] | None = None
 
-    def keep_map(self, sequence: int, known: Reconstruction) -> None:
-        """Let the map of frame `sequence` be leaned on, until `REFERENCES` newer ones came."""
+    def keep(self, sequence: int, known: Reconstruction) -> None:
+        """Let frame `sequence` be leaned on, until `REFERENCES` newer ones came."""
         with self._lock:
-            self._maps[sequence] = known
-            while len(self._maps) > REFERENCES:
-                self._maps.popitem(last=False)
+            self._known[sequence] = known
+            while len(self._known) > REFERENCES:
+                self._known.popitem(last=False)
 
-    def map_of(self, sequence: int) -> Reconstruction:
-        """The map of frame `sequence`; raises PayloadError reference where it is not there."""
+    def recall(self, sequence: int) -> Reconstruction:
+        """What decoding gave before the image of frame `sequence`; raises PayloadError reference
+        where it is not there."""
         with self._lock:
-            if sequence in self._maps:
-                return self._maps[sequence]
+            if sequence in self._known:
+                return self._known[sequence]
         raise PayloadError(
             "reference", f"The payload leans on frame {sequence}, which was not decoded here."
         )

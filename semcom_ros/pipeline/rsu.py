@@ -63,8 +63,7 @@ class Rsu:
             if isinstance(one, PayloadError):
                 found.append(Percepts(error=one))
                 continue
-            if one.labels is not None:
-                arrival.memory.keep_map(arrival.payload.header.sequence, one)
+            arrival.memory.keep(arrival.payload.header.sequence, one)
             arrival.known = one
             percepts = Percepts(
                 labels=one.labels,

@@ -36,8 +36,7 @@ def decode_labels(
     (known,) = decoder.decode_labels([received])
     if isinstance(known, PayloadError):
         raise known
-    if known.labels is not None:
-        received.memory.keep_map(payload.header.sequence, known)
+    received.memory.keep(payload.header.sequence, known)
     return received, known
 
 

@@ -12,27 +12,28 @@ import numpy as np
 
 from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs import codec_of, create_decoder, create_encoder
-from semcom_ros.codecs.base import Decoder, Encoder, load_attribute
+from semcom_ros.codecs.base import Decoder, Encoder, Memory, load_attribute
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.systems import Outcome, concealed, rate_of, symbols_sent, timed
 from semcom_ros.payload import Payload, PayloadError
-from semcom_ros.pipeline.single import decode, encode
+from semcom_ros.pipeline.single import decode
+from semcom_ros.pipeline.transmitter import Transmitter
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
+FOREIGN = "foreign"
 REMEMBERED = 256
 """Reconstructions kept: links that lose nothing deliver the same payloads again and again."""
 
 
 class CodecSystem:
-    """Codec `codec` at `payload_bytes`; a frame that is lost leaves the last good one standing.
+    """Codec `codec` at `payload_bytes`; a frame that is lost leaves the last good one.
 
-    options: of the encoder where it knows them, else of the decoder. It is for codecs whose frames
-    stand alone, as all of the registry do. A frame that the vehicle cannot encode within the bytes
-    is not sent, and is lost. Rates are those of `rate_of`, channel uses over a
-    radio the radio's own.
+    options: of the encoder where it knows them, else of the decoder. A frame that the vehicle
+    cannot encode within the bytes is not sent, and is lost. Rates are those of `rate_of`, channel
+    uses over a radio the radio's own.
     """
 
     links = frozenset({NONE, "channel"})
@@ -40,7 +41,10 @@ class CodecSystem:
     def __init__(self, codec: str, payload_bytes: int = 512, **options: Any) -> None:
         self._encoder, self._decoder = _ends(codec, tuple(sorted(options.items())))
         self.codec, self.setting = codec, payload_bytes
-        self.uses_labels = codec_of(codec).sends_labels
+        self._codec = codec_of(codec)
+        # The name of somebody else's codec takes no more bytes than that of one of ours.
+        self._name = FOREIGN if ":" in codec else codec
+        self.uses_labels = self._codec.sends_labels
         self.models = tuple(sorted(models_dir().glob(f"{codec}_*.safetensors")))
         self._sent: dict[int, tuple[Payload | SemcomError, float]] = {}
         self._shown: dict[tuple[int, tuple[bool, ...]], tuple[Reconstruction, float]] = {}
@@ -48,6 +52,7 @@ class CodecSystem:
     def begin(self, link: Link, seed: int) -> None:
         self._link, self._channel = link, link.channel(seed)
         self._last: Reconstruction | None = None
+        self._memory = Memory()
 
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
         payload, encode_ms = self._encode(frame, labels, index)
@@ -94,12 +99,13 @@ class CodecSystem:
         """The payload of frame `index`, the same over every link, or why there is none."""
         if index not in self._sent:
             fed = frame if labels is None else replace(frame, labels=labels)
+            if index == 0:
+                self._transmitter = Transmitter(self._name, self._encoder, codec=self._codec)
             try:
-                self._sent[index] = timed(
-                    lambda: encode(self.codec, self._encoder, fed, self.setting, index)
-                )
+                made, ms = timed(lambda: self._transmitter.transmit(fed, self.setting).payload)
             except SemcomError as error:
-                self._sent[index] = (error, 0.0)
+                made, ms = error, 0.0
+            self._sent[index] = made, ms
         return self._sent[index]
 
     def _decode(self, sent: Payload, received: Payload, index: int) -> tuple[Reconstruction, float]:
@@ -107,8 +113,10 @@ class CodecSystem:
         key = (index, tuple(part.erased for part in received.parts))
         if key in self._shown:
             return self._shown[key]
-        made = timed(lambda: decode(self.codec, self._decoder, received))
-        alike = all(part.bits is not None or part.erased for part in received.parts)
+        made = timed(lambda: decode(self._name, self._decoder, received, self._memory, self._codec))
+        alike = not self._codec.leans and all(
+            part.bits is not None or part.erased for part in received.parts
+        )
         if alike and len(self._shown) < REMEMBERED:
             self._shown[key] = made
         return made
@@ -119,7 +127,8 @@ def _ends(codec: str, options: tuple[tuple[str, Any], ...]) -> tuple[Encoder, De
     """Both ends, warmed up, for every size and every link. Raises SemcomError."""
     made = codec_of(codec)
     known = inspect.signature(load_attribute(made.encoder)).parameters.keys()
-    known |= {p.name.removeprefix(f"{codec}_") for p in made.settings.parameters(codec, "encoder")}
+    sent = made.settings.parameters(codec, "encoder")
+    known |= {p.name.removeprefix(f"{codec}_") for p in sent}
     own = {p.name.removeprefix(f"{codec}_") for p in made.settings.parameters(codec)}
     named = [(k, f"{codec}_{k}" if k in own else k, v) for k, v in options]
     encoder = create_encoder(codec, **{name: v for k, name, v in named if k in known})

@@ -181,7 +181,9 @@ def one_table(given: Mapping[str, Any]) -> dict[str, Any]:
     levels = read_numbers(given.get("snr_db", f"{PARAMETERS['snr_db'].default:g}"))
     common = {"labels": given.get("labels", LABELS[0])}
     systems = [
-        {"codec": name, SIZE: sizes, **common} if name in CODECS else {"system": name, **common}
+        {"codec": name, SIZE: sizes, **common}
+        if name in CODECS or ":" in name
+        else {"system": name, **common}
         for name in given.get("codec", "gesco").split(",")
     ]
     links = [m if m == NONE else {"channel": m, "snr_db": levels} for m in models]

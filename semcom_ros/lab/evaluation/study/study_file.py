@@ -28,7 +28,7 @@ from typing import Any
 import yaml
 
 from semcom_ros.channel.parameters import NONE
-from semcom_ros.codecs import CODECS
+from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.lab.evaluation.study.data import LABELS
 from semcom_ros.lab.evaluation.study.links import Link, parse_links
@@ -165,7 +165,7 @@ def parse_entries(content: Any) -> list[Entry]:
     `labels`, and the system's own options. Raises SemcomError.
     """
     if isinstance(content, str):
-        known = {"codec": content} if content in CODECS else {"system": content}
+        known = {"codec": content} if content in CODECS or ":" in content else {"system": content}
         return parse_entries(known)
     if not isinstance(content, Mapping) or not ({"codec", "system"} & content.keys()):
         raise SemcomError(
@@ -175,7 +175,7 @@ def parse_entries(content: Any) -> list[Entry]:
     options = {k: spread(v) for k, v in content.items() if k not in ("system", "name", "labels")}
     system = choose(str(content.get("system", "codec")), SYSTEMS, "system")
     for codec in options.get("codec", []):
-        choose(str(codec), CODECS, "codec")
+        codec_of(str(codec))
     labels = choose(str(content.get("labels", LABELS[0])), LABELS, "choice of labels")
     told = [name for name, values in options.items() if len(values) > 1 and name != "codec"]
     if SIZE in options and SIZE not in told:
