@@ -48,6 +48,10 @@ COMMANDS = Group(
                 "segmenter": Command(
                     "semcom_ros.lab.training.segmenter", "train the vehicle's segmenter"
                 ),
+                "sight": Command(
+                    "semcom_ros.lab.training.sight.command",
+                    "train segmenter, its teacher and the panel by the clock, on a GPU",
+                ),
                 "map": Command(
                     "semcom_ros.lab.training.map_prior", "learn the prior of the map coder"
                 ),
