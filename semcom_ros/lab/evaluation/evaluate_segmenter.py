@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default="scenes:1", help="labelled frames, as camvid:DIR")
     parser.add_argument("--split", default="val")
     parser.add_argument("--frames", type=int, default=100, help="at most so many frames")
+    parser.add_argument(
+        "--exact", action="store_true", help="score all classes, not CamVid's eleven"
+    )
     parser.add_argument("--weights", type=Path, help="weights other than the shipped ones")
 
 
@@ -27,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
     """Print IoU by class and their mean at 256x512."""
     frames = labelled_frames(args.data, args.split, args.frames)
     segmenter = Segmenter.from_pretrained(args.weights)
-    confusion = ConfusionMatrix(folded=True)
+    confusion = ConfusionMatrix(folded=not args.exact)
     for frame in track(frames, "segmenting"):
         confusion.add(frame.labels, *segmenter([frame.image]))
     table = Table("class", "IoU", title=f"{args.data} {args.split}")

@@ -14,13 +14,11 @@ import cv2
 import numpy as np
 
 from semcom_ros.datasets.camvid import CamVid
-from semcom_ros.datasets.files import read_map
-from semcom_ros.datasets.source import images_in, read_rgb
+from semcom_ros.datasets.kitti import Kitti
+from semcom_ros.datasets.source import Source, images_in, read_rgb
 from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Frame
 
-HELD_OUT = (*range(13, 18), *range(34, 43), *range(72, 82), *range(109, 112), *range(122, 128))
-"""Numbers of kitti_semantics that no network of ours learns from: whole runs of neighbours, cut
-where the view changes (matched points between neighbours at the level of chance)."""
 HEIGHT = 288
 """Of the frames of KITTI and of the unlabelled drives, in pixels; CamVid's keep their 360."""
 EVERY = {"udacity_highway": 8, "driveai_sample": 2, "kitti_drive_10hz": 3}
@@ -62,30 +60,29 @@ def read_pack(folder: Path) -> dict[str, Frames]:
 
 
 def _read_sets(data: Path) -> dict[str, Frames]:
-    camvid = [f for f in _frames(CamVid(str(data / "camvid"), "train"))]
-    kitti, held = [], []
-    for path in images_in(data / "kitti_semantics/images/train"):
-        image = read_rgb(path)
-        labels = read_map(
-            data / "kitti_semantics/labels/train" / f"{path.stem}.png", image.shape[:2]
-        )
-        chosen = held if int(path.stem.split("_")[0]) in HELD_OUT else kitti
-        chosen.append((_scaled(image), _scaled(labels, cv2.INTER_NEAREST_EXACT)))
+    camvid = _frames(CamVid(str(data / "camvid"), "train"))
+    kitti = {split: Kitti(str(data / "kitti_semantics"), split) for split in ("train", "val")}
     drives = {
         name: [_scaled(read_rgb(p)) for p in images_in(data / name / "images/train")[::every]]
         for name, every in EVERY.items()
     }
     return {
         "camvid": _stacked([(f.image, f.labels) for f in camvid]),
-        "kitti": _stacked(kitti),
-        "kitti_held": _stacked(held),
+        "kitti": _of_kitti(kitti["train"]),
+        "kitti_held": _of_kitti(kitti["val"]),
         "wide": Frames(np.stack(drives["kitti_drive_10hz"]), None),
         "plain": Frames(np.stack(drives["udacity_highway"] + drives["driveai_sample"]), None),
     }
 
 
-def _frames(source: CamVid) -> list:
+def _frames(source: Source) -> list[Frame]:
     return [source[i] for i in range(len(source))]
+
+
+def _of_kitti(source: Kitti) -> Frames:
+    return _stacked(
+        [(_scaled(f.image), _scaled(f.labels, cv2.INTER_NEAREST_EXACT)) for f in _frames(source)]
+    )
 
 
 def _scaled(pixels: np.ndarray, how: int = cv2.INTER_AREA) -> np.ndarray:
