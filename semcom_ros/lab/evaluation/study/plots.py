@@ -9,7 +9,7 @@ from itertools import chain, cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from semcom_ros.lab.evaluation.pyplot import pyplot
+from semcom_ros.lab.evaluation.shared import pyplot
 from semcom_ros.lab.evaluation.study.contact_sheet import families, shown_links
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS
