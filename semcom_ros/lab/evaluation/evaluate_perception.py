@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.progress import track
+from rich.table import Column
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
         depth = (f"RMSE to {FARTHEST:.0f} m", "AbsRel", "within 1.25", "unknown")
     show(
         f"{title}: original and regenerated",
-        ("image", "mIoU", "mAP50", "mAP", "recall", *depth),
+        (Column("image", no_wrap=True), "mIoU", "mAP50", "mAP", "recall", *depth),
         summary_rows(tallies, measured),
         "Regenerated: by gesco, of the map that the vehicle's segmenter finds, which takes trucks "
         "and buses for cars, and bicycles for riders.",

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
@@ -42,11 +42,13 @@ def labelled_frames(args: argparse.Namespace) -> list[Frame]:
 
 
 def show(
-    title: str | None, columns: Sequence[str], rows: Iterable[Sequence[str] | None], *notes: str
+    title: str | None,
+    columns: Iterable[Column | str],
+    rows: Iterable[Sequence[str] | None],
+    *notes: str,
 ) -> None:
     """Print a table, None among its rows drawn as a line, and sentences about it."""
     table = Table(*columns, title=title)
-    table.columns[0].no_wrap = True
     for row in rows:
         table.add_section() if row is None else table.add_row(*row)
     console = Console()
