@@ -10,188 +10,96 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
 from semcom_ros import __version__
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.runtime import keep_freed_memory
+from semcom_ros.runtime import check_device, keep_freed_memory
 
 
 class Command(NamedTuple):
-    """One command: the module that does it, and its line in the help."""
+    """A command's line in the help, and the module of the lab behind it, if it is one by itself."""
 
-    module: str
     help: str
+    module: str = ""
 
 
-class Group(NamedTuple):
-    """Commands of one kind, called as `semcom GROUP NAME`.
+COMMANDS = {
+    "": Command("send meaning instead of pixels from a vehicle to a roadside unit"),
+    "demo": Command("drive through vehicle, channel and RSU, and score", "demo.run"),
+    "inspect": Command("print what a payload file holds", "inspect_payload"),
+    "train": Command("make the weights in models/"),
+    "train segmenter": Command("train the vehicle's segmenter", "training.segmenter"),
+    "train sight": Command(
+        "train segmenter, its teacher and the panel by the clock, on a GPU",
+        "training.sight.command",
+    ),
+    "train map": Command("learn the prior of the map coder", "training.map_prior"),
+    "train thumbnail": Command("learn how to share out the thumbnail's bits", "training.thumbnail"),
+    "train gesco": Command("train the RSU's few-step diffusion", "training.gesco.diffusion"),
+    "train gesco-paper": Command(
+        "train the diffusion of GESCO's paper, on CUDA machines", "papers.gesco.training"
+    ),
+    "train sqgan": Command("train SQ-GAN's networks, step by step", "training.sqgan.command"),
+    "train sqgan-paper": Command(
+        "train the networks of SQ-GAN's paper, on CUDA machines", "papers.sqgan.training"
+    ),
+    "train denoiser": Command(
+        "train the map denoiser that fast denoising is held against", "training.gesco.denoiser"
+    ),
+    "train perception": Command(
+        "train detection and depth on the segmenter's features", "training.perception.command"
+    ),
+    "eval": Command(
+        "score any codec over any channel on data; with a name, what is in models/",
+        "evaluation.study.run",
+    ),
+    "eval segmenter": Command(
+        "intersection over union on labelled data", "evaluation.evaluate_segmenter"
+    ),
+    "eval denoising": Command(
+        "fast denoising of noisy one-hot maps", "evaluation.evaluate_denoising"
+    ),
+    "eval perception": Command("detection and depth", "evaluation.evaluate_perception"),
+    "eval sqgan": Command(
+        "what SQ-GAN keeps by class, beside ablations, and over fractions kept",
+        "evaluation.evaluate_sqgan",
+    ),
+    "bench": Command("time what the package does on this machine", "evaluation.bench"),
+    "channel": Command("the emulated radio: checks, plots, tables, traces"),
+    "channel check": Command("the radio against theory, as a table", "evaluation.check_channel"),
+    "channel check-abstraction": Command(
+        "the link abstraction against the exact chain", "evaluation.check_abstraction"
+    ),
+    "channel plot": Command("draw error rates and a drive's fades", "evaluation.plot_channel"),
+    "channel table": Command(
+        "measure the block errors that the abstraction draws from", "evaluation.block_error_table"
+    ),
+    "channel make-trace": Command("write a small DeepMIMO scenario", "evaluation.synthetic_trace"),
+}
+"""By the words that call it; a name of several words is listed in the help of those before."""
 
-    bare: what `semcom GROUP --option ...` does, without a name, if that is a command too.
+
+def within(group: str) -> dict[str, Command]:
+    """The commands that are called by `group` and one more word, by that word."""
+    named = {name.rpartition(" ")[::2]: command for name, command in COMMANDS.items() if name}
+    return {word: command for (above, word), command in named.items() if above == group}
+
+
+def find(words: Sequence[str]) -> str:
+    """The command that `words` begin with: it ends where they stop or turn to options.
+
+    Raises SemcomError for a word that leads nowhere.
     """
-
-    commands: Mapping[str, Command | Group]
-    help: str
-    bare: Command | None = None
-
-
-COMMANDS = Group(
-    {
-        "demo": Command(
-            "semcom_ros.lab.demo.run", "drive through vehicle, channel and RSU, and score"
-        ),
-        "inspect": Command("semcom_ros.lab.inspect_payload", "print what a payload file holds"),
-        "train": Group(
-            {
-                "segmenter": Command(
-                    "semcom_ros.lab.training.segmenter", "train the vehicle's segmenter"
-                ),
-                "map": Command(
-                    "semcom_ros.lab.training.map_prior", "learn the prior of the map coder"
-                ),
-                "thumbnail": Command(
-                    "semcom_ros.lab.training.thumbnail",
-                    "learn how to share out the thumbnail's bits",
-                ),
-                "gesco": Command(
-                    "semcom_ros.lab.training.gesco.diffusion",
-                    "train the RSU's few-step diffusion",
-                ),
-                "gesco-paper": Command(
-                    "semcom_ros.lab.papers.gesco.training",
-                    "train the diffusion of GESCO's paper, on CUDA machines",
-                ),
-                "sqgan": Command(
-                    "semcom_ros.lab.training.sqgan.command",
-                    "train SQ-GAN's networks, step by step",
-                ),
-                "sqgan-paper": Command(
-                    "semcom_ros.lab.papers.sqgan.training",
-                    "train the networks of SQ-GAN's paper, on CUDA machines",
-                ),
-                "denoiser": Command(
-                    "semcom_ros.lab.training.gesco.denoiser",
-                    "train the map denoiser that fast denoising is held against",
-                ),
-                "perception": Command(
-                    "semcom_ros.lab.training.perception.command",
-                    "train detection and depth on the segmenter's features",
-                ),
-            },
-            "make the weights in models/",
-        ),
-        "eval": Group(
-            {
-                "segmenter": Command(
-                    "semcom_ros.lab.evaluation.evaluate_segmenter",
-                    "intersection over union on labelled data",
-                ),
-                "denoising": Command(
-                    "semcom_ros.lab.evaluation.evaluate_denoising",
-                    "fast denoising of noisy one-hot maps",
-                ),
-                "perception": Command(
-                    "semcom_ros.lab.evaluation.evaluate_perception", "detection and depth"
-                ),
-                "sqgan": Command(
-                    "semcom_ros.lab.evaluation.evaluate_sqgan",
-                    "what SQ-GAN keeps by class, beside ablations, and over fractions kept",
-                ),
-            },
-            "score what is in models/ on named data; without a name, any codec over any channel",
-            Command(
-                "semcom_ros.lab.evaluation.study.run",
-                "tables and plots of codecs over channels on data",
-            ),
-        ),
-        "bench": Group(
-            {
-                "segmenter": Command(
-                    "semcom_ros.lab.evaluation.bench_segmenter", "milliseconds to label a frame"
-                ),
-                "map": Command(
-                    "semcom_ros.lab.evaluation.bench_map", "milliseconds to code a label map"
-                ),
-                "gesco": Command(
-                    "semcom_ros.lab.evaluation.bench_gesco",
-                    "milliseconds of each step of the codec",
-                ),
-                "sqgan": Command(
-                    "semcom_ros.lab.evaluation.bench_sqgan",
-                    "milliseconds of each part of the codec",
-                ),
-                "perception": Command(
-                    "semcom_ros.lab.evaluation.bench_perception",
-                    "milliseconds of map, boxes and depth",
-                ),
-                "channel": Command(
-                    "semcom_ros.lab.evaluation.bench_channel", "symbols and frames over the radio"
-                ),
-            },
-            "time what the package does on this machine",
-        ),
-        "channel": Group(
-            {
-                "check": Command(
-                    "semcom_ros.lab.evaluation.check_channel",
-                    "the radio against theory, as a table",
-                ),
-                "check-abstraction": Command(
-                    "semcom_ros.lab.evaluation.check_abstraction",
-                    "the link abstraction against the exact chain",
-                ),
-                "plot": Command(
-                    "semcom_ros.lab.evaluation.plot_channel", "draw error rates and a drive's fades"
-                ),
-                "table": Command(
-                    "semcom_ros.lab.evaluation.block_error_table",
-                    "measure the block errors that the abstraction draws from",
-                ),
-                "make-trace": Command(
-                    "semcom_ros.lab.evaluation.synthetic_trace", "write a small DeepMIMO scenario"
-                ),
-            },
-            "the emulated radio: checks, plots, tables, traces",
-        ),
-    },
-    "send meaning instead of pixels from a vehicle to a roadside unit",
-)
-
-
-def find(group: Group, words: Sequence[str]) -> tuple[list[str], Command | Group]:
-    """The command that `words` begin with, and the names that lead there.
-
-    Ends at a group where the words stop, or turn to options and the group has no bare command.
-    Raises SemcomError for a name that the group does not know.
-    """
-    path: list[str] = []
-    found: Command | Group = group
+    name = ""
     for word in words:
-        if isinstance(found, Command):
+        inner = within(name)
+        if not inner or word.startswith("-"):
             break
-        if word.startswith("-"):
-            found = found.bare or found
-            break
-        found = found.commands[choose(word, found.commands, " ".join([*path, "command"]))]
-        path.append(word)
-    return path, found
-
-
-def group_parser(prog: str, group: Group) -> argparse.ArgumentParser:
-    """A parser that only knows how to list the commands of `group`."""
-    width = max(map(len, group.commands))
-    lines = [f"  {name:{width}}  {entry.help}" for name, entry in group.commands.items()]
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        usage=f"{prog} COMMAND ...",
-        description=_sentence(group.help),
-        epilog="\n".join(["commands:", *lines, "", f"{prog} COMMAND --help says more."]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"semcom {__version__}")
-    return parser
+        name = f"{name} {choose(word, inner, f'{name} command'.strip())}".strip()
+    return name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -199,25 +107,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep_freed_memory()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        path, found = find(COMMANDS, words)
-        prog = " ".join(["semcom", *path])
-        rest = words[len(path) :]
-        if isinstance(found, Group):
-            parser = group_parser(prog, found)
-            parser.parse_args(rest)
-            parser.print_help()
-            return 2
-        module = import_module(found.module)
+        name = find(words)
+        command, inner = COMMANDS[name], within(name)
+        prog = f"semcom {name}".strip()
         parser = argparse.ArgumentParser(
             prog=prog,
-            description=_sentence(found.help),
-            epilog=_others(path),
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            usage=None if command.module else f"{prog} COMMAND ...",
+            description=f"{command.help[0].upper()}{command.help[1:]}.",
+            formatter_class=_Formatter,
         )
+        if inner:
+            width = max(map(len, inner))
+            lines = [f"  {word:{width}}  {entry.help}" for word, entry in inner.items()]
+            more = f"{prog} COMMAND --help says more."
+            parser.epilog = "\n".join(["commands:", *lines, "", more])
+        if not command.module:
+            parser.add_argument("--version", action="version", version=f"semcom {__version__}")
+            parser.parse_args(words[len(name.split()) :])
+            parser.print_help()
+            return 2
+        module = import_module(f"semcom_ros.lab.{command.module}")
         module.add_arguments(parser)
-        args = parser.parse_args(rest)
+        args = parser.parse_args(words[len(name.split()) :])
         if "command" in args:
             args.command = ["semcom", *words]
+        if vars(args).get("device", "cpu") != "cpu":
+            check_device(args.device)
         return module.run(args) or 0
     except SemcomError as error:
         print(f"semcom: {error}", file=sys.stderr)
@@ -226,16 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _others(path: Sequence[str]) -> str | None:
-    """What else there is where `path` names a group that is a command as well."""
-    _, entry = find(COMMANDS, path)
-    if isinstance(entry, Command):
-        return None
-    return f"Also: semcom {' '.join(path)} followed by {', '.join(entry.commands)}."
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults in the help, and the list of commands line by line."""
 
 
 if __name__ == "__main__":

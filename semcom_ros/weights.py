@@ -57,7 +57,7 @@ def save(path: Path, tensors: dict[str, np.ndarray], card: dict) -> None:
     path.write_bytes(data)
     full = {"name": path.stem, "sha256": hashlib.sha256(data).hexdigest(), **card}
     full.setdefault("parameters", int(sum(t.size for t in half.values())))
-    full["commit"] = _commit()
+    full["commit"] = commit()
     path.with_suffix(".json").write_text(json.dumps(full, indent=2) + "\n")
 
 
@@ -149,8 +149,8 @@ def tensors_of(network: nn.Module) -> dict[str, np.ndarray]:
     return {k: v.detach().cpu().numpy() for k, v in network.state_dict().items() if v.ndim}
 
 
-def _commit() -> str:
-    """The commit of the checkout that makes the weights, "" outside one."""
+def commit() -> str:
+    """The commit of the checkout that the package runs from, "" outside one."""
     here = Path(__file__).resolve().parent
     try:
         done = subprocess.run(

@@ -11,6 +11,18 @@ import numpy as np
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    of_gpu = [item for item in items if item.get_closest_marker("cuda")]
+    if not of_gpu:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in of_gpu:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU"))
+
+
 @pytest.fixture(scope="session")
 def camvid() -> Path:
     """The CamVid frames beside the repository, or a skip where they are not there."""

@@ -5,21 +5,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from semcom_ros.cli import COMMANDS, Command, Group, main
+from semcom_ros.cli import COMMANDS, main, within
 from semcom_ros.payload import Header, Part, Payload, pack
-
-
-def commands(group: Group) -> Iterator[Command]:
-    if group.bare:
-        yield group.bare
-    for entry in group.commands.values():
-        yield from [entry] if isinstance(entry, Command) else commands(entry)
 
 
 def test_help_lists_the_commands_without_loading_what_they_need() -> None:
@@ -30,13 +22,14 @@ def test_help_lists_the_commands_without_loading_what_they_need() -> None:
         "print([m for m in ('torch', 'numba', 'cv2', 'rclpy', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert all(name in done.stdout for name in COMMANDS.commands)
+    assert all(name in done.stdout for name in within(""))
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", list(commands(COMMANDS)), ids=lambda command: command.module)
-def test_every_command_that_is_listed_has_its_module(command: Command) -> None:
-    assert find_spec(command.module)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_its_module_or_names_others(name: str) -> None:
+    module = COMMANDS[name].module
+    assert find_spec(f"semcom_ros.lab.{module}") if module else within(name)
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest(capsys: pytest.CaptureFixture) -> None:
@@ -79,6 +72,14 @@ def test_a_wrong_setting_of_the_demo_is_a_sentence_before_anything_starts(
     said = capsys.readouterr()
     assert said.err.startswith("semcom: ") and sentence in said.err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("words", ["bench gesco", "eval segmenter", "eval perception", "demo"])
+def test_a_device_that_is_not_there_is_a_sentence(
+    words: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([*words.split(), "--device", "xpu"]) == 2
+    assert "The device 'xpu' cannot be used" in capsys.readouterr().err
 
 
 def test_inspect_prints_what_a_payload_holds(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -11,6 +11,7 @@ from semcom_ros.datasets.cityscapes import Cityscapes
 from semcom_ros.datasets.coco import Coco
 from semcom_ros.datasets.div2k import Div2k
 from semcom_ros.datasets.folder import Folder
+from semcom_ros.datasets.kitti import Kitti
 from semcom_ros.datasets.procedural import Scenes
 from semcom_ros.datasets.source import Source, existing
 from semcom_ros.datasets.video import Video
@@ -26,6 +27,7 @@ _OPENERS: dict[str, Callable[[str, str], Source]] = {
     "coco": Coco,
     "div2k": Div2k,
     "folder": lambda where, split: Folder(where),
+    "kitti": Kitti,
     "video": lambda where, split: Video(where),
     "voc": Voc,
 }
@@ -45,7 +47,8 @@ _SIGNS = {
 
 def open_source(spec: str, split: str = "val", truth: bool = False) -> Source:
     """Open the frames that `spec` names: `scenes:SEED`, `camvid:DIR`, `cityscapes:DIR`,
-    `cityscapes_sequence:DIR`, `coco:DIR`, `voc:DIR`, `div2k:DIR`, `folder:DIR`, `video:FILE`.
+    `cityscapes_sequence:DIR`, `coco:DIR`, `voc:DIR`, `div2k:DIR`, `kitti:DIR`, `folder:DIR`,
+    `video:FILE`.
 
     A bare path opens what lies there: a data set known by its folders, any other folder of images,
     or a video file. `split` matters only where the data has splits. truth: of the procedural drive,

@@ -50,12 +50,15 @@ class Boxes:
         return Boxes(cut[inside], self.classes[inside], ignored[inside])
 
 
-def frames_with_truth(data: str, split: str, indices: Iterable[int]) -> list[Frame]:
-    """Frames `indices` of `data` that it has, fitted; those of `scenes:SEED` with exact truth.
+def frames_with_truth(
+    data: str, split: str, indices: Iterable[int], exact: bool = True
+) -> list[Frame]:
+    """Frames `indices` of `data` that it has, fitted; exact: those of `scenes:SEED` with all that
+    is known of them, or, which is quicker, with labels alone.
 
     Raises SemcomError if one of them has no labels.
     """
-    source = open_source(data, split, truth=True)
+    source = open_source(data, split, truth=exact)
     frames = [fit(source[i]) for i in indices if i < len(source)]
     if any(frame.labels is None for frame in frames):
         raise SemcomError(

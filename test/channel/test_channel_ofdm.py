@@ -15,7 +15,7 @@ from semcom_ros.channel.fading.ofdm import CYCLIC_PREFIX, SUBCARRIERS, Grid, int
 from semcom_ros.channel.fading.propagation import Moment
 from semcom_ros.channel.fading.tapped_delay_line import PROFILES, TappedDelayLine
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.evaluation.check_ofdm import send_ofdm
+from semcom_ros.lab.evaluation.check_symbols import send_ofdm
 
 BANDWIDTH_HZ = 10e6
 SAMPLE_S = 1 / BANDWIDTH_HZ

@@ -127,3 +127,16 @@ def test_names_without_files_are_told_for_voc_and_coco(voc: Path, tmp_path: Path
     (tmp_path / "stuffthingmaps" / "val2017").mkdir(parents=True)
     with pytest.raises(SemcomError, match=r"no '.*stuffthingmaps/val2017/7\.png'"):
         open_source(f"coco:{tmp_path}")[0]
+
+
+def test_kitti_holds_whole_runs_out(tmp_path: Path) -> None:
+    for number in (12, 13, 17, 18):
+        name = f"{number:06d}_10.png"
+        picture(tmp_path / "images" / "train" / name, number)
+        indexed(tmp_path / "labels" / "train" / name, np.full(SIZE, TRAIN_ID["bus"], np.uint8))
+    train, val = (open_source(f"kitti:{tmp_path}", split) for split in ("train", "val"))
+    assert [int(frame.image.mean()) for frame in train] == [12, 18]
+    assert [int(frame.image.mean()) for frame in val] == [13, 17]
+    assert (val[0].labels == TRAIN_ID["bus"]).all()
+    with pytest.raises(SemcomError, match="no split 'test'"):
+        open_source(f"kitti:{tmp_path}", "test")

@@ -12,7 +12,7 @@ from semcom_ros.codecs.gesco.fast_denoising import denoise
 from semcom_ros.datasets.procedural import Scenes
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.evaluate_denoising import fill_void
-from semcom_ros.lab.evaluation.matrix_rate import operations
+from semcom_ros.lab.evaluation.timing import operations
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
 from semcom_ros.lab.map_noise import gaussian
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix

@@ -7,14 +7,13 @@ import argparse
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from scipy.optimize import brentq
 
 from semcom_ros.channel.fading.propagation import Gains, Moment, create_propagation
 from semcom_ros.channel.phy import link_abstraction
 from semcom_ros.channel.phy.mcs import MCS_TABLE, Mcs, symbols_needed
 from semcom_ros.channel.phy.sionna_phy import ExactLink
+from semcom_ros.lab.evaluation.shared import show
 
 TARGET_RATE = 0.1
 """Block error rate near which the two are compared."""
@@ -105,15 +104,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the offsets of three schemes over white noise and TDL-C; 1 where one is too large."""
-    table = Table("channel", "scheme", "SNR dB", "exact", "abstraction", "offset dB", "error dB")
-    worst = False
+    rows, worst = [], False
     for channel in CHANNELS:
         for mcs in (mcs for mcs in MCS_TABLE if mcs.name in SCHEMES):
-            found = compare(channel, mcs, args.bytes, args.frames, args.seed)
-            worst |= not found.agrees
-            table.add_row(
-                channel, mcs.name, f"{found.snr_db:.2f}", f"{found.exact:.3f}",
-                f"{found.abstracted:.3f}", f"{found.offset_db:+.2f}", f"{found.error_db:.2f}",
-            )  # fmt: skip
-    Console().print(table)
+            f = compare(channel, mcs, args.bytes, args.frames, args.seed)
+            worst |= not f.agrees
+            rates = (f"{f.exact:.3f}", f"{f.abstracted:.3f}")
+            offset = (f"{f.offset_db:+.2f}", f"{f.error_db:.2f}")
+            rows.append((channel, mcs.name, f"{f.snr_db:.2f}", *rates, *offset))
+    columns = ("channel", "scheme", "SNR dB", "exact", "abstraction", "offset dB", "error dB")
+    show(None, columns, rows)
     return int(worst)

@@ -7,21 +7,18 @@ Fast denoising as published and ours, beside a small learned denoiser.
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import cv2
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from semcom_ros.codecs.gesco.fast_denoising import PASSES, WINDOW, denoise
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.lab.evaluation.labelled import labelled_frames
-from semcom_ros.lab.evaluation.matrix_rate import operations
+from semcom_ros.lab.evaluation.shared import frames_options, labelled_frames, number, show
+from semcom_ros.lab.evaluation.timing import operations, timed
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser, fill_void
 from semcom_ros.lab.map_noise import MAP_NOISES
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
@@ -40,9 +37,7 @@ Denoiser = Callable[[np.ndarray, Sequence[int]], np.ndarray]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom eval denoising`."""
-    parser.add_argument("--data", default="scenes:1", help="labelled frames, as camvid:DIR")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--frames", type=int, default=100, help="at most so many frames")
+    frames_options(parser)
     parser.add_argument("--seed", type=int, default=1, help="of the noise")
 
 
@@ -51,45 +46,46 @@ def run(args: argparse.Namespace) -> None:
 
     Pixels of all frames are pooled; void in the truth is not scored.
     """
-    learned = LearnedDenoiser()
-    modes = {
+    learned = LearnedDenoiser(device=args.device)
+    modes: dict[str, Denoiser] = {
         "none": undenoised,
         "paper": partial(denoise, fds="paper"),
         "auto": partial(denoise, fds="auto"),
         "learned": learned,
     }
-    truth = [f.labels for f in labelled_frames(args.data, args.split, args.frames)]
-    # The learned denoiser knows CamVid's classes.
-    sent = [fill_void(fold(labels)) for labels in truth]
-    title = f"mean IoU of maps, {args.data} {args.split}, {len(sent)} frames"
-    took = [f"{mode} ms" for mode in modes if mode != "none"]
-    table = Table("noise", "PSNR dB", *modes, *took, title=title)
+    truth = [f.labels for f in labelled_frames(args)]
+    title = f"mean IoU of maps, {args.data} {args.split}, {len(truth)} frames"
+    columns = ("noise", "PSNR dB", *modes, *(f"{mode} ms" for mode in modes if mode != "none"))
     threads = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     try:
-        for noise in MAP_NOISES:
-            for level in LEVELS:
-                frames = track(list(enumerate(sent)), f"{noise} {level} dB", transient=True)
-                pooled = {mode: ConfusionMatrix(folded=True) for mode in modes}
-                times: dict[str, list[float]] = {mode: [] for mode in modes}
-                for i, m in frames:
-                    received, present = _received(m, noise, level, (args.seed, i))
-                    for mode, denoiser in modes.items():
-                        started = time.perf_counter()
-                        planes = denoiser(received, present)
-                        times[mode].append(time.perf_counter() - started)
-                        pooled[mode].add(truth[i], planes.argmax(0).astype(np.uint8))
-                row = [f"{confusion.miou():.3f}" for confusion in pooled.values()]
-                row += [f"{1e3 * np.median(t):.1f}" for m, t in times.items() if m != "none"]
-                table.add_row(noise, str(level), *row)
-            table.add_section()
+        rows = list(scores(modes, truth, args.seed, args.device))
     finally:
         cv2.setNumThreads(threads[0])
         torch.set_num_threads(threads[1])
-    console = Console()
-    console.print(table)
-    console.print(_costs(learned), soft_wrap=True)
+    show(title, columns, rows, _costs(learned))
+
+
+def scores(
+    modes: dict[str, Denoiser], truth: list[np.ndarray], seed: int, device: str
+) -> Iterator[list[str] | None]:
+    """Rows of the table, None between two noises."""
+    # The learned denoiser knows CamVid's classes.
+    sent = [fill_void(fold(labels)) for labels in truth]
+    for noise in MAP_NOISES:
+        for level in LEVELS:
+            pooled = {mode: ConfusionMatrix(folded=True) for mode in modes}
+            times: dict[str, list[float]] = {mode: [] for mode in modes}
+            for i, m in enumerate(track(sent, f"{noise} {level} dB", transient=True)):
+                received, present = _received(m, noise, level, (seed, i))
+                for mode, denoiser in modes.items():
+                    planes, took_ms = timed(partial(denoiser, received, present), device)
+                    times[mode].append(took_ms)
+                    pooled[mode].add(truth[i], planes.argmax(0).astype(np.uint8))
+            row = [noise, str(level), *(number(found.miou()) for found in pooled.values())]
+            yield row + [number(np.median(t), ".1f") for m, t in times.items() if m != "none"]
+        yield None
 
 
 def undenoised(planes: np.ndarray, present: Sequence[int]) -> np.ndarray:

@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
+from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.placement import PlacementScores
+from semcom_ros.lab.evaluation.shared import frames_options, number, show
 from semcom_ros.lab.ground_truth import MIN_SIDES, MIN_VISIBLE, comparable, frames_with_truth
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.pedestrians import (
@@ -34,19 +35,18 @@ from semcom_ros.lab.metrics.perception_scores import (
     DetectionScores,
 )
 from semcom_ros.perception.perceive import Perception, Predictions
-from semcom_ros.pipeline.single import decode, encode
+from semcom_ros.perception.segmentation import Segmenter
 
 ORIGINAL = "original"
 SIZES = "128,256,512,1024"
 NONE = "none"
-NOTHING = "–"
+
+Rows = Iterator[Sequence[str] | None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom eval perception`."""
-    parser.add_argument("--data", default="scenes:3", help="labelled frames, as camvid:DIR")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--frames", type=int, default=100, help="at most so many frames")
+    frames_options(parser, "scenes:3")
     parser.add_argument("--every", type=int, default=1, help="take every so manieth frame")
     parser.add_argument("--weights", type=Path, help="a network other than the shipped one")
     parser.add_argument(
@@ -63,15 +63,13 @@ def run(args: argparse.Namespace) -> None:
     Raises SemcomError.
     """
     sizes = read_sizes(args.regenerated)
-    perception = Perception.from_pretrained(args.weights, threshold=LOWEST)
+    perception = Perception.from_pretrained(args.weights, args.device, LOWEST)
     indices = range(0, args.frames * args.every, args.every)
     frames = frames_with_truth(args.data, args.split, indices)
     exact = all(frame.objects is not None for frame in frames)
-    tallies = {
-        name: Tally(perception.names, folded=not exact)
-        for name in (ORIGINAL, *(f"{size} bytes" for size in sizes))
-    }
-    link = Gesco() if sizes else None
+    names = (ORIGINAL, *(f"{size} bytes" for size in sizes))
+    tallies = {name: Tally(perception.names, folded=not exact) for name in names}
+    link = Gesco(args.device) if sizes else None
     for index, frame in enumerate(track(frames, "looking")):
         focal = frame.camera.fx if frame.camera and frame.camera.calibrated else None
         [seen] = perception([frame.image], [focal])
@@ -79,31 +77,45 @@ def run(args: argparse.Namespace) -> None:
         for size in sizes:
             image, received = link(frame, size, index)
             tallies[f"{size} bytes"].add(frame, *perception([image], [focal]), received)
-    console = Console()
     title = f"{args.data}, {len(frames)} frames"
-    console.print(class_table(tallies[ORIGINAL], title))
-    console.print(
+    show(
+        f"{title}: boxes",
+        ("class", "objects", "AP50", "AP", "recall"),
+        class_rows(tallies[ORIGINAL]),
         f"True boxes: {'exact objects' if exact else 'regions of the labels'} of at least "
-        f"{MIN_SIDES[0]}x{MIN_SIDES[1]} pixels, {MIN_VISIBLE:.0%} visible."
+        f"{MIN_SIDES[0]}x{MIN_SIDES[1]} pixels, {MIN_VISIBLE:.0%} visible.",
     )
-    console.print(summary_table(tallies, title))
-    console.print(
+    measured = all(tally.depth.pixels for tally in tallies.values())
+    depth = ("road recedes", "sky far")
+    if measured:
+        depth = (f"RMSE to {FARTHEST:.0f} m", "AbsRel", "within 1.25", "unknown")
+    show(
+        f"{title}: original and regenerated",
+        (Column("image", no_wrap=True), "mIoU", "mAP50", "mAP", "recall", *depth),
+        summary_rows(tallies, measured),
         "Regenerated: by gesco, of the map that the vehicle's segmenter finds, which takes trucks "
-        "and buses for cars, and bicycles for riders."
+        "and buses for cars, and bicycles for riders.",
+        *(() if exact else ("Pedestrians missed by distance: no distances known.",)),
     )
     if not exact:
-        console.print("Pedestrians missed by distance: no distances known.")
         return
-    console.print(placement_table(tallies, title))
-    console.print(
+    show(
+        f"{title}: errors in space",
+        ("image", "objects", "distance, RMS", "median", "within 95 %"),
+        placement_rows(tallies),
         "Of detections that overlap an object of their class by half. Within: true positions in "
-        "the ellipsoid that should hold 95 % by the covariance in rsu/detections_3d."
+        "the ellipsoid that should hold 95 % by the covariance in rsu/detections_3d.",
     )
-    console.print(pedestrian_table(tallies, title))
-    console.print(
+    everyone = [p.distance for p in tallies[ORIGINAL].in_image]
+    counts = [sum(near <= d < far for d in everyone) for near, far in BANDS]
+    bands = (f"{a}–{b} m ({n})" for (a, b), n in zip(BANDS, counts, strict=True))
+    show(
+        f"{title}: share missed (of how many)",
+        ("pedestrians missed", *bands),
+        pedestrian_rows(tallies),
         "Missed in the image: no person detected overlaps by half. Missed in the map: no region "
         f"of persons covers half of the box. All count who are {MIN_VISIBLE:.0%} visible, "
-        "however small."
+        "however small.",
     )
 
 
@@ -119,12 +131,9 @@ def read_sizes(text: str) -> list[int]:
 class Gesco:
     """A vehicle and an RSU with the codec `gesco`, and a link that loses nothing."""
 
-    def __init__(self) -> None:
-        from semcom_ros.codecs import create_decoder, create_encoder
-        from semcom_ros.perception.segmentation import Segmenter
-
-        self._segmenter = Segmenter.from_pretrained()
-        self._encoder, self._decoder = create_encoder("gesco"), create_decoder("gesco")
+    def __init__(self, device: str) -> None:
+        self._segmenter = Segmenter.from_pretrained(device=device)
+        self._loop = Loopback("gesco", device)
         self._fed = Frame(np.zeros((0, 0, 3), np.uint8))
 
     def sent(self, frame: Frame) -> np.ndarray:
@@ -137,8 +146,7 @@ class Gesco:
     def __call__(self, frame: Frame, size: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Send the vehicle's map in `size` bytes: the RSU's image, and its map."""
         self.sent(frame)
-        payload = encode("gesco", self._encoder, self._fed, size, index)
-        shown = decode("gesco", self._decoder, payload)
+        (shown,) = self._loop.receive([self._loop.send(self._fed, size, index + 1)])
         return shown.image, shown.labels
 
 
@@ -171,69 +179,39 @@ class Tally:
             self.placement.add(frame, seen)
 
 
-def class_table(tally: Tally, title: str) -> Table:
+def class_rows(tally: Tally) -> Rows:
     """Detection in the originals, class by class."""
-    table = Table("class", "objects", "AP50", "AP", "recall", title=f"{title}: boxes")
     for name, s in tally.detection.compute().items():
         if name == "mean":
-            table.add_section()
-        table.add_row(name, f"{s.objects}", f"{s.ap50:.3f}", f"{s.ap:.3f}", f"{s.recall:.3f}")
-    return table
+            yield None
+        yield name, f"{s.objects}", *(number(v) for v in (s.ap50, s.ap, s.recall))
 
 
-def summary_table(tallies: Mapping[str, Tally], title: str) -> Table:
+def summary_rows(tallies: Mapping[str, Tally], measured: bool) -> Rows:
     """A row for each kind of images; depth against the truth, or its plausibility without one."""
-    measured = all(tally.depth.pixels for tally in tallies.values())
-    columns = ["image", "mIoU", "mAP50", "mAP", "recall"]
-    if measured:
-        columns += [f"RMSE to {FARTHEST:.0f} m", "AbsRel", "within 1.25", "unknown"]
-    else:
-        columns += ["road recedes", "sky far"]
-    table = Table(*columns, title=f"{title}: original and regenerated")
-    table.columns[0].no_wrap = True
     for name, tally in tallies.items():
         boxes = tally.detection.compute().get("mean")
         found = (boxes.ap50, boxes.ap, boxes.recall) if boxes else (None,) * 3
-        row = [name, *(_number(v) for v in (tally.confusion.miou(), *found))]
+        depth = [number(v, ".1%") for v in tally.plausibility.compute()]
         if measured:
             d = tally.depth.compute()
-            row += [f"{d['rmse']:.2f} m", _number(d["absrel"])]
-            row += [f"{d['delta']:.1%}", f"{d['missed']:.1%}"]
-        else:
-            row += [_share(v) for v in tally.plausibility.compute()]
-        table.add_row(*row)
-    return table
+            depth = [f"{d['rmse']:.2f} m", number(d["absrel"])]
+            depth += [number(d[what], ".1%") for what in ("delta", "missed")]
+        yield name, *(number(v) for v in (tally.confusion.miou(), *found)), *depth
 
 
-def placement_table(tallies: Mapping[str, Tally], title: str) -> Table:
+def placement_rows(tallies: Mapping[str, Tally]) -> Rows:
     """How far from the truth detected objects are placed."""
-    columns = ("image", "objects", "distance, RMS", "median", "within 95 %")
-    table = Table(*columns, title=f"{title}: errors in space")
     for name, tally in tallies.items():
         p = tally.placement.compute()
-        shares = (f"{p.distance:.1%}", f"{p.typical:.1%}", f"{p.covered:.1%}")
-        table.add_row(name, f"{p.objects}", *(shares if p.objects else (NOTHING,) * 3))
-    return table
+        yield name, f"{p.objects}", *(number(v, ".1%") for v in p[1:])
 
 
-def pedestrian_table(tallies: Mapping[str, Tally], title: str) -> Table:
+def pedestrian_rows(tallies: Mapping[str, Tally]) -> Rows:
     """Miss rate by band of distance, of the detections and of the map at the RSU."""
-    everyone = tallies[ORIGINAL].in_image
-    counts = [sum(near <= p.distance < far for p in everyone) for near, far in BANDS]
-    columns = [f"{a}–{b} m ({n})" for (a, b), n in zip(BANDS, counts, strict=True)]
-    table = Table("pedestrians missed", *columns, title=f"{title}: share missed (of how many)")
     for where in ("image", "map"):
         for name, tally in tallies.items():
             people = tally.in_image if where == "image" else tally.in_map
             label = "sent map" if (where, name) == ("map", ORIGINAL) else f"{name}, {where}"
-            table.add_row(label, *(_share(miss_rate(people, *band)) for band in BANDS))
-        table.add_section()
-    return table
-
-
-def _number(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.3f}"
-
-
-def _share(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.1%}"
+            yield label, *(number(miss_rate(people, *band), ".1%") for band in BANDS)
+        yield None

@@ -5,17 +5,15 @@ as parts are lost."""
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from semcom_ros import weights
 from semcom_ros.codecs.sqgan.inference import (
@@ -27,32 +25,33 @@ from semcom_ros.codecs.sqgan.inference import (
 from semcom_ros.codecs.sqgan.loading import make
 from semcom_ros.codecs.sqgan.masking import SCORES
 from semcom_ros.codecs.sqgan.pipeline import MASKS, Pipeline
-from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, LATENT_GRID, STRIDE
+from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, IMAGE_PARTS, LATENT_GRID, STRIDE
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation.labelled import labelled_frames
-from semcom_ros.lab.evaluation.lost_parts import lost_parts
+from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
+from semcom_ros.lab.evaluation.shared import frames_options, labelled_frames, show, write_json
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.training.gesco.judge import FILE as JUDGE
 from semcom_ros.lab.training.gesco.judge import RECIPE
 from semcom_ros.lab.training.sqgan.judge import kept_of
 from semcom_ros.lab.training.sqgan.steps import MAP, TUNED
 from semcom_ros.labels import NAMES, TRAIN_ID, VOID, fold, tint
+from semcom_ros.payload import Part, Payload, pack, unpack
 from semcom_ros.perception.segmentation import Segmenter
 
 RELEVANT = tuple(TRAIN_ID[name] for name in ("pole", "traffic sign", "person", "rider"))
 FIRST_PART = IMAGE_LAYERS[0] / (LATENT_GRID[0] * LATENT_GRID[1])
 """Fraction of the image's vectors that a payload's first image part holds."""
 FRACTIONS = (0.05, 0.15, 0.35, 0.55, 0.75, 0.95)
+SETTINGS = (256, 512, 1200)
+"""Bytes of the payloads that lose parts."""
 PICTURES = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom eval sqgan`."""
-    parser.add_argument("--data", required=True, help="labelled frames, as camvid:DIR or scenes:1")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--frames", type=int, default=26)
+    frames_options(parser, data=None, frames=26)
     parser.add_argument(
         "--work", type=Path, default=Path("out/train/sqgan"), help="trained pipelines"
     )
@@ -77,46 +76,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write tables (JSON) and pictures into `args.out` and print the table of what is kept."""
     torch.set_num_threads(os.cpu_count() or 1)
-    frames = labelled_frames(args.data, args.split, args.frames)
-    segmenter = Segmenter.from_pretrained(args.models)
-    judge = Segmenter.from_pretrained(args.models / JUDGE, recipe=RECIPE)
+    frames = labelled_frames(args)
+    segmenter = Segmenter.from_pretrained(args.models, args.device)
+    judge = Segmenter.from_pretrained(args.models / JUDGE, args.device, RECIPE)
     # The networks read maps without void; what is void in truth is not scored.
     truth = [f.labels for f in frames]
-    sent = segmenter([f.image for f in frames])
+    found = segmenter([f.image for f in frames])
+    sent = [Frame(f.image, labels) for f, labels in zip(frames, found, strict=True)]
     frames = [
-        Frame(f.image, np.where(f.labels == VOID, labels, f.labels))
-        for f, labels in zip(frames, sent, strict=True)
+        Frame(f.image, np.where(labels == VOID, f.labels, labels))
+        for f, labels in zip(sent, truth, strict=True)
     ]
-    args.out.mkdir(parents=True, exist_ok=True)
     named = {"sqgan": args.work / TUNED}
     for pair in args.ablations:
         name, equals, path = pair.partition("=")
         if not equals:
             raise SemcomError(f"An ablation is NAME=FILE, not '{pair}'.")
         named[name] = Path(path)
-    systems = {name: Ends(path, "image") for name, path in named.items()}
+    systems = {name: Ends(path, "image", args.device) for name, path in named.items()}
     systems |= {
-        "same, at random": Ends(args.work / TUNED, "image", mask=MASKS[1]),
-        "same, unconditioned": Ends(args.work / TUNED, "image", score=SCORES[1]),
+        "same, at random": Ends(args.work / TUNED, "image", args.device, mask=MASKS[1]),
+        "same, unconditioned": Ends(args.work / TUNED, "image", args.device, score=SCORES[1]),
     }
-    rows = {"area": area(truth)}
-    scores = {}
+    rows, scores = {"area": area(truth)}, {}
     for name, ends in systems.items():
         rows[name], scores[name] = kept_by_class(ends, args.kept, frames, truth, judge)
     record = {"data": args.data, "kept": args.kept, "by_class": rows, "scores": scores}
-    _write(args.out / "kept.json", record)
-    show(rows, scores, args.kept)
+    write_json(args.out / "kept.json", record)
+    show_kept(rows, scores, args.kept)
     for i, frame in enumerate(frames[:PICTURES]):
         picture = np.concatenate([chosen(ends, args.kept, frame, i) for ends in systems.values()])
         cv2.imwrite(str(args.out / f"kept_{i}.png"), picture[..., ::-1])
     if args.surfaces:
-        maps = Ends(args.work / MAP, "map")
+        maps = Ends(args.work / MAP, "map", args.device)
         surface = surfaces(maps, systems["sqgan"], frames, truth, judge)
-        _write(args.out / "surfaces.json", surface)
+        write_json(args.out / "surfaces.json", surface)
         plot_surfaces(args.out / "surfaces.png", surface)
     if args.lost_parts:
-        lost = lost_parts(args.models, sent, truth, judge)
-        _write(args.out / "lost_parts.json", lost)
+        lost = lost_parts(args.models, sent, truth, judge, args.device)
+        write_json(args.out / "lost_parts.json", lost)
         plot_lost_parts(args.out / "lost_parts.png", lost)
 
 
@@ -126,7 +124,9 @@ class Ends:
     mask, score: other choices than it was trained with.
     """
 
-    def __init__(self, path: Path, kind: str, mask: str = "", score: str = ""):
+    def __init__(
+        self, path: Path, kind: str, device: str = "cpu", mask: str = "", score: str = ""
+    ) -> None:
         tensors, card = weights.load(path, "semcom train sqgan --camvid DIR")
         classes = weights.classes_of(card, path)
         self.pipeline: Pipeline = make(kind, classes, card, path)
@@ -138,8 +138,8 @@ class Ends:
             "map": (MapTransmitter, MapReceiver),
             "image": (ImageTransmitter, ImageReceiver),
         }[kind]
-        self._transmitter = transmitter(self.pipeline.transmitter, codebook, classes)
-        self._receiver = receiver(self.pipeline.receiver, codebook, classes)
+        self._transmitter = transmitter(self.pipeline.transmitter, codebook, classes, device)
+        self._receiver = receiver(self.pipeline.receiver, codebook, classes, device)
 
     def send(self, *frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Indices int64 and scores float32 [h, w] of an image and its labels, or of labels."""
@@ -155,11 +155,17 @@ class Ends:
         """The mask bool [h, w] of scores [h, w]."""
         return kept_of(self.pipeline, scores, fraction, seed)
 
+    def pass_image(self, frame: Frame, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which pixels, bool [H, W], lie in cells that are kept, and the image received."""
+        indices, scores = self.send(frame.image, frame.labels)
+        kept = self.kept(scores, fraction, seed)
+        covered = np.kron(kept, np.ones((STRIDE, STRIDE), bool))
+        return covered, self.receive(indices, kept, frame.labels)
+
 
 def area(truth: list[np.ndarray]) -> dict[str, float]:
     """Share of the pixels by class."""
-    counts = sum(np.bincount(fold(labels).ravel(), minlength=256) for labels in truth)
-    return _shares(counts)
+    return _shares(truth, [np.ones(labels.shape, bool) for labels in truth])
 
 
 def kept_by_class(
@@ -169,47 +175,39 @@ def kept_by_class(
 
     fraction: of the vectors that are kept.
     """
-    counts, confusion, fidelity = np.zeros(256, np.int64), ConfusionMatrix(folded=True), []
-    for i, (frame, labels) in enumerate(zip(frames, truth, strict=True)):
-        indices, scores = ends.send(frame.image, frame.labels)
-        kept = ends.kept(scores, fraction, i)
-        covered = np.kron(kept, np.ones((STRIDE, STRIDE), bool))
-        counts += np.bincount(fold(labels)[covered], minlength=256)
-        shown = ends.receive(indices, kept, frame.labels)
-        confusion.add(labels, *judge([shown]))
-        fidelity.append(psnr(frame.image, shown))
-    return _shares(counts), {"miou": confusion.miou(), "psnr": float(np.mean(fidelity))}
+    passed = [ends.pass_image(frame, fraction, i) for i, frame in enumerate(frames)]
+    covered, shown = zip(*passed, strict=True)
+    return _shares(truth, covered), _quality(frames, truth, shown, judge)
 
 
-def show(
+def show_kept(
     rows: dict[str, dict[str, float]], scores: dict[str, dict[str, float]], fraction: float
 ) -> None:
     """Print shares by class, and how often a relevant class is kept for its area."""
-    table = Table("class", *rows, title=f"share of what is kept, {fraction:.0%} of the cells")
-    for name in rows["area"]:
-        table.add_row(name, *(f"{100 * row.get(name, 0):.2f} %" for row in rows.values()))
+
+    def to_area(*names: str) -> list[str]:
+        of = [sum(row.get(name, 0) for name in names) for row in rows.values()]
+        return [f"{share / max(of[0], 1e-9):.2f}" for share in of]
+
     relevant = [NAMES[c] for c in RELEVANT]
-    of_area = sum(rows["area"].get(name, 0) for name in relevant)
-    gains = [
-        sum(row.get(name, 0) for name in relevant) / max(of_area, 1e-9) for row in rows.values()
+    lines = [
+        *(
+            (name, *(f"{100 * row.get(name, 0):.2f} %" for row in rows.values()))
+            for name in rows["area"]
+        ),
+        *((f"{name}, to area", *to_area(name)) for name in relevant),
+        ("relevant, to area", *to_area(*relevant)),
+        *((q, "", *(f"{score[q]:.3f}" for score in scores.values())) for q in ("miou", "psnr")),
     ]
-    for name in relevant:
-        least = max(rows["area"].get(name, 0), 1e-9)
-        table.add_row(f"{name}, to area", *(f"{r.get(name, 0) / least:.2f}" for r in rows.values()))
-    table.add_row("relevant, to area", *(f"{gain:.2f}" for gain in gains))
-    for what in ("miou", "psnr"):
-        table.add_row(what, "", *(f"{score[what]:.3f}" for score in scores.values()))
-    Console().print(table)
+    show(f"share of what is kept, {fraction:.0%} of the cells", ("class", *rows), lines)
 
 
 def chosen(ends: Ends, fraction: float, frame: Frame, seed: int) -> np.ndarray:
     """Frame with its classes' colours where cells are kept, and what is regenerated, side by
     side."""
-    indices, scores = ends.send(frame.image, frame.labels)
-    kept = ends.kept(scores, fraction, seed)
-    covered = np.kron(kept, np.ones((STRIDE, STRIDE), bool))[..., None]
-    seen = np.where(covered, tint(frame.image, frame.labels), frame.image // 3)
-    return np.concatenate([seen, ends.receive(indices, kept, frame.labels)], axis=1)
+    covered, shown = ends.pass_image(frame, fraction, seed)
+    seen = np.where(covered[..., None], tint(frame.image, frame.labels), frame.image // 3)
+    return np.concatenate([seen, shown], axis=1)
 
 
 def surfaces(
@@ -224,18 +222,60 @@ def surfaces(
             for i, ((indices, scores), _) in enumerate(latents)
         ]
         found["map"].append(_miou(truth, received))
-        mious, psnrs = [], []
+        row = []
         for m_x in FRACTIONS:
             shown = [
                 images.receive(indices, images.kept(scores, m_x, i), received[i])
                 for i, (_, (indices, scores)) in enumerate(latents)
             ]
-            mious.append(_miou(truth, judge(shown)))
-            pairs = zip(frames, shown, strict=True)
-            psnrs.append(float(np.mean([psnr(f.image, image) for f, image in pairs])))
-        found["image"].append(mious)
-        found["psnr"].append(psnrs)
+            row.append(_quality(frames, truth, shown, judge))
+        found["image"].append([quality["miou"] for quality in row])
+        found["psnr"].append([quality["psnr"] for quality in row])
     return found
+
+
+def lost_parts(
+    models: Path,
+    frames: list[Frame],
+    truth: list[np.ndarray],
+    judge: Segmenter,
+    device: str = "cpu",
+) -> list[dict[str, Any]]:
+    """mIoU and PSNR of the codec's image, by payload bytes and by the image's parts that arrive.
+
+    frames: with the labels that are sent. truth: labels uint8 [H, W] each. The map always arrives:
+    without it the frame is refused.
+    """
+    loop = Loopback("sqgan", device, models)
+    rows = []
+    for n_bytes in SETTINGS:
+        payloads = [unpack(loop.send(frame, n_bytes)) for frame in frames]
+        sent = max(len(payload.parts) for payload in payloads) - 1
+        for arrived in range(sent, -1, -1):
+            data = [pack(without(payload, IMAGE_PARTS[arrived:])) for payload in payloads]
+            shown = [one.image for one in loop.receive(data)]
+            quality = _quality(frames, truth, shown, judge)
+            rows.append({"payload_bytes": n_bytes, "image_parts": arrived, **quality})
+    return rows
+
+
+def without(payload: Payload, lost: tuple[str, ...]) -> Payload:
+    """`payload` as it arrives when the parts named are lost."""
+    parts = (
+        Part(p.name, p.importance, erased=True) if p.name in lost else p for p in payload.parts
+    )
+    return replace(payload, parts=tuple(parts))
+
+
+def _quality(
+    frames: list[Frame], truth: list[np.ndarray], shown: Sequence[np.ndarray], judge: Segmenter
+) -> dict[str, float]:
+    """Of images shown: mIoU of the labels that `judge` finds, and mean PSNR."""
+    fidelity = [psnr(frame.image, image) for frame, image in zip(frames, shown, strict=True)]
+    return {
+        "miou": _miou(truth, judge(shown)),
+        "psnr": float(np.mean(fidelity)),
+    }
 
 
 def _miou(truth: list[np.ndarray], found: Sequence[np.ndarray]) -> float:
@@ -245,10 +285,9 @@ def _miou(truth: list[np.ndarray], found: Sequence[np.ndarray]) -> float:
     return confusion.miou()
 
 
-def _write(path: Path, found: Any) -> None:
-    path.write_text(json.dumps(found, indent=2) + "\n")
-
-
-def _shares(counts: np.ndarray) -> dict[str, float]:
+def _shares(truth: list[np.ndarray], chosen: Sequence[np.ndarray]) -> dict[str, float]:
+    """Share by class of the known pixels that are chosen, bool [H, W] each."""
+    pairs = zip(truth, chosen, strict=True)
+    counts = sum(np.bincount(fold(labels)[of], minlength=256) for labels, of in pairs)
     known = counts[: len(NAMES)]
     return {NAMES[c]: float(known[c] / known.sum()) for c in np.flatnonzero(known)}

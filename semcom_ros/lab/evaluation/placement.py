@@ -52,9 +52,9 @@ class PlacementScores:
             true = _shown(detection, frame)
             if detection.score < THRESHOLD or true is None:
                 continue
-            found = project_detections([detection], seen.depth, frame.camera, seen.segmentation)
-            for placed in found:
-                centre = np.array(true.box_3d.centre)
+            centre = np.array(true.box_3d.centre)
+            boxes = [detection]
+            for placed in project_detections(boxes, seen.depth, frame.camera, seen.segmentation):
                 error = np.array(placed.position) - centre
                 self._distances.append(abs(error[2]) / centre[2])
                 deviations = error @ np.linalg.solve(placed.covariance, error)

@@ -16,7 +16,7 @@ from semcom_ros.channel.phy.block_errors import TABLE_PATH
 from semcom_ros.channel.phy.mcs import MCS_TABLE, split_into_blocks
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.probe import digital
-from semcom_ros.lab.evaluation.pyplot import pyplot
+from semcom_ros.lab.evaluation.shared import pyplot, save
 from semcom_ros.parameter import Parameter
 
 N_BYTES = 475
@@ -51,10 +51,9 @@ def run(args: argparse.Namespace) -> None:
 
 def plot_block_errors(path: Path) -> None:
     """Block error rate of a part of 475 bytes by scheme: measured points, and the fit in use."""
-    plt = pyplot()
     snr_db = np.linspace(-3, 22, 600)
     measured = json.loads(TABLE_PATH.read_text())["curves"]
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    figure, axes = pyplot().subplots(figsize=(9, 4.5), layout="constrained")
     for mcs in MCS_TABLE:
         rates = [link_abstraction.block_error_rate(mcs, N_BYTES, x) for x in snr_db]
         (line,) = axes.semilogy(snr_db, rates, label=mcs.name.replace("_", " "))
@@ -68,8 +67,7 @@ def plot_block_errors(path: Path) -> None:
     )  # fmt: skip
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper right")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save(figure, path)
 
 
 def plot_drive(path: Path, channel: Channel, seconds: float) -> None:
@@ -77,7 +75,6 @@ def plot_drive(path: Path, channel: Channel, seconds: float) -> None:
 
     A packet that is lost whatever its SNR meets none: there the lines have gaps.
     """
-    plt = pyplot()
     rate_hz = channel.settings.rate_hz
     rows = []
     for sequence in range(round(seconds * rate_hz)):
@@ -89,7 +86,7 @@ def plot_drive(path: Path, channel: Channel, seconds: float) -> None:
     mean, met, symbols, lost = np.array(rows).T
     time_s = np.arange(len(rows)) / rate_hz
 
-    figure, (top, bottom) = plt.subplots(
+    figure, (top, bottom) = pyplot().subplots(
         2, 1, figsize=(9, 5), sharex=True, layout="constrained", height_ratios=(2, 1)
     )
     top.plot(time_s, met, lw=0.8, label="met: with the fade")
@@ -103,5 +100,4 @@ def plot_drive(path: Path, channel: Channel, seconds: float) -> None:
     bottom.set(xlabel="time, s", ylabel="symbols /\nsymbol rate, ms")
     for axes in (top, bottom):
         axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save(figure, path)

@@ -1,62 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a call takes, for the `semcom bench` commands."""
+"""How long calls take on a device, what they ask of it, and what it can do at most."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
-from semcom_ros.parameter import Parameter
+CONVOLUTIONS = ((160, 16, 32), (160, 32, 64), (256, 64, 128))
+"""Channels, height and width of those that are tried for the device's rate."""
 
-REPEATS = Parameter("repeats", 50, "timed calls", 1)
-
-
-def add_arguments(parser: argparse.ArgumentParser, networks: bool = True) -> None:
-    """Options that every benchmark has, and those of benchmarks of networks on frames."""
-    if networks:
-        parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the networks")
-        parser.add_argument("--data", default="scenes:1", help="frames to work on")
-    parser.add_argument("--repeats", type=int, default=REPEATS.default, help=REPEATS.text)
-    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+T = TypeVar("T")
 
 
-def add_codec_arguments(parser: argparse.ArgumentParser, payload_bytes: int, paper: str) -> None:
-    """Options of benchmarks of a learned codec; paper: the help of `--paper`."""
-    add_arguments(parser)
-    parser.add_argument("--payload-bytes", type=int, default=payload_bytes)
-    parser.add_argument("--paper", action=argparse.BooleanOptionalAction, default=True, help=paper)
+def timed(call: Callable[[], T], device: str = "cpu") -> tuple[T, float]:
+    """What `call` returns, and the milliseconds until nothing is left to do on its device."""
+    wait = torch.get_device_module(device).synchronize
+    wait()
+    started = time.perf_counter()
+    result = call()
+    wait()
+    return result, 1e3 * (time.perf_counter() - started)
 
 
-def measure(call: Callable[[], object], repeats: int, warm_up: int = 5) -> dict[str, float]:
-    """Milliseconds of wall time that `call` takes: {median, p99} of `repeats` after a warm-up.
+def measure(
+    call: Callable[[], object], repeats: int, device: str = "cpu", warm_up: int = 5
+) -> dict[str, float]:
+    """Milliseconds of wall time that `call` takes: {median, p99} of `repeats` after a warm-up."""
+    times = [timed(call, device)[1] for _ in range(warm_up + repeats)]
+    median, p99 = np.percentile(times[warm_up:], (50, 99))
+    return {"median": float(median), "p99": float(p99)}
 
-    Raises SemcomError unless `repeats` is 1 or more.
+
+def operations(call: Callable[[], object]) -> int:
+    """Additions and multiplications in the convolutions and matrix products of one `call`."""
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops()
+
+
+@torch.inference_mode()
+def convolution_rate(device: str = "cpu", batch: int = 1, repeats: int = 20) -> float:
+    """Operations a second of a dense 3x3 convolution in bfloat16, channels last: the best shape's.
+
+    Additions and multiplications count one each, as in `operations`.
     """
-    REPEATS.check(repeats)
-    for _ in range(warm_up):
-        call()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - started))
-    return {"median": float(np.median(times)), "p99": float(np.percentile(times, 99))}
+    rates = []
+    for channels, height, width in CONVOLUTIONS:
+        x, w = (
+            torch.randn(shape, dtype=torch.bfloat16, device=device).contiguous(
+                memory_format=torch.channels_last
+            )
+            for shape in ((batch, channels, height, width), (channels, channels, 3, 3))
+        )
 
+        def convolve(x: torch.Tensor = x, w: torch.Tensor = w) -> torch.Tensor:
+            return F.conv2d(x, w, padding=1)
 
-def report(figures: dict[str, dict[str, float]], path: Path | None, **context: object) -> None:
-    """Print `figures` (name -> {median, p99} in ms) as a table and write them to `path`."""
-    table = Table("step", "median ms", "p99 ms", title=str(context) if context else None)
-    for name, times in figures.items():
-        table.add_row(name, f"{times['median']:.2f}", f"{times['p99']:.2f}")
-    Console().print(table)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**context, **figures}, indent=2) + "\n")
+        rates.append(1e3 * operations(convolve) / measure(convolve, repeats, device)["median"])
+    return max(rates)

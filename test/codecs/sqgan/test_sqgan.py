@@ -20,7 +20,7 @@ from semcom_ros.codecs.sqgan.split import Split, read
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation.lost_parts import without
+from semcom_ros.lab.evaluation.evaluate_sqgan import without
 from semcom_ros.labels import VOID
 from semcom_ros.payload import Part, Payload, PayloadError, pack, unpack
 

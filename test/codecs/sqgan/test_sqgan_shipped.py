@@ -11,8 +11,7 @@ from codec_ends import Reading, Sending
 
 from semcom_ros.codecs.sqgan import shared
 from semcom_ros.datasets.scenes.drive import Drive
-from semcom_ros.lab.evaluation.evaluate_sqgan import RELEVANT
-from semcom_ros.lab.evaluation.lost_parts import without
+from semcom_ros.lab.evaluation.evaluate_sqgan import RELEVANT, without
 from semcom_ros.lab.metrics.confusion import psnr
 from semcom_ros.lab.training.sqgan.split import SETTINGS
 from semcom_ros.labels import fold

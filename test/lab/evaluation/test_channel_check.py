@@ -12,7 +12,7 @@ from semcom_ros.channel import radio
 from semcom_ros.channel.phy import theory
 from semcom_ros.cli import main
 from semcom_ros.lab.evaluation import check_channel, check_symbols
-from semcom_ros.lab.evaluation.figure import Figure
+from semcom_ros.lab.evaluation.probe import Figure
 
 needs_sionna = pytest.mark.skipif(not find_spec("sionna"), reason="sionna-no-rt is not installed")
 
@@ -40,20 +40,18 @@ def test_noise_that_is_a_tenth_of_a_decibel_off_fails_the_check(monkeypatch) -> 
 @needs_sionna
 @pytest.mark.parametrize("off_db", [0.2, -0.3])
 def test_a_code_that_is_worse_or_wondrously_better_fails_the_check(off_db: float) -> None:
-    from semcom_ros.lab.evaluation import check_ldpc
-
     rng = np.random.default_rng(0)
-    snr_db, blocks, errors = np.array(check_ldpc.REFERENCE["qpsk_1/2", 125]).T
+    snr_db, blocks, errors = np.array(check_channel.REFERENCE["qpsk_1/2", 125]).T
     met_db = 1.1 + off_db + 0.2 * rng.standard_normal(400)
     lost = met_db < 1.0 + off_db + 0.25 * rng.standard_normal(400)
-    gap = check_ldpc.distance(
+    gap = check_channel.distance(
         np.append(snr_db, met_db),
         np.append(blocks, np.ones(400)),
         np.append(errors, lost),
         ours=np.arange(404) >= 4,
     )
     assert gap.db == pytest.approx(off_db, abs=0.06)
-    assert not check_ldpc.figure("a code", gap).holds
+    assert not check_channel.figure("a code", gap).holds
 
 
 def test_no_figure_is_a_number_that_cannot_be_compared() -> None:

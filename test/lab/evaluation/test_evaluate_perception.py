@@ -201,7 +201,7 @@ def printed(
     looking = SimpleNamespace(from_pretrained=lambda *_, **__: Looking(frame))
     replaced("Perception", looking)
     replaced("frames_with_truth", lambda *_: [frame])
-    replaced("Gesco", Dark)
+    replaced("Gesco", lambda _: Dark())
     parser = argparse.ArgumentParser()
     evaluate_perception.add_arguments(parser)
     evaluate_perception.run(parser.parse_args(words.split()))

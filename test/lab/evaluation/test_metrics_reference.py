@@ -10,10 +10,9 @@ import pytest
 from scipy.ndimage import correlate1d
 
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation.study import frame_metrics
-from semcom_ros.lab.evaluation.study.backbones import Backbones
+from semcom_ros.lab.evaluation.study.frame_metrics import View
+from semcom_ros.lab.evaluation.study.metrics import METRICS
 from semcom_ros.lab.evaluation.study.systems import Outcome
-from semcom_ros.lab.evaluation.study.view import View
 from semcom_ros.lab.ground_truth import Boxes
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.perception_scores import DetectionScores
@@ -33,7 +32,7 @@ class OneFrame:
 
 def seen(original: np.ndarray, shown: np.ndarray) -> View:
     outcome = Outcome(Reconstruction(image=shown))
-    return View(OneFrame(Frame(original)), 0, outcome, None, None, Backbones())
+    return View(OneFrame(Frame(original)), 0, outcome, None, None)
 
 
 def street(height: int = 256, width: int = 512) -> np.ndarray:
@@ -43,12 +42,16 @@ def street(height: int = 256, width: int = 512) -> np.ndarray:
     return (blocks + (rows + cols)[..., None] * 55 / (height + width)).astype(np.uint8)
 
 
+def measured(name: str, seen: View) -> float | None:
+    return METRICS[name].measure(seen)
+
+
 def test_psnr_of_a_square_of_eight_levels_in_a_black_picture() -> None:
     black = np.zeros((64, 64, 3), np.uint8)
     shown = black.copy()
     shown[:8, :8] = 8
     # A 64th of the values is off by 8: the mean square is 1.
-    assert frame_metrics.psnr(seen(black, shown)) == pytest.approx(20 * math.log10(255), abs=1e-4)
+    assert measured("psnr", seen(black, shown)) == pytest.approx(20 * math.log10(255), abs=1e-4)
 
 
 def ssim_terms(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -96,7 +99,7 @@ def test_ms_ssim_agrees_with_the_papers_formula(change: str) -> None:
         "darker": lambda x: x * 0.7,
     }[change](original).astype(np.uint8)
     expected = reference_ms_ssim(original, shown)
-    assert frame_metrics.ms_ssim(seen(original, shown)) == pytest.approx(expected, abs=1e-4)
+    assert measured("ms_ssim", seen(original, shown)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_miou_agrees_with_sets_of_pixels() -> None:

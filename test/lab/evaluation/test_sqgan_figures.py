@@ -18,8 +18,8 @@ from semcom_ros.codecs.sqgan.shared import LABELS_PART, MAP_TOKENS_PART
 from semcom_ros.codecs.sqgan.token_prior import INDEX_START, NODES, UNKNOWN
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation import evaluate_sqgan, lost_parts
-from semcom_ros.lab.evaluation.evaluate_sqgan import Ends, area, kept_by_class, surfaces
+from semcom_ros.lab.evaluation import evaluate_sqgan
+from semcom_ros.lab.evaluation.evaluate_sqgan import Ends, area, kept_by_class, lost_parts, surfaces
 from semcom_ros.lab.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
 from semcom_ros.lab.training.data import CAMVID_CLASSES
 from semcom_ros.lab.training.sqgan import pack, split
@@ -100,9 +100,9 @@ def test_surfaces_have_a_value_for_every_pair_of_fractions(frames, ends, judge, 
 
 
 def test_with_every_lost_part_less_of_the_payload_is_scored(frames, judge, tmp_path, monkeypatch):
-    monkeypatch.setattr(lost_parts, "SETTINGS", (256, 1200))
+    monkeypatch.setattr(evaluate_sqgan, "SETTINGS", (256, 1200))
     sent = [f.labels for f in frames]
-    rows = lost_parts.lost_parts(write_tiny(tmp_path), frames, sent, judge)
+    rows = lost_parts(write_tiny(tmp_path), frames, sent, judge)
     arrived = {n: [r["image_parts"] for r in rows if r["payload_bytes"] == n] for n in (256, 1200)}
     assert arrived[1200] == [3, 2, 1, 0] and arrived[256][-1] == 0
     whole = {r["image_parts"]: r["psnr"] for r in rows if r["payload_bytes"] == 1200}

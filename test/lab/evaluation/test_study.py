@@ -14,12 +14,9 @@ import pytest
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study import run, runner, systems
-from semcom_ros.lab.evaluation.study.backbones import Backbones
-from semcom_ros.lab.evaluation.study.cache import Cache
 from semcom_ros.lab.evaluation.study.links import Link, parse_links
 from semcom_ros.lab.evaluation.study.pixel_systems import FullImage
-from semcom_ros.lab.evaluation.study.readers import Readers
-from semcom_ros.lab.evaluation.study.study_file import Defaults, parse_study
+from semcom_ros.lab.evaluation.study.study_file import parse_study
 from semcom_ros.lab.evaluation.study.systems import GREY, Outcome, create_system, rate_of
 from semcom_ros.payload import Header, Part, Payload, pack
 from semcom_ros.reconstruction import Reconstruction
@@ -67,8 +64,8 @@ def evaluate(out: Path, options: str = OPTIONS, frames: int = 4) -> Path:
 
 def study_runner(out: Path, **table) -> runner.Runner:
     content = {"title": "T", "data": "scenes:1", "systems": "speckled", "frames": 3, "sheet": 0}
-    study = parse_study({"tables": [{**content, **table}]}, Defaults())
-    return runner.Runner(study, {}, Cache(out / "cells"), Readers(), Backbones())
+    study = parse_study({"tables": [{**content, **table}]})
+    return runner.Runner(study, {}, out / "cells")
 
 
 def test_a_stopped_study_resumes_to_the_same_scores(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from semcom_ros.lab.evaluation.study.code import CELLS, PACKAGE, closure, hash_of
+from semcom_ros.lab.evaluation.study.provenance import CELLS, PACKAGE, closure, hash_of
 
 STUDY = "lab/evaluation/study"
 RUN = (
@@ -29,23 +29,20 @@ SHOWN = (
     f"{STUDY}/report.py",
     f"{STUDY}/plots.py",
     f"{STUDY}/run.py",
+    f"{STUDY}/study_file.py",
     "lab/training/segmenter.py",
     "nodes/rsu_node.py",
 )
 CELL = """
 import sys
 from pathlib import Path
-from semcom_ros.lab.evaluation.study.backbones import Backbones
-from semcom_ros.lab.evaluation.study.cache import Cache
-from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.evaluation.study.runner import Runner
-from semcom_ros.lab.evaluation.study.study_file import Defaults, parse_study
+from semcom_ros.lab.evaluation.study.study_file import parse_study
 before = set(sys.modules)
 table = {"data": "scenes:1", "frames": 2, "sheet": 0, "links": {"channel": "tdl_c"},
          "systems": ["jpeg2000", "gesco_planes", "label_map"],
          "metrics": ["miou", "map", "miss_rate_0_20"]}
-study = parse_study({"tables": [table]}, Defaults())
-Runner(study, {}, Cache(Path(sys.argv[1])), Readers(), Backbones()).run(lambda *_: None)
+Runner(parse_study({"tables": [table]}), {}, Path(sys.argv[1])).run(lambda *_: None)
 for name in set(sys.modules) - before:
     if name.startswith("semcom_ros."):
         print(sys.modules[name].__file__)

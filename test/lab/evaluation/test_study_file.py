@@ -10,9 +10,8 @@ import pytest
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study import run, tables
-from semcom_ros.lab.evaluation.study.links import Link, parse_links
-from semcom_ros.lab.evaluation.study.spread import read_numbers, spread
-from semcom_ros.lab.evaluation.study.study_file import Defaults, parse_study, read_study
+from semcom_ros.lab.evaluation.study.links import Link, parse_links, spread
+from semcom_ros.lab.evaluation.study.study_file import parse_study, read_study
 
 STUDY = """
 seed: 3
@@ -42,7 +41,7 @@ def table(**more) -> dict:
 
 def test_a_study_in_yaml_is_read_as_it_is_written(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(STUDY)
-    study = read_study(tmp_path / "study.yaml", Defaults(data=("scenes:1",)))
+    study = read_study(tmp_path / "study.yaml", ("scenes:1",))
     fading, noise = study.tables
     assert study.seed == 3 and (fading.frames, noise.frames) == (7, 2)
     assert (fading.data, noise.data) == (("camvid",), ("scenes:1",))
@@ -84,7 +83,7 @@ def test_ranges_hold_their_ends_and_lists_go_on() -> None:
     assert spread("-5:5:5") == [-5, 0, 5]
     assert spread("0:1:0.25") == [0, 0.25, 0.5, 0.75, 1]
     assert spread([1, "2:3:1"]) == [1, 2, 3]
-    assert read_numbers("128,1:3:1") == [128, 1, 2, 3]
+    assert run.read_numbers("128,1:3:1,0.5") == [128, 1, 2, 3, 0.5]
     assert spread("gesco") == ["gesco"]
 
 
@@ -113,7 +112,7 @@ def test_an_ideal_channel_is_the_ideal_link() -> None:
 )
 def test_a_mistake_in_a_study_is_told_in_a_sentence(content: object, sentence: str) -> None:
     with pytest.raises(SemcomError) as error:
-        parse_study(content, Defaults())
+        parse_study(content)
     assert sentence in str(error.value)
 
 
@@ -144,7 +143,7 @@ def test_an_snr_without_a_channel_is_refused() -> None:
 def test_a_method_without_a_size_shows_no_figure_in_its_column() -> None:
     systems = [{"codec": "jpeg2000", "payload_bytes": [256, 512]},
                {"codec": "av1", "payload_bytes": 512}, "full_image"]  # fmt: skip
-    (made,) = parse_study(table(systems=systems), Defaults()).tables
+    (made,) = parse_study(table(systems=systems)).tables
     assert tables._of_size(made, "av1", 256) is None
     assert tables._of_size(made, "av1", 512).title == "av1, 512 bytes"
     assert tables._of_size(made, "full_image", 256).title == "full_image"
@@ -157,8 +156,8 @@ def test_options_of_one_table_do_not_go_with_a_study_file(tmp_path: Path) -> Non
 
 def test_the_studies_that_come_with_the_package_are_read() -> None:
     folder = Path(__file__).resolve().parents[3] / "config"
-    results = read_study(folder / "results.yaml", Defaults(data=("camvid",)))
+    results = read_study(folder / "results.yaml", ("camvid",))
     first = results.tables[0]
     assert tables.sizes_of(first) == [128, 256, 512, 1024, 4096]
     assert {table.data for table in results.tables} == {("camvid",), ("scenes:1",)}
-    assert read_study(folder / "gesco.yaml", Defaults(data=("camvid",))).tables
+    assert read_study(folder / "gesco.yaml", ("camvid",)).tables

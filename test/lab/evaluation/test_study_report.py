@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from semcom_ros.lab.evaluation.study.best import best
-from semcom_ros.lab.evaluation.study.cells import Cell
 from semcom_ros.lab.evaluation.study.plots import draw_plots
 from semcom_ros.lab.evaluation.study.pools import Score
-from semcom_ros.lab.evaluation.study.records import Record
-from semcom_ros.lab.evaluation.study.study_file import CEILING, Defaults, Table, parse_study
-from semcom_ros.lab.evaluation.study.tables import Scores, grids, markdown
+from semcom_ros.lab.evaluation.study.records import Record, Scores
+from semcom_ros.lab.evaluation.study.study_file import CEILING, Cell, Table, parse_study
+from semcom_ros.lab.evaluation.study.tables import best, grids
 
 BANDS = ["miss_rate_0_20", "miss_rate_20_40", "miss_rate_40_60", "miss_rate_60_100"]
 Values = dict[tuple[str, str], float | str]
@@ -24,7 +22,7 @@ def table(**more) -> Table:
         "title": "T", "data": "scenes:1", "metrics": ["psnr", "lost"], "across": "payload_bytes",
         "systems": [{"codec": name, "payload_bytes": [128, 512]} for name in ("gesco", "av1")],
     }  # fmt: skip
-    return parse_study({"tables": [{**content, **more}]}, Defaults()).tables[0]
+    return parse_study({"tables": [{**content, **more}]}).tables[0]
 
 
 def scores(made: Table, values: Values) -> Scores:
@@ -79,7 +77,7 @@ def test_a_metric_without_a_number_says_why_once() -> None:
     reason = "not measured: no distances known"
     values: Values = {(e.title, "miss_rate_0_20"): reason for e in made.entries}
     (grid,) = grids(scores(made, values))
-    assert markdown(grid)[2:] == [f"- miss_rate_0_20: {reason}"]
+    assert grid.markdown()[2:] == [f"- miss_rate_0_20: {reason}"]
 
 
 @pytest.mark.parametrize(("metrics", "drawn"), [(BANDS, True), (["lost"], False)])

@@ -13,14 +13,13 @@ import pytest
 
 from semcom_ros.frame import Camera, Frame
 from semcom_ros.lab.evaluation.study import frame_metrics
-from semcom_ros.lab.evaluation.study.backbones import ALEXNET, Backbones, frechet, relative_frechet
-from semcom_ros.lab.evaluation.study.cells import Cell, measure
+from semcom_ros.lab.evaluation.study.cells import measure
+from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS
-from semcom_ros.lab.evaluation.study.pools import iou, mean
-from semcom_ros.lab.evaluation.study.study_file import Entry
+from semcom_ros.lab.evaluation.study.pools import frechet, iou, mean, relative_frechet
+from semcom_ros.lab.evaluation.study.readers import ALEXNET, Readers
 from semcom_ros.lab.evaluation.study.systems import Outcome
-from semcom_ros.lab.evaluation.study.view import View
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.objects import Object
 from semcom_ros.perception.detection import Detection
@@ -50,9 +49,6 @@ class FakeReaders:
             image[..., 0], found, np.full_like(depth, np.nan) if self.no_depth else depth
         )
 
-    def once(self, what: str, image: np.ndarray, read):
-        return read()
-
 
 class Given:
     """A data set of frames that are there."""
@@ -71,17 +67,21 @@ class Given:
 
 
 def view(frame: Frame, shown: Reconstruction, **more) -> View:
-    return View(Given(frame), 0, Outcome(shown, **more), None, FakeReaders(), Backbones())
+    return View(Given(frame), 0, Outcome(shown, **more), None, FakeReaders())
 
 
 def pair(image: np.ndarray = NOISY, **more) -> View:
     return view(Frame(IMAGE), Reconstruction(image=image), **more)
 
 
+def measured(name: str, seen: View) -> float | None:
+    return METRICS[name].measure(seen)
+
+
 def test_psnr_is_ten_log_of_the_peak_over_the_mean_square() -> None:
     error = np.mean(np.square(IMAGE.astype(np.float64) - NOISY))
-    assert frame_metrics.psnr(pair()) == pytest.approx(10 * np.log10(255**2 / error), abs=1e-3)
-    assert mean([frame_metrics.psnr(pair(IMAGE))], 0).value == "infinite"
+    assert measured("psnr", pair()) == pytest.approx(10 * np.log10(255**2 / error), abs=1e-3)
+    assert mean([measured("psnr", pair(IMAGE))], 0).value == "infinite"
 
 
 def test_ms_ssim_is_that_of_wang_simoncelli_and_bovik() -> None:
@@ -97,14 +97,14 @@ def test_ms_ssim_is_that_of_wang_simoncelli_and_bovik() -> None:
         luminance = (2 * ma * mb + c1) / (ma**2 + mb**2 + c1)
         score *= (contrast if scale < 4 else contrast * luminance).mean() ** beta
         a, b = (x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2, 3).mean((1, 3)) for x in (a, b))
-    assert frame_metrics.ms_ssim(pair()) == pytest.approx(score, abs=1e-3)
+    assert measured("ms_ssim", pair()) == pytest.approx(score, abs=1e-3)
 
 
 def test_miou_pools_the_pixels_of_all_frames_before_it_divides() -> None:
     truths = [np.array([[0, 0, 13, 255]]), np.array([[0, 13, 13, 13]])]
     estimates = [np.array([[0, 13, 13, 13]]), np.array([[0, 0, 13, 255]])]
     counts = [
-        frame_metrics._counts(t.astype(np.uint8), e.astype(np.uint8))
+        frame_metrics.counts(t.astype(np.uint8), e.astype(np.uint8))
         for t, e in zip(truths, estimates, strict=True)
     ]
     score = iou(range(19))([*counts, None], 1)
@@ -119,7 +119,7 @@ def test_an_interval_of_ious_is_over_the_same_classes_in_every_draw() -> None:
     # Each class is in one frame alone and found in the other one too, so that a draw of one frame
     # twice has a false class, which counts with an IoU of 0.
     truths, estimates = (np.zeros((1, 4)), np.full((1, 4), CAR)), np.array([[0, 0, CAR, CAR]])
-    counts = [frame_metrics._counts(t.astype(np.uint8), estimates.astype(np.uint8)) for t in truths]
+    counts = [frame_metrics.counts(t.astype(np.uint8), estimates.astype(np.uint8)) for t in truths]
     score = iou(range(19))(counts, 1)
     assert score.value == pytest.approx(1 / 3)
     assert score.ci95 == pytest.approx((1 / 4, 1 / 3))
@@ -185,8 +185,8 @@ def test_depth_is_scored_against_the_truth_where_it_is_known_and_near() -> None:
     truth[:100], truth[100:200] = np.nan, 120.0
     image = np.full_like(IMAGE, 25)
     seen = view(Frame(IMAGE, depth=truth), Reconstruction(image=image))
-    assert frame_metrics.depth_rmse(seen) == pytest.approx(5)
-    assert frame_metrics.depth_absrel(seen) == pytest.approx(0.25)
+    assert measured("depth_rmse", seen) == pytest.approx(5)
+    assert measured("depth_absrel", seen) == pytest.approx(0.25)
 
 
 def test_sky_where_there_is_none_counts_as_the_farthest_depth() -> None:
@@ -194,15 +194,15 @@ def test_sky_where_there_is_none_counts_as_the_farthest_depth() -> None:
     readers.no_depth = True
     truth = np.full((256, 512), 20.0, np.float32)
     seen = view(Frame(IMAGE, depth=truth), Reconstruction(image=NOISY))
-    assert frame_metrics.depth_rmse(replace(seen, readers=readers)) == pytest.approx(60)
+    assert measured("depth_rmse", replace(seen, readers=readers)) == pytest.approx(60)
 
 
 def test_without_true_depth_there_is_only_the_difference_from_the_original() -> None:
     original, image = np.full_like(IMAGE, 20), np.full_like(IMAGE, 25)
     seen = view(Frame(original), Reconstruction(image=image))
-    assert frame_metrics.depth_rmse(seen) is None and frame_metrics.depth_absrel(seen) is None
-    assert frame_metrics.depth_rmse_vs_original(seen) == pytest.approx(5)
-    assert frame_metrics.depth_absrel_vs_original(seen) == pytest.approx(0.25)
+    assert measured("depth_rmse", seen) is None and measured("depth_absrel", seen) is None
+    assert measured("depth_rmse_vs_original", seen) == pytest.approx(5)
+    assert measured("depth_absrel_vs_original", seen) == pytest.approx(0.25)
 
 
 def test_flicker_is_what_changes_though_the_street_does_not() -> None:
@@ -228,10 +228,10 @@ def test_a_backbone_that_is_missing_is_named_and_one_that_is_there_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
-    assert Backbones(tmp_path).lacks("lpips").startswith(f"not measured: needs {ALEXNET}")
-    assert Backbones(tmp_path).lacks("inception").startswith("not measured: needs ")
+    assert Readers(backbones=tmp_path).lacks("lpips").startswith(f"not measured: needs {ALEXNET}")
+    assert Readers(backbones=tmp_path).lacks("inception").startswith("not measured: needs ")
     (tmp_path / ALEXNET).touch()
-    assert not Backbones(tmp_path).lacks("lpips")
+    assert not Readers(backbones=tmp_path).lacks("lpips")
 
 
 def test_a_system_that_can_send_nothing_scores_its_reason() -> None:
@@ -243,9 +243,8 @@ def test_a_system_that_can_send_nothing_scores_its_reason() -> None:
         def run(self, frame: Frame, labels: object, index: int) -> Outcome:
             return Outcome(Reconstruction(image=frame.image), lost=True, refusal="Too long.")
 
-    cell = Cell("given", "val", 1, Entry("mute", "mute", "mute"), Link())
     scores = measure(
-        cell, Given(Frame(IMAGE)), Mute(), ["bytes", "lost"], FakeReaders(), Backbones(), 1,
+        Given(Frame(IMAGE)), "segmenter", Mute(), Link(), ["bytes", "lost"], FakeReaders(), 1,
         lambda view: None,
     )  # fmt: skip
     assert [score.value for score in scores.values()] == ["not sent: Too long."] * 2

@@ -9,12 +9,9 @@ import pytest
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study import workers
-from semcom_ros.lab.evaluation.study.backbones import Backbones
-from semcom_ros.lab.evaluation.study.cache import Cache
-from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.evaluation.study.runner import Runner
-from semcom_ros.lab.evaluation.study.study_file import Defaults, Study, parse_study
-from semcom_ros.lab.evaluation.study.workers import Setup, measure_apart, workers_for
+from semcom_ros.lab.evaluation.study.study_file import Study, parse_study
+from semcom_ros.lab.evaluation.study.workers import measure_apart, workers_for
 
 
 def study(metrics: str, frames: int = 2) -> Study:
@@ -22,38 +19,32 @@ def study(metrics: str, frames: int = 2) -> Study:
         "title": "Noise", "data": "scenes:1", "systems": "full_image", "frames": frames,
         "links": {"noise": "gaussian", "psnr_db": [20, 5]}, "metrics": metrics, "sheet": 0,
     }  # fmt: skip
-    return parse_study({"tables": [table]}, Defaults())
-
-
-def setup(made: Study, folder: Path, judge: Path | None = None) -> tuple[Setup, Runner]:
-    readers = Readers(judge)
-    runner = Runner(made, {}, Cache(folder), readers, Backbones())
-    return Setup(made, {}, folder, readers.judge_path, None), runner
+    return parse_study({"tables": [table]})
 
 
 def test_two_processes_find_the_scores_that_one_finds(tmp_path: Path) -> None:
     made = study("flicker")
-    _, alone = setup(made, tmp_path / "alone")
+    alone = Runner(made, {}, tmp_path / "alone")
     alone.run(lambda *_: None)
     told: list[int] = []
-    parts, shared = setup(made, tmp_path / "shared")
-    measure_apart(parts, shared, 2, lambda name, frames: told.append(frames))
+    shared = Runner(made, {}, tmp_path / "shared")
+    measure_apart(shared, 2, lambda name, frames: told.append(frames))
     assert not shared.left()
     assert shared.records() == alone.records()
     assert sum(told) == 3 * 2  # two links and the ceiling, two frames each
 
 
 def test_what_is_wrong_in_a_process_is_told_here(tmp_path: Path) -> None:
-    parts, runner = setup(study("miou"), tmp_path, judge=tmp_path / "nowhere.safetensors")
+    runner = Runner(study("miou"), {}, tmp_path, judge=tmp_path / "nowhere.safetensors")
     with pytest.raises(SemcomError, match="nowhere"):
-        measure_apart(parts, runner, 1, lambda *_: None)
+        measure_apart(runner, 1, lambda *_: None)
 
 
 def test_few_frames_are_not_worth_a_second_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers.os, "sched_getaffinity", lambda _: set(range(4)))
-    _, runner = setup(study("lost", frames=2), tmp_path)
+    runner = Runner(study("lost", frames=2), {}, tmp_path)
     assert workers_for(runner) == 1
     monkeypatch.setattr(workers, "WORTH", 2)
     assert workers_for(runner) == 3

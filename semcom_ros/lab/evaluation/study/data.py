@@ -79,21 +79,3 @@ class Data:
             return moved + np.stack([cols, rows], axis=-1)
 
         return self.once("flow", index, call=find)
-
-
-def open_data(
-    name: str, places: dict[str, str], split: str, most: int, segment: Callable[..., np.ndarray]
-) -> Data:
-    """The data that a study calls `name`: `scenes:SEED`, or a kind that `places` has a spec for.
-
-    Raises SemcomError.
-    """
-    spec = name if name.startswith("scenes:") else places.get(name)
-    if spec is None:
-        raise SemcomError(
-            f"The study needs {name} and does not know where it lies: add --data {name}:DIR."
-        )
-    data = Data(name, spec, split, most, segment)
-    if not data.frames:
-        raise SemcomError(f"{name} has no frames in its split '{split}'.")
-    return data

@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from semcom_ros.lab.evaluation.study.backbones import to_batch
-from semcom_ros.lab.evaluation.study.view import View
+from semcom_ros.frame import Frame
+from semcom_ros.lab.evaluation.study.data import Data
+from semcom_ros.lab.evaluation.study.readers import Readers, to_batch
+from semcom_ros.lab.evaluation.study.systems import Outcome
 from semcom_ros.lab.ground_truth import Boxes, comparable
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.pedestrians import Pedestrian, in_map, look_for_pedestrians, sure
@@ -26,20 +30,46 @@ LEAST_FOLLOWED = 0.1
 """Share of the pixels that must be followed for a pair of frames to count."""
 
 
+@dataclass(frozen=True)
+class View:
+    """Frame `index` of `data` and its `outcome`; shown_before: the image at the RSU before it."""
+
+    data: Data
+    index: int
+    outcome: Outcome
+    shown_before: np.ndarray | None
+    readers: Readers
+
+    @property
+    def frame(self) -> Frame:
+        """The camera's frame, with the truth where it is known."""
+        return self.data.frames[self.index]
+
+    @property
+    def image(self) -> np.ndarray:
+        """What the RSU shows, uint8 [H, W, 3] RGB."""
+        return self.outcome.reconstruction.image
+
+    def both(self, what: str, find: Callable[[np.ndarray], Any]) -> list[Any]:
+        """What `find` finds in the original, once for all cells, and in the image shown."""
+        original = self.data.once(what, self.index, call=lambda: find(self.frame.image))
+        return [original, find(self.image)]
+
+    def depth_in(self, image: np.ndarray) -> np.ndarray:
+        """The depth estimated in `image`, float32 [H, W] m, NaN in the sky."""
+        return self.readers.seen(image, self.frame.camera).depth
+
+
+Measure = Callable[[View], Any]
+"""A frame's number or whatever its pool takes, or None where nothing applies."""
+
+
 class Found(NamedTuple):
     """What a detector of the classes `names` found in one frame, and what there is to find."""
 
     names: tuple[str, ...]
     detections: list[Detection]
     truth: Boxes
-
-
-def n_bytes(view: View) -> float | None:
-    return view.outcome.bytes
-
-
-def container_bytes(view: View) -> float | None:
-    return view.outcome.container_bytes
 
 
 def budget_used(view: View) -> float | None:
@@ -50,72 +80,29 @@ def budget_used(view: View) -> float | None:
     return 100 * outcome.bytes / outcome.budget
 
 
-def not_sent(view: View) -> float:
-    return float(bool(view.outcome.refusal))
-
-
-def bpp(view: View) -> float | None:
-    return view.outcome.bits_per_pixel
-
-
 def kbps(view: View) -> float | None:
     n = view.outcome.bytes
     return None if n is None else 8 * n * view.data.rate_hz / 1e3
 
 
-def channel_uses(view: View) -> float | None:
-    return view.outcome.channel_uses
+def by_torchmetrics(name: str) -> Measure:
+    """The image shown against the original by that function of `torchmetrics.functional.image`."""
 
+    def compare(view: View) -> float:
+        declare_operators()
+        from torchmetrics.functional import image
 
-def lost(view: View) -> float:
-    return float(view.outcome.lost)
+        pair = to_batch(view.image), to_batch(view.frame.image)
+        return float(getattr(image, name)(*pair, data_range=255.0))
 
-
-def encode_ms(view: View) -> float | None:
-    return view.outcome.encode_ms
-
-
-def decode_ms(view: View) -> float | None:
-    return view.outcome.decode_ms
-
-
-def psnr(view: View) -> float:
-    declare_operators()
-    from torchmetrics.functional.image import peak_signal_noise_ratio
-
-    pair = to_batch(view.image), to_batch(view.frame.image)
-    return float(peak_signal_noise_ratio(*pair, data_range=255.0))
-
-
-def ms_ssim(view: View) -> float:
-    declare_operators()
-    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
-
-    pair = to_batch(view.image), to_batch(view.frame.image)
-    return float(multiscale_structural_similarity_index_measure(*pair, data_range=255.0))
-
-
-def lpips(view: View) -> float:
-    return view.backbones.lpips(view.frame.image, view.image)
-
-
-def inception_pair(view: View) -> tuple[np.ndarray, np.ndarray]:
-    features = view.backbones.inception
-    return tuple(
-        view.readers.once("inception", image, lambda image=image: features(image))
-        for image in (view.frame.image, view.image)
-    )
-
-
-def judge_pair(view: View) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(_of_both(view, "features", view.readers.mean_features))
+    return compare
 
 
 def segmenter_distance(view: View) -> float:
     """Mean over three levels of |u(original) - u(image)|^2 a pixel, u of unit length: 0 to 4."""
     import torch.nn.functional as F
 
-    original, shown = _of_both(view, "pyramid", view.readers.pyramid)
+    original, shown = view.both("pyramid", view.readers.pyramid)
     distances = [
         float((F.normalize(a.float()) - F.normalize(b.float())).square().sum(1).mean())
         for a, b in zip(original[:3], shown[:3], strict=True)
@@ -123,38 +110,35 @@ def segmenter_distance(view: View) -> float:
     return sum(distances) / len(distances)
 
 
-def sent_vs_truth(view: View) -> np.ndarray | None:
-    return _counts(view.frame.labels, view.outcome.sent_labels)
+_MAPS: dict[str, Callable[[View], np.ndarray | None]] = {
+    "truth": lambda view: view.frame.labels,
+    "sent": lambda view: view.outcome.sent_labels,
+    "received": lambda view: view.outcome.reconstruction.labels,
+    "regenerated": lambda view: view.readers.judged(view.image),
+}
 
 
-def received_vs_sent(view: View) -> np.ndarray | None:
-    # No network reads either of them, so that nothing needs to be folded.
-    return _counts(
-        view.outcome.sent_labels, view.outcome.reconstruction.labels, by_superclass=False
-    )
+@cache
+def confusion(pair: str) -> Measure:
+    """Counts of two of `_MAPS`, as in `sent_vs_truth`; None where one of the maps does not exist.
+
+    What no network reads, the map received against the one sent, does not need to be folded.
+    """
+    estimate_of, truth_of = (_MAPS[name] for name in pair.split("_vs_"))
+
+    def count(view: View) -> np.ndarray | None:
+        truth = truth_of(view)
+        estimate = None if truth is None else estimate_of(view)
+        return None if estimate is None else counts(truth, estimate, pair != "received_vs_sent")
+
+    return count
 
 
-def regenerated_vs_truth(view: View) -> np.ndarray | None:
-    if view.frame.labels is None:
-        return None
-    return _counts(view.frame.labels, view.readers.judged(view.image))
-
-
-def regenerated_vs_sent(view: View) -> np.ndarray | None:
-    if view.outcome.sent_labels is None:
-        return None
-    return _counts(view.outcome.sent_labels, view.readers.judged(view.image))
-
-
-def _counts(
-    truth: np.ndarray | None, estimate: np.ndarray | None, by_superclass: bool = True
-) -> np.ndarray | None:
-    """Confusion counts of one frame, or None where one of the maps does not exist."""
-    if truth is None or estimate is None:
-        return None
-    confusion = ConfusionMatrix(by_superclass)
-    confusion.add(truth, estimate)
-    return confusion.counts
+def counts(truth: np.ndarray, estimate: np.ndarray, folded: bool = True) -> np.ndarray:
+    """Confusion counts of one frame, int64 [19, 20]."""
+    matrix = ConfusionMatrix(folded)
+    matrix.add(truth, estimate)
+    return matrix.counts
 
 
 def boxes(view: View) -> Found | None:
@@ -165,6 +149,19 @@ def boxes(view: View) -> Found | None:
     detections = view.readers.seen(view.image, view.frame.camera).detections
     truth, found = comparable(view.frame, detections, names)
     return Found(tuple(names), found, truth)
+
+
+def precision(which: str) -> Callable[[list[Found]], float | None]:
+    """`ap` or `ap50` of `ClassScores`, mean over the classes; None where there is no object."""
+
+    def score(items: list[Found]) -> float | None:
+        scores = DetectionScores(items[0].names)
+        for found in items:
+            scores.add(found.truth, found.detections)
+        means = scores.compute().get("mean")
+        return None if means is None else getattr(means, which)
+
+    return score
 
 
 def missed_in_image(view: View) -> list[Pedestrian] | None:
@@ -185,66 +182,35 @@ def missed_in_map(view: View) -> list[Pedestrian] | None:
     return look_for_pedestrians(view.frame, in_map(received), covering=True)
 
 
-def precision(which: str) -> Callable[[list[Found]], float | None]:
-    """`ap` or `ap50` of `ClassScores`, mean over the classes; None where there is no object."""
+def depth_error(
+    error: Callable[[np.ndarray, np.ndarray], float], of_original: bool = False
+) -> Measure:
+    """`error` of the true depths and those found in the image shown, m [n], where any are known.
 
-    def score(items: list[Found]) -> float | None:
-        declare_operators()
-        scores = DetectionScores(items[0].names)
-        for found in items:
-            scores.add(found.truth, found.detections)
-        means = scores.compute().get("mean")
-        return None if means is None else getattr(means, which)
-
-    return score
-
-
-def depth_rmse(view: View) -> float | None:
-    truth = view.frame.depth
-    return None if truth is None else _rmse(truth, _depth_in(view, view.image))
-
-
-def depth_absrel(view: View) -> float | None:
-    truth = view.frame.depth
-    return None if truth is None else _absrel(truth, _depth_in(view, view.image))
-
-
-def depth_rmse_vs_original(view: View) -> float | None:
-    return _rmse(*_of_both(view, "depth", lambda image: _depth_in(view, image)))
-
-
-def depth_absrel_vs_original(view: View) -> float | None:
-    return _absrel(*_of_both(view, "depth", lambda image: _depth_in(view, image)))
-
-
-def _rmse(truth: np.ndarray, found: np.ndarray) -> float | None:
-    d, e = _scored(truth, found)
-    return float(np.sqrt(np.mean(np.square(e - d)))) if d.size else None
-
-
-def _absrel(truth: np.ndarray, found: np.ndarray) -> float | None:
-    d, e = _scored(truth, found)
-    return float(np.mean(np.abs(e - d) / d)) if d.size else None
-
-
-def _scored(truth: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both depths in m [n] where the truth is known and at most `FARTHEST`.
-
-    What is taken for the sky there, NaN, or for farther away, is as far as is scored.
+    of_original: against what is found in the original. Scored is where the truth is known and at
+    most `FARTHEST`. What is taken for the sky there, NaN, or for farther away, is as far as that.
     """
-    scored = (truth > 0) & (truth <= FARTHEST)
-    return truth[scored], np.minimum(np.nan_to_num(found[scored], nan=FARTHEST), FARTHEST)
+
+    def compare(view: View) -> float | None:
+        if of_original:
+            truth, found = view.both("depth", view.depth_in)
+        elif view.frame.depth is None:
+            return None
+        else:
+            truth, found = view.frame.depth, view.depth_in(view.image)
+        scored = (truth > 0) & (truth <= FARTHEST)
+        near = np.minimum(np.nan_to_num(found[scored], nan=FARTHEST), FARTHEST)
+        return float(error(truth[scored], near)) if scored.any() else None
+
+    return compare
 
 
-def _depth_in(view: View, image: np.ndarray) -> np.ndarray:
-    """The depth estimated in `image`, float32 [H, W] m, NaN in the sky."""
-    return view.readers.seen(image, view.frame.camera).depth
+def rmse(truth: np.ndarray, found: np.ndarray) -> float:
+    return np.sqrt(np.mean(np.square(found - truth)))
 
 
-def _of_both(view: View, what: str, find: Callable[[np.ndarray], Any]) -> list[Any]:
-    """What `find` finds in the original, once for all cells, and in the image shown."""
-    original = view.data.once(what, view.index, call=lambda: find(view.frame.image))
-    return [original, find(view.image)]
+def absrel(truth: np.ndarray, found: np.ndarray) -> float:
+    return np.mean(np.abs(found - truth) / truth)
 
 
 def flicker(view: View) -> float | None:
@@ -260,7 +226,12 @@ def flicker(view: View) -> float | None:
         return None
     before, now = view.data.frames[view.index - 1], view.frame
     motion = view.data.flow(view.index)
-    own = np.abs(now.image.astype(np.float32) - _warp(before.image, motion)).mean(2)
+
+    def change(now: np.ndarray, before: np.ndarray) -> np.ndarray:
+        moved = cv2.remap(before.astype(np.float32), motion, None, cv2.INTER_LINEAR)
+        return np.abs(now.astype(np.float32) - moved).mean(2)
+
+    own = change(now.image, before.image)
     height, width = own.shape
     inside = (motion >= 0).all(2) & (motion[..., 0] < width - 1) & (motion[..., 1] < height - 1)
     followed = inside & (own <= STILL)
@@ -269,9 +240,5 @@ def flicker(view: View) -> float | None:
         followed &= moved == now.labels
     if followed.mean() < LEAST_FOLLOWED:
         return None
-    shown = np.abs(view.image.astype(np.float32) - _warp(view.shown_before, motion)).mean(2)
+    shown = change(view.image, view.shown_before)
     return float(shown[followed].mean() - own[followed].mean())
-
-
-def _warp(image: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    return cv2.remap(image.astype(np.float32), motion, None, cv2.INTER_LINEAR)

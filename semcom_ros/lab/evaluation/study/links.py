@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -14,12 +16,33 @@ import numpy as np
 from semcom_ros.channel import Channel
 from semcom_ros.channel.parameters import NONE, PARAMETERS, resolve
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.lab.evaluation.study.spread import spread
 from semcom_ros.lab.map_noise import MAP_NOISES
 from semcom_ros.parameter import Parameter, Value
 
 PSNR_DB = Parameter("psnr_db", 10.0, "10 log10(P / sigma^2) of the noise on a value, dB.", -20, 200)
 Kind = Literal["none", "channel", "noise"]
+_RANGE = re.compile(":".join([r"(-?\d+(?:\.\d+)?)"] * 3))
+MOST = 1000
+"""Values that one range may stand for."""
+
+
+def spread(value: Any) -> list[Any]:
+    """The values that one as a user writes it stands for: a list's own, a range's, or itself.
+
+    A range, as -5:30:5, holds its last value where the steps meet it. Raises SemcomError.
+    """
+    if isinstance(value, list):
+        return [one for part in value for one in spread(part)]
+    found = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        return [value]
+    first, last, step = map(float, found.groups())
+    if step <= 0 or last < first or (last - first) / step > MOST:
+        raise SemcomError(
+            f"The range '{value}' holds nothing, or too much: write FIRST:LAST:STEP, as -5:30:5."
+        )
+    kind = float if "." in value else int
+    return [kind(first + step * i) for i in range(math.floor((last - first) / step + 1e-9) + 1)]
 
 
 @dataclass(frozen=True)
@@ -78,21 +101,11 @@ class Link:
         return [p for top in tops for p in (sorted(top.rglob("*")) if top.is_dir() else [top])]
 
     def channel(self, seed: int) -> Channel:
-        """The radio, at its first frame. Raises SemcomError where the link is noise on values."""
-        if self.kind == "noise":
-            raise SemcomError(
-                f"Noise on values ({self.name}) carries no payload: give a link such as "
-                "{channel: awgn, snr_db: 10}."
-            )
+        """The radio, at its first frame."""
         return Channel(seed, **dict(self.settings))
 
     def add_noise(self, planes: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """What arrives of `planes`, float32 [planes, H, W], by `channel.map_noise`'s definitions.
-
-        Raises SemcomError where the link is no noise on values.
-        """
-        if self.kind == "channel":
-            raise SemcomError(f"The channel {self.name} carries payloads, not bare values.")
+        """What arrives of `planes`, float32 [planes, H, W], by `map_noise`'s definitions."""
         if self.kind == NONE:
             return planes
         return MAP_NOISES[self.name](planes, self.level_db, random)

@@ -15,6 +15,7 @@ import numpy as np
 
 from semcom_ros.lab.metrics.pedestrians import Pedestrian
 from semcom_ros.labels import CLASSES
+from semcom_ros.runtime import declare_operators
 
 DRAWS = 1000
 LEAST = 2
@@ -109,6 +110,35 @@ def whole(score: Callable[[list[Any]], float | None]) -> Pool:
 def percentile_95(values: list[float]) -> float:
     """What 95 of 100 values do not pass: a whole one among them, not one between two."""
     return float(np.percentile(values, 95, method="inverted_cdf"))
+
+
+def frechet(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float | None:
+    """Fréchet distance of two sets of features, given as (original's, image's), float64 [C] each.
+
+    None where there are fewer than two frames.
+    """
+    if len(pairs) < 2:
+        return None
+    import torch
+
+    declare_operators()
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    features = torch.nn.Identity()
+    features.num_features = len(pairs[0][0])
+    metric = FrechetInceptionDistance(feature=features).set_dtype(torch.float64)
+    for real, found in zip((True, False), zip(*pairs, strict=True), strict=True):
+        metric.update(torch.from_numpy(np.stack(found)), real=real)
+    return max(0.0, float(metric.compute()))
+
+
+def relative_frechet(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float | None:
+    """`frechet` over the variance of the originals' features, summed over the features."""
+    distance = frechet(pairs)
+    if distance is None:
+        return None
+    spread = float(np.var([real for real, _ in pairs], axis=0, ddof=1).sum())
+    return distance / spread if spread else None
 
 
 def _of_those_there(values: Sequence[Any], pool: Callable[[list[Any]], Score]) -> Score:

@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a study's scores come from: command, commit, models, versions, machine."""
+"""What a study's scores hang on and come from: code, models, versions, command, machine.
+
+The code is found by its imports, so that whatever a measured cell runs counts, and nothing else.
+"""
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import os
 import platform
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from semcom_ros import __version__
-from semcom_ros.lab.evaluation.study.cache import file_hash
-from semcom_ros.lab.evaluation.study.code import PACKAGE, code_hash
+from semcom_ros.weights import commit
 
+PACKAGE = Path(__file__).resolve().parents[3]
+CELLS = "semcom_ros.lab.evaluation.study.cells"
+"""Measures a cell: all that scores hang on is imported from here."""
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torchmetrics", "diffusers", "av", "pillow",
             "opencv-python-headless")  # fmt: skip
 """Of which a score may hang on the version: PyAV and Pillow bring the classical codecs."""
@@ -27,7 +36,7 @@ def provenance(
     """As it stands in `scores.json`. frames: how many by table and data; models: weights in use."""
     return {
         "command": list(command),
-        "commit": _commit(),
+        "commit": commit(),
         "code": code_hash(),
         "seed": seed,
         "frames": {table: dict(of_data) for table, of_data in frames.items()},
@@ -41,24 +50,78 @@ def provenance(
     }
 
 
+@cache
 def versions() -> dict[str, str | None]:
     """Of `PACKAGES`, None where one is not installed."""
-    return {name: _version(name) for name in PACKAGES}
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, "" where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def _commit() -> str:
-    """Of the checkout that the package runs from, "" outside one."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=PACKAGE, capture_output=True, text=True
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip()
+@cache
+def code_hash(module: str = CELLS) -> str:
+    """SHA-256 of the `closure` of one of the package's modules."""
+    return hash_of(closure(module, PACKAGE.parent), PACKAGE.parent)
+
+
+def hash_of(files: Iterable[Path], folder: Path) -> str:
+    """SHA-256 of the names within `folder` and the contents of `files`, whatever their order."""
+    content = hashlib.sha256()
+    for path in sorted(files):
+        content.update(path.relative_to(folder).as_posix().encode())
+        content.update(path.read_bytes())
+    return content.hexdigest()
+
+
+def closure(module: str, folder: Path) -> set[Path]:
+    """Files of `module`, of all modules of its package that it needs, and of their data.
+
+    folder: where the package lies. Needed is what a module imports, wherever in it, and what its
+    texts name, as registries do: `package.module:Class`, or a package, for all modules in it. Data
+    are the JSON files beside a module.
+    """
+    package = module.partition(".")[0]
+    waiting, known, found = [module], set(), set()
+    while waiting:
+        name = waiting.pop()
+        if name not in known:
+            known.add(name)
+            new = set(_files(name, folder)) - found
+            found |= new
+            waiting += (other for path in new for other in _needed(path.read_bytes(), package))
+    return found | {data for path in found for data in path.parent.glob("*.json")}
+
+
+def _files(name: str, folder: Path) -> Iterator[Path]:
+    """What is run when `name` is imported, with its packages; the last part may be * for all."""
+    *packages, last = name.split(".")
+    if last == "*":
+        yield from folder.joinpath(*packages).glob("*.py")
+        return
+    place = folder
+    for part in (*packages, last):
+        place /= part
+        yield from (p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file())
+
+
+@cache
+def _needed(content: bytes, package: str) -> tuple[str, ...]:
+    """Full names within `package` that a module's text imports or names."""
+    full_name = re.compile(rf"({package}(?:\.\w+)+)(?:\.|:\w+)?")
+    found = []
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            named = full_name.fullmatch(node.value)
+            found += [named[1], f"{named[1]}.*"] if named else []
+    return tuple(name for name in found if name.partition(".")[0] == package)

@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who looks at pictures for a study: the judge and the perception, loaded when first asked for.
+"""Who looks at pictures for a study: the judge, the perception and published backbones.
 
-A picture that comes again, such as the one that stays when frames are lost, is not read again.
+Each is loaded when first asked for. A picture that comes again, such as the one that stays when
+frames are lost, is not read again. LPIPS and FID need published weights. None are fetched: a file
+that is missing is named in the score's place, and what the judge's features tell stands beside it
+under its own name.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, wraps
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.metrics.perception_scores import LOWEST
+from semcom_ros.runtime import declare_operators
 from semcom_ros.weights import models_dir
 
 if TYPE_CHECKING:
@@ -26,6 +33,9 @@ if TYPE_CHECKING:
 REMEMBERED = 512
 JUDGE = "judge.safetensors"
 _SHIPPED = ("segmenter.safetensors", "perception.safetensors")
+ALEXNET = "alexnet-owt-7be5be79.pth"
+INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
+_PUBLISHED = {"lpips": ALEXNET, "inception": INCEPTION}
 
 
 def digest(pixels: np.ndarray) -> bytes:
@@ -33,21 +43,60 @@ def digest(pixels: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16).digest()
 
 
+def _once(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Of a method that reads an image: what it found is known when the image comes again."""
+
+    @wraps(read)
+    def find(self: Readers, image: np.ndarray, *more: Any) -> Any:
+        import torch
+
+        key = (read.__name__, *more, digest(image))
+        if key not in self._known:
+            with torch.inference_mode():
+                self._known[key] = read(self, image, *more)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return self._known[key]
+
+    return find
+
+
+def to_batch(image: np.ndarray) -> Any:
+    """An image uint8 [H, W, 3] as float32 [1, 3, H, W] in 0..255.
+
+    Its channels lie last in memory, which halves the time of MS-SSIM.
+    """
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+
+
 class Readers:
     """judge: weights of the segmenter that reads regenerated images, by default the shipped judge.
 
-    It is never the vehicle's segmenter: that would find again what it put there itself.
+    It is never the vehicle's segmenter: that would find again what it put there itself. backbones:
+    the folder of the published weights; torch hub's cache is looked through as well.
     """
 
-    def __init__(self, judge: Path | None = None) -> None:
+    def __init__(self, judge: Path | None = None, backbones: Path | None = None) -> None:
         self.judge_path = judge or models_dir() / JUDGE
-        self._known: OrderedDict[tuple[str, bytes], Any] = OrderedDict()
+        self._backbones = backbones
+        self._known: OrderedDict[tuple, Any] = OrderedDict()
         self._latest: tuple[bytes, list[Any]] = (b"", [])
 
     @property
     def models(self) -> tuple[Path, ...]:
         """Weights that what they find hangs on, there or not."""
         return self.judge_path, *(models_dir() / name for name in _SHIPPED)
+
+    def lacks(self, what: str) -> str:
+        """Why the reader `what` cannot be had, as the text of a score; "" where it can be tried."""
+        if what == "inception" and find_spec("torch_fidelity") is None:
+            return "not measured: needs the package torch-fidelity"
+        name = _PUBLISHED.get(what)
+        there = name is None or self._published(name)
+        return "" if there else f"not measured: needs {name} (--backbones DIR)"
 
     @cached_property
     def vehicle(self) -> Any:
@@ -77,22 +126,51 @@ class Readers:
 
         return Perception.from_pretrained(threshold=LOWEST)
 
+    @cached_property
+    def lpips(self) -> Callable[[np.ndarray, np.ndarray], float]:
+        """LPIPS (AlexNet) of two images uint8 [H, W, 3]."""
+        import torch
+
+        declare_operators()
+        from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+        with _hub(self._published(ALEXNET).parent):
+            metric = LearnedPerceptualImagePatchSimilarity(net_type="alex")
+
+        @torch.inference_mode()
+        def distance(original: np.ndarray, image: np.ndarray) -> float:
+            metric.reset()
+            return float(metric(*(to_batch(x).div_(127.5).sub_(1) for x in (original, image))))
+
+        return distance
+
+    @cached_property
+    def inception(self) -> Any:
+        """Inception v3, which FID is defined on."""
+        declare_operators()
+        from torchmetrics.image.fid import NoTrainInceptionV3
+
+        return NoTrainInceptionV3(
+            name="inception-v3-compat",
+            features_list=["2048"],
+            feature_extractor_weights_path=str(self._published(INCEPTION)),
+        )
+
+    @_once
+    def inception_features(self, image: np.ndarray) -> np.ndarray:
+        """Inception's last pooling layer of `image`, uint8 [H, W, 3]: float64 [2048]."""
+        return self.inception(to_batch(image).byte())[0].double().numpy()
+
+    @_once
     def judged(self, image: np.ndarray) -> np.ndarray:
         """The judge's map of `image`, uint8 [H, W, 3]: uint8 [H, W] trainId."""
+        [labels] = self.judge.read(self.pyramid(image), image.shape[:2])
+        return labels
 
-        def find() -> np.ndarray:
-            [labels] = self.judge.read(self.pyramid(image), image.shape[:2])
-            return labels
-
-        return self.once("judged", image, find)
-
+    @_once
     def mean_features(self, image: np.ndarray) -> np.ndarray:
         """The mean of the judge's features at 1/16 of the resolution: float64 [channels]."""
-
-        def find() -> np.ndarray:
-            return self.pyramid(image)[2].float().mean((2, 3))[0].double().cpu().numpy()
-
-        return self.once("features", image, find)
+        return self.pyramid(image)[2].float().mean((2, 3))[0].double().cpu().numpy()
 
     def pyramid(self, image: np.ndarray) -> list[Any]:
         """What the judge's encoder makes of `image` at 1/4, 1/8, 1/16, 1/32: bfloat16 [1, C, h, w].
@@ -107,19 +185,31 @@ class Readers:
     def seen(self, image: np.ndarray, camera: Camera | None) -> Predictions:
         """What the shipped perception sees in `image`, taken by `camera` if that is known."""
         focal = camera.fx if camera is not None and camera.calibrated else None
+        return self._seen(image, focal)
 
-        def find() -> Predictions:
-            [seen] = self.perception([image], [focal])
-            return seen
+    @_once
+    def _seen(self, image: np.ndarray, focal: float | None) -> Predictions:
+        [seen] = self.perception([image], [focal])
+        return seen
 
-        return self.once(f"seen {focal}", image, find)
+    def _published(self, name: str) -> Path | None:
+        import torch
 
-    def once(self, what: str, image: np.ndarray, read: Callable[[], Any]) -> Any:
-        """What `read` finds in `image`; `what` names the finding."""
-        key = (what, digest(image))
-        if key not in self._known:
-            self._known[key] = read()
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        self._known.move_to_end(key)
-        return self._known[key]
+        folders = [self._backbones] if self._backbones else []
+        folders.append(Path(torch.hub.get_dir()) / "checkpoints")
+        return next((f / name for f in folders if (f / name).is_file()), None)
+
+
+@contextmanager
+def _hub(folder: Path) -> Iterator[None]:
+    """Let torch hub find its files in `folder` and nowhere else."""
+    import torch
+
+    usual = torch.hub.get_dir()
+    with TemporaryDirectory() as hub:
+        (Path(hub) / "checkpoints").symlink_to(folder.resolve())
+        torch.hub.set_dir(hub)
+        try:
+            yield
+        finally:
+            torch.hub.set_dir(usual)

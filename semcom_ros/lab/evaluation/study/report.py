@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from semcom_ros.lab.evaluation.study.best import best
 from semcom_ros.lab.evaluation.study.metrics import METRICS
-from semcom_ros.lab.evaluation.study.records import Record
+from semcom_ros.lab.evaluation.study.records import Record, Scores
 from semcom_ros.lab.evaluation.study.study_file import CEILING, Study
-from semcom_ros.lab.evaluation.study.tables import Scores, grids, markdown, named
+from semcom_ros.lab.evaluation.study.tables import best, grids, named
 
 
 def write_report(
@@ -29,7 +28,7 @@ def write_report(
             scores = Scores(table, data, records)
             told: set[str] = set()
             for grid in (*grids(scores), *best(scores)):
-                lines += ["", *markdown(grid, told)]
+                lines += ["", *grid.markdown(told)]
                 told.update(grid.notes)
         lines += ["", "What is measured:", ""]
         lines += [f"- {named(name)}: {METRICS[name].text}." for name in table.metrics]

@@ -16,9 +16,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from semcom_ros.channel.parameters import NONE, PARAMETERS
 from semcom_ros.codecs import CODECS
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.evaluation.study.backbones import Backbones
-from semcom_ros.lab.evaluation.study.cache import Cache
-from semcom_ros.lab.evaluation.study.cells import Cell
 from semcom_ros.lab.evaluation.study.contact_sheet import (
     draw_sheet,
     read_picture,
@@ -28,33 +25,32 @@ from semcom_ros.lab.evaluation.study.contact_sheet import (
     shown_links,
 )
 from semcom_ros.lab.evaluation.study.data import LABELS
+from semcom_ros.lab.evaluation.study.links import spread
 from semcom_ros.lab.evaluation.study.plots import draw_plots, slug
 from semcom_ros.lab.evaluation.study.provenance import provenance
-from semcom_ros.lab.evaluation.study.readers import Readers
-from semcom_ros.lab.evaluation.study.records import write_records
+from semcom_ros.lab.evaluation.study.records import Scores, write_records
 from semcom_ros.lab.evaluation.study.report import write_report
 from semcom_ros.lab.evaluation.study.runner import Runner
-from semcom_ros.lab.evaluation.study.spread import read_numbers
 from semcom_ros.lab.evaluation.study.study_file import (
     FRAMES,
     SEED,
     SIZE,
-    Defaults,
+    Cell,
     Study,
     Table,
     parse_study,
     read_study,
 )
-from semcom_ros.lab.evaluation.study.tables import Scores
-from semcom_ros.lab.evaluation.study.workers import (
-    Setup,
-    measure_apart,
-    take_one_thread,
-    workers_for,
-)
+from semcom_ros.lab.evaluation.study.workers import measure_apart, take_one_thread, workers_for
 
 QUICK_FRAMES = 16
-_OF_ONE_TABLE = ("codec", "setting", "labels", "channel", "snr_db")
+_OF_ONE_TABLE = {
+    "codec": "codecs and systems, as gesco,jpeg2000,full_image (default: gesco)",
+    "setting": "payload bytes of codecs, as 128,256,512 (default: 512)",
+    "labels": "the vehicle's map: segmenter (default), or truth with its void filled",
+    "channel": "models of the radio, as awgn,rayleigh (default: none)",
+    "snr_db": "mean SNR of a symbol, dB, as 0,10 or -5:30:5 (default: 10)",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,14 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND:PLACE",
     )
     option("--split", "of data that has splits (default: val)")
-    option("--codec", "codecs and systems, as gesco,jpeg2000,full_image (default: gesco)")
-    option("--setting", "payload bytes of codecs, as 128,256,512 (default: 512)")
-    option("--labels", "the vehicle's map: segmenter (default), or truth with its void filled")
-    option("--channel", "models of the radio, as awgn,rayleigh (default: none)")
-    option("--snr-db", "mean SNR of a symbol, dB, as 0,10 or -5:30:5 (default: 10)")
+    for name, text in _OF_ONE_TABLE.items():
+        option(f"--{name.replace('_', '-')}", text)
     option("--metrics", "as psnr,ms_ssim,miou (default: most)")
-    option("--frames", f"{FRAMES.text} (default: {FRAMES.default})", type=int)
-    option("--seed", f"{SEED.text} (default: {SEED.default})", type=int)
+    for p in (FRAMES, SEED):
+        option(f"--{p.name}", f"{p.text} (default: {p.default})", type=int)
     option(
         "--config",
         "a study of many tables, instead of the options of one",
@@ -114,9 +107,7 @@ def run(args: argparse.Namespace) -> None:
     given = vars(args)
     places = places_of(given.get("data", ["scenes:1"]))
     study = study_of(given, tuple(places))
-    readers, cache = Readers(given.get("judge")), Cache(args.out / "cells")
-    backbones = Backbones(given.get("backbones"))
-    runner = Runner(study, places, cache, readers, backbones)
+    runner = Runner(study, places, args.out / "cells", given.get("judge"), given.get("backbones"))
     console = Console()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
@@ -130,13 +121,11 @@ def run(args: argparse.Namespace) -> None:
 
         workers = given.get("workers") or workers_for(runner)
         if workers > 1:
-            setup = Setup(study, places, cache.folder, readers.judge_path, backbones.folder)
-            measure_apart(setup, runner, workers, tell)
+            measure_apart(runner, workers, tell)
         else:
             take_one_thread()
             runner.run(tell)
-    command = [_placeless(word, places) for word in given["command"]]
-    write_results(args.out, runner, command)
+    write_results(args.out, runner, [_placeless(word, places) for word in given["command"]])
     console.print(
         f"Written to {args.out}: report.md, scores.csv, scores.json, latency.csv, plots, sheets",
         soft_wrap=True,
@@ -144,15 +133,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 def places_of(specs: Sequence[str]) -> dict[str, str]:
-    """The specs by what a study calls their data. Raises SemcomError where two are called alike."""
+    """The specs by what a study calls their data: by their kind, or as scenes:SEED.
+
+    Raises SemcomError where two are called alike.
+    """
     places: dict[str, str] = {}
     for spec in specs:
-        if _name(spec) in places:
+        kind, colon, _ = spec.partition(":")
+        name = spec if kind == "scenes" else kind if colon else Path(spec).name
+        if name in places:
             raise SemcomError(
-                f"Two --data are called {_name(spec)}: a study knows data by their kind, so give "
-                "one of each, and measure the other in a study of its own."
+                f"Two --data are called {name}: a study knows data by their kind, so give one of "
+                "each, and measure the other in a study of its own."
             )
-        places[_name(spec)] = spec
+        places[name] = spec
     return places
 
 
@@ -161,15 +155,20 @@ def study_of(given: Mapping[str, Any], data: tuple[str, ...]) -> Study:
     fixed = {name: given[name] for name in ("seed", "split", "frames") if name in given}
     if "metrics" in given:
         fixed["metrics"] = given["metrics"].split(",")
-    defaults = Defaults(data, fixed)
     if "config" not in given:
-        return _quick(parse_study(one_table(given), defaults), given["quick"])
-    odd = next((name for name in _OF_ONE_TABLE if name in given), None)
-    if odd:
-        raise SemcomError(
-            f"--{odd.replace('_', '-')} does not go with --config: write it into the study."
-        )
-    return _quick(read_study(given["config"], defaults), given["quick"])
+        study = parse_study(one_table(given), data, fixed)
+    else:
+        odd = next((name for name in _OF_ONE_TABLE if name in given), None)
+        if odd:
+            raise SemcomError(
+                f"--{odd.replace('_', '-')} does not go with --config: write it into the study."
+            )
+        study = read_study(given["config"], data, fixed)
+    if not given["quick"]:
+        return study
+    kept = [t for t in study.tables if t.quick] or study.tables
+    tables = tuple(replace(t, frames=min(t.frames, QUICK_FRAMES)) for t in kept)
+    return replace(study, tables=tables)
 
 
 def one_table(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,6 +192,20 @@ def one_table(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"tables": [table]}
 
 
+def read_numbers(text: str) -> list[int | float]:
+    """The numbers of `text` from a command line: `128,256` or `-5:30:5`. Raises SemcomError."""
+    values = [value for part in text.split(",") for value in spread(part.strip())]
+    try:
+        return [
+            v if not isinstance(v, str) else int(v) if v.lstrip("-").isdecimal() else float(v)
+            for v in values
+        ]
+    except ValueError:
+        raise SemcomError(
+            f"'{text}' is no list of numbers: write them as 128,256 or as -5:30:5."
+        ) from None
+
+
 def write_results(out: Path, runner: Runner, command: list[str]) -> None:
     """Everything but the cells themselves, from what they hold. Raises SemcomError."""
     records = runner.records()
@@ -211,32 +224,18 @@ def write_results(out: Path, runner: Runner, command: list[str]) -> None:
 def _sheets(folder: Path, runner: Runner, table: Table, data: str) -> list[Path]:
     """One sheet for each link shown: every method's strip of every frame shown."""
     files = []
+    frames = runner.frames[table.title][f"{data} {table.split}"]
     for link in shown_links(table):
         rows = []
         for entry in shown_entries(table):
-            job = runner.job(table.title, Cell(data, table.split, table.frames, entry, link))
-            for index in shown_frames(table, len(job.data)):
-                strip = read_picture(runner.cache.picture(job.key, index))
+            cell = Cell(data, table.split, table.frames, entry, link)
+            for index in shown_frames(table, frames):
+                strip = read_picture(runner.strip(table.title, cell, index))
                 rows.append((f"{entry.title}, frame {index}", strip))
         if rows:
-            name = slug(f"{table.title} {data} {link.words}")
-            files.append(folder / f"{name}.png")
+            files.append(folder / f"{slug(f'{table.title} {data} {link.words}')}.png")
             save_picture(files[-1], draw_sheet(rows))
     return files
-
-
-def _quick(study: Study, quick: bool) -> Study:
-    if not quick:
-        return study
-    kept = [t for t in study.tables if t.quick] or study.tables
-    tables = tuple(replace(t, frames=min(t.frames, QUICK_FRAMES)) for t in kept)
-    return replace(study, tables=tables)
-
-
-def _name(spec: str) -> str:
-    """What a study calls the data of `spec`: its kind, or scenes:SEED."""
-    kind, colon, _ = spec.partition(":")
-    return spec if kind == "scenes" else kind if colon else Path(spec).name
 
 
 def _placeless(word: str, places: dict[str, str]) -> str:

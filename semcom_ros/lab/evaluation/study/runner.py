@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a study: what is not in the cache yet is measured, each cell once for all its tables."""
+"""Runs a study: what is not on disk yet is measured, each cell once for all its tables.
+
+A cell is known by everything that its scores hang on, so that a stopped study goes on.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from semcom_ros.lab.evaluation.study.backbones import Backbones
-from semcom_ros.lab.evaluation.study.cache import Cache, key_of
-from semcom_ros.lab.evaluation.study.cells import Cell, cells_of, check_link, identity_of, measure
+from semcom_ros.errors import SemcomError
+from semcom_ros.lab.evaluation.study.cells import measure
 from semcom_ros.lab.evaluation.study.contact_sheet import (
     draw_strip,
     save_picture,
@@ -18,53 +25,67 @@ from semcom_ros.lab.evaluation.study.contact_sheet import (
     shown_frames,
     shown_links,
 )
-from semcom_ros.lab.evaluation.study.data import Data, open_data
+from semcom_ros.lab.evaluation.study.data import Data
+from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.metrics import METRICS
 from semcom_ros.lab.evaluation.study.pools import Score
+from semcom_ros.lab.evaluation.study.provenance import code_hash, file_hash, versions
 from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.evaluation.study.records import Record
-from semcom_ros.lab.evaluation.study.study_file import Study
+from semcom_ros.lab.evaluation.study.study_file import Cell, Study, cells_of
 from semcom_ros.lab.evaluation.study.systems import System, create_system
-from semcom_ros.lab.evaluation.study.view import View
 
-_BACKBONES = ("lpips", "inception")
+STRIPS = "semcom_ros.lab.evaluation.study.contact_sheet"
+"""Draws the pictures of a cell."""
 Progress = Callable[[str, int], None]
 """Hears the name of a cell and how many of its frames are done anew."""
 
 
 @dataclass
 class Job:
-    """One cell and all that the tables want of it. frames: whose strips belong on sheets."""
+    """One cell and all that the tables want of it.
+
+    identity: everything that its scores hang on. frames: whose strips belong on sheets.
+    """
 
     cell: Cell
     data: Data
     system: System
     identity: dict[str, Any]
-    key: str
     metrics: dict[str, None] = field(default_factory=dict)
     frames: set[int] = field(default_factory=set)
 
+    @cached_property
+    def key(self) -> str:
+        """Names its files."""
+        text = json.dumps(self.identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
 
 class Runner:
-    """places: where each kind of data lies, as specs that `open_source` takes, by kind."""
+    """places: where each kind of data lies, as specs that `open_source` takes, by kind.
+
+    folder: of the cells, `<key>.json` with scores by metric. judge, backbones: as `Readers` takes.
+    """
 
     def __init__(
-        self, study: Study, places: Mapping[str, str], cache: Cache, readers: Readers,
-        backbones: Backbones,
+        self, study: Study, places: Mapping[str, str], folder: Path, judge: Path | None = None,
+        backbones: Path | None = None,
     ) -> None:  # fmt: skip
-        self.study, self.cache = study, cache
-        self.readers, self.backbones = readers, backbones
-        self._data: dict[tuple[str, str, int], Data] = {}
-        self._places = dict(places)
-        self._systems: dict[tuple, System] = {}
+        self.made_of = (study, dict(places), folder, judge, backbones)
+        self.study, self.folder = study, folder
+        self.readers = Readers(judge, backbones)
+        self._data = cache(self._open)
+        self._hash = cache(file_hash)
+        self._system = cache(lambda data, name, options, labels: create_system(name, dict(options)))
         self._jobs: dict[str, Job] = {}
         self._job_of: dict[tuple[str, Cell], Job] = {}
         for table, cell in cells_of(study):
-            job = self._job(cell)
+            made = self._job(cell)
+            job = self._job_of[table.title, cell] = self._jobs.setdefault(made.key, made)
             job.metrics.update(dict.fromkeys(table.metrics))
             if cell.link in shown_links(table) and cell.entry in shown_entries(table):
                 job.frames.update(shown_frames(table, len(job.data)))
-            self._job_of[table.title, cell] = job
 
     @property
     def frames(self) -> dict[str, dict[str, int]]:
@@ -80,90 +101,134 @@ class Runner:
         systems = (job.system.models for job in self._jobs.values())
         return {*self.readers.models, *(path for models in systems for path in models)}
 
-    def job(self, table: str, cell: Cell) -> Job:
-        """The job that `cell` of `table` is measured by."""
-        return self._job_of[table, cell]
+    def strip(self, table: str, cell: Cell, index: int) -> Path:
+        """The picture of frame `index` of `cell` in `table`."""
+        return self._strip(self._job_of[table, cell], index)
 
     def left(self) -> list[tuple[Job, list[str]]]:
-        """What is to be done: jobs with the metrics that the cache lacks, maybe none for strips."""
+        """What is to be done: jobs with the metrics not on disk, maybe none for strips.
+
+        One system's cells in a row: what it sends is the same over every link.
+        """
         found = []
         for job in self._jobs.values():
-            known = self.cache.load(job.key)
+            known = self._load(job)
             metrics = [m for m in job.metrics if m not in known and not self._lack(m)]
-            strips = any(not self.cache.picture(job.key, i).exists() for i in job.frames)
-            if metrics or strips:
+            if metrics or not all(self._strip(job, i).exists() for i in job.frames):
                 found.append((job, metrics))
-        # One system's cells in a row: what it sends is the same over every link.
         order = {id(job.system): i for i, job in enumerate(self._jobs.values())}
         return sorted(found, key=lambda one: order[id(one[0].system)])
 
-    def groups(self) -> list[list[str]]:
-        """The keys of what is left, system by system."""
-        found: dict[int, list[str]] = {}
-        for job, _ in self.left():
-            found.setdefault(id(job.system), []).append(job.key)
-        return list(found.values())
+    def groups(self, keys: Collection[str] | None = None) -> list[list[tuple[Job, list[str]]]]:
+        """What is left, or of that the cells `keys`, system by system."""
+        left = [one for one in self.left() if keys is None or one[0].key in keys]
+        return [list(group) for _, group in groupby(left, lambda one: id(one[0].system))]
 
     def run(self, progress: Progress, keys: Collection[str] | None = None) -> None:
         """Measure what is left, or of that the cells `keys`; `progress` hears of every frame.
 
         Raises SemcomError; cells that are done stay done.
         """
-        left = [one for one in self.left() if keys is None or one[0].key in keys]
-        for needed in {METRICS[m].needs for _, metrics in left for m in metrics}:
-            if needed and needed not in _BACKBONES:
-                getattr(self.readers, needed)
-        for place, (job, metrics) in enumerate(left):
-            self._measure(job, metrics, progress)
-            if all(later.system is not job.system for later, _ in left[place + 1 :]):
-                job.system.end()
-
-    def _measure(self, job: Job, metrics: list[str], progress: Progress) -> None:
-        name = f"{job.cell.data}: {job.cell.entry.title}, {job.cell.link.level}"
-
-        def watch(view: View) -> None:
-            if view.index in job.frames:
-                save_picture(self.cache.picture(job.key, view.index), draw_strip(view))
-            progress(name, 1)
-
-        scores = measure(
-            job.cell, job.data, job.system, metrics, self.readers, self.backbones,
-            self.study.seed, watch,
-        )  # fmt: skip
-        self.cache.store(job.key, job.identity, scores)
+        groups = self.groups(keys)
+        # What is missing among the readers is told before the first cell is measured.
+        needs = (METRICS[m].needs for group in groups for _, metrics in group for m in metrics)
+        for needed in dict.fromkeys(filter(None, needs)):
+            getattr(self.readers, needed)
+        for group in groups:
+            for job, metrics in group:
+                self._measure(job, metrics, progress)
+            group[0][0].system.end()
 
     def records(self) -> list[Record]:
         """Every score of the study in the order of its tables, metric by metric of each cell."""
         found = []
         for table, cell in cells_of(self.study):
             job = self._job_of[table.title, cell]
-            known = self.cache.load(job.key)
+            known, system = self._load(job), job.system
             for metric in table.metrics:
                 score = known.get(metric) or Score(self._lack(metric), 0)
-                found.append(
-                    Record(table.title, cell, job.system.codec, job.system.setting, metric, score)
-                )
+                found.append(Record(table.title, cell, system.codec, system.setting, metric, score))
         return found
 
+    def _measure(self, job: Job, metrics: list[str], progress: Progress) -> None:
+        cell = job.cell
+
+        def watch(view: View) -> None:
+            if view.index in job.frames:
+                save_picture(self._strip(job, view.index), draw_strip(view))
+            progress(f"{cell.data}: {cell.entry.title}, {cell.link.level}", 1)
+
+        scores = measure(
+            job.data, cell.entry.labels, job.system, cell.link, metrics, self.readers,
+            self.study.seed, watch,
+        )  # fmt: skip
+        self._store(job, scores)
+
+    def _load(self, job: Job) -> dict[str, Score]:
+        """What is known of the cell so far; nothing where its file is missing or damaged."""
+        try:
+            content = json.loads(self._file(job).read_text())["scores"]
+            return {
+                name: Score(s["value"], s["n"], tuple(s["ci95"]) if s["ci95"] else None)
+                for name, s in content.items()
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _store(self, job: Job, scores: Mapping[str, Score]) -> None:
+        """Add `scores` to the cell's file, at once or not at all."""
+        merged = {name: s._asdict() for name, s in sorted({**self._load(job), **scores}.items())}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self._file(job).with_suffix(".part")
+        draft.write_text(json.dumps({"cell": job.identity, "scores": merged}, indent=1) + "\n")
+        os.replace(draft, self._file(job))
+
+    def _file(self, job: Job) -> Path:
+        return self.folder / f"{job.key}.json"
+
+    def _strip(self, job: Job, index: int) -> Path:
+        """The picture of one frame, as it is drawn now."""
+        return self.folder / f"{job.key}-{index}-{code_hash(STRIPS)[:8]}.png"
+
     def _lack(self, metric: str) -> str:
-        needs = METRICS[metric].needs
-        return self.backbones.lacks(needs) if needs in _BACKBONES else ""
+        return self.readers.lacks(METRICS[metric].needs)
+
+    def _open(self, name: str, split: str, most: int) -> Data:
+        """The data that the study calls `name`. Raises SemcomError where there is none."""
+        places = self.made_of[1]
+        spec = name if name.startswith("scenes:") else places.get(name)
+        if spec is None:
+            raise SemcomError(
+                f"The study needs {name} and does not know where it lies: add --data {name}:DIR."
+            )
+        data = Data(name, spec, split, most, lambda image: self.readers.vehicle([image])[0])
+        if not data.frames:
+            raise SemcomError(f"{name} has no frames in its split '{split}'.")
+        return data
 
     def _job(self, cell: Cell) -> Job:
-        where = (cell.data, cell.split, cell.frames)
-        if where not in self._data:
-            self._data[where] = open_data(
-                cell.data, self._places, cell.split, cell.frames, self._segment
+        """Raises SemcomError where the system does not go over the link."""
+        data, entry, link = self._data(cell.data, cell.split, cell.frames), cell.entry, cell.link
+        system = self._system(data, entry.system, entry.options, entry.labels)
+        if link.kind not in system.links:
+            raise SemcomError(
+                f"The system '{entry.title}' does not go over {link.model}, which is of the kind "
+                f"'{link.kind}'; it goes over: {', '.join(sorted(system.links))}. Put it in a "
+                "table of its own."
             )
-        data, entry = self._data[where], cell.entry
-        which = (where, entry.system, entry.options, entry.labels)
-        if which not in self._systems:
-            self._systems[which] = create_system(entry.system, dict(entry.options))
-        system = self._systems[which]
-        check_link(cell, system)
-        identity = identity_of(cell, data, system, self.study.seed, self.readers.models)
-        key = key_of(identity)
-        return self._jobs.setdefault(key, Job(cell, data, system, identity, key))
-
-    def _segment(self, image: Any) -> Any:
-        return self.readers.vehicle(image)
+        models = (*self.readers.models, *system.models)
+        identity = {
+            "data": data.name,
+            "content": data.hash,
+            "rate_hz": data.rate_hz,
+            "system": entry.system,
+            "options": [list(option) for option in entry.options],
+            "labels": entry.labels if system.uses_labels else "",
+            "link": [link.kind, *(list(setting) for setting in link.settings)],
+            "files": [[path.name, self._hash(path)] for path in link.files],
+            "seed": self.study.seed,
+            "models": [[path.name, self._hash(path)] for path in models],
+            "code": code_hash(),
+            "versions": versions(),
+        }
+        return Job(cell, data, system, identity)

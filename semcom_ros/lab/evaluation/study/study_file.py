@@ -19,8 +19,8 @@ tables:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,8 @@ from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.lab.evaluation.study.data import LABELS
-from semcom_ros.lab.evaluation.study.links import Link, parse_links
+from semcom_ros.lab.evaluation.study.links import Link, parse_links, spread
 from semcom_ros.lab.evaluation.study.metrics import DEFAULT, METRICS
-from semcom_ros.lab.evaluation.study.spread import spread
 from semcom_ros.lab.evaluation.study.systems import SYSTEMS
 from semcom_ros.parameter import Parameter
 
@@ -59,6 +58,11 @@ class Entry:
     system: str
     options: tuple[tuple[str, Any], ...] = ()
     labels: str = LABELS[0]
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of a payload, None where they mean nothing to the system."""
+        return dict(self.options).get(SIZE)
 
 
 CEILING = Entry("real image", "real image", "original")
@@ -90,46 +94,65 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Defaults:
-    """What the command line says: `data` where a table names none, `fixed` whatever it says."""
+class Cell:
+    """What is measured at once. `data`, `split` and `frames` say on which frames."""
 
-    data: tuple[str, ...] = ()
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    data: str
+    split: str
+    frames: int
+    entry: Entry
+    link: Link
 
 
-def read_study(path: Path, defaults: Defaults) -> Study:
-    """The study in a YAML file. Raises SemcomError naming the file and what is wrong."""
+def cells_of(study: Study) -> Iterator[tuple[Table, Cell]]:
+    """Every cell of every table, each system over its links one after the other."""
+    for table in study.tables:
+        for data in table.data:
+            for entry in table.entries:
+                for link in table.links:
+                    yield table, Cell(data, table.split, table.frames, entry, link)
+            yield table, Cell(data, table.split, table.frames, CEILING, Link())
+
+
+def read_study(
+    path: Path, data: tuple[str, ...] = (), fixed: Mapping[str, Any] | None = None
+) -> Study:
+    """The study in a YAML file; the rest as for `parse_study`.
+
+    Raises SemcomError naming the file and what is wrong.
+    """
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        return parse_study(yaml.safe_load(path.read_text("utf-8")), data, fixed)
     except OSError as error:
         raise SemcomError(f"The study {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SemcomError(f"The study {path} is not YAML: {error}.") from error
-    try:
-        return parse_study(content, defaults)
     except SemcomError as error:
         raise SemcomError(f"{path}: {error}") from error
 
 
-def parse_study(content: Any, defaults: Defaults) -> Study:
-    """The study that YAML's `content` describes. Raises SemcomError."""
+def parse_study(
+    content: Any, data: tuple[str, ...] = (), fixed: Mapping[str, Any] | None = None
+) -> Study:
+    """The study that YAML's `content` describes. Raises SemcomError.
+
+    data: for tables that name none. fixed: what the command line says, whatever a table does.
+    """
     _check_keys(content, (*_COMMON, "tables"), "the study")
     common = {name: content[name] for name in _COMMON if name in content}
     tables = content.get("tables")
     if not isinstance(tables, list) or not tables:
         raise SemcomError("The study has no tables: list them under 'tables'.")
-    seed = {**common, **defaults.fixed}.get("seed", SEED.default)
-    read = tuple(parse_table(table, common, defaults) for table in tables)
-    titles = [table.title for table in read]
-    if len(set(titles)) < len(titles):
+    fixed = fixed or {}
+    for table in tables:
+        _check_keys(table, _TABLE, "a table")
+    read = tuple(_table({"data": list(data), **common, **t, **fixed}) for t in tables)
+    if len({table.title for table in read}) < len(read):
         raise SemcomError("Two tables have one title: give every table its own.")
-    return Study(read, SEED.check(seed))
+    return Study(read, SEED.check({**common, **fixed}.get("seed", SEED.default)))
 
 
-def parse_table(content: Any, common: Mapping[str, Any], defaults: Defaults) -> Table:
-    """One table; `common` holds for what it does not say itself. Raises SemcomError."""
-    _check_keys(content, _TABLE, "a table")
-    said = {"data": list(defaults.data), **common, **content, **defaults.fixed}
+def _table(said: Mapping[str, Any]) -> Table:
     title = str(said.get("title", "Study"))
     for needed in ("systems", "data"):
         if not said.get(needed):
@@ -165,8 +188,7 @@ def parse_entries(content: Any) -> list[Entry]:
     `labels`, and the system's own options. Raises SemcomError.
     """
     if isinstance(content, str):
-        known = {"codec": content} if content in CODECS or ":" in content else {"system": content}
-        return parse_entries(known)
+        content = {"codec" if content in CODECS or ":" in content else "system": content}
     if not isinstance(content, Mapping) or not ({"codec", "system"} & content.keys()):
         raise SemcomError(
             f"The system {content!r} is not known: write a codec's or a system's name, or "
@@ -177,23 +199,20 @@ def parse_entries(content: Any) -> list[Entry]:
     for codec in options.get("codec", []):
         codec_of(str(codec))
     labels = choose(str(content.get("labels", LABELS[0])), LABELS, "choice of labels")
-    told = [name for name, values in options.items() if len(values) > 1 and name != "codec"]
-    if SIZE in options and SIZE not in told:
-        told.append(SIZE)
+    told = [o for o, values in options.items() if len(values) > 1 and o not in ("codec", SIZE)]
     entries = []
     for values in product(*options.values()):
         chosen = dict(zip(options, values, strict=True))
         name = str(content.get("name") or chosen.get("codec") or system)
-        family = [name, *(f"{o} {chosen[o]}" for o in told if o != SIZE)]
-        size = [f"{chosen[SIZE]} bytes"] if SIZE in told else []
-        titles = ", ".join(family), ", ".join([*family, *size])
-        entries.append(Entry(*titles, system, tuple(sorted(chosen.items())), labels))
+        family = ", ".join([name, *(f"{option} {chosen[option]}" for option in told)])
+        title = f"{family}, {chosen[SIZE]} bytes" if SIZE in chosen else family
+        entries.append(Entry(family, title, system, tuple(sorted(chosen.items())), labels))
     return entries
 
 
 def sizes_of(table: Table) -> list[int]:
     """The payload sizes of a table's systems, from the smallest."""
-    return sorted({dict(e.options)[SIZE] for e in table.entries if SIZE in dict(e.options)})
+    return sorted({e.size for e in table.entries if e.size is not None})
 
 
 def _check_keys(content: Any, known: tuple[str, ...], what: str) -> None:

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores as tables in the papers' shape: methods down, levels, sizes or metrics across."""
+"""Scores as tables in the papers' shape, methods down, and who is best among those of one size."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS
-from semcom_ros.lab.evaluation.study.records import Record
-from semcom_ros.lab.evaluation.study.study_file import CEILING, SIZE, Entry, Table, sizes_of
+from semcom_ros.lab.evaluation.study.records import Record, Scores
+from semcom_ros.lab.evaluation.study.study_file import CEILING, Entry, Table, sizes_of
 
 NOTHING = "–"
-ARROWS = {"higher": "↑", "lower": "↓", "": ""}
+ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
+MEANING = (
+    "Cells: in brackets, whose score lies within the 95 % confidence interval of the best one; "
+    "only methods held to the same bytes are compared."
+)
 
 
 @dataclass
@@ -25,91 +30,119 @@ class Grid:
     rows: list[tuple[str, list[str]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is no number in it."""
-        return not self.rows
+    def add(self, name: str, texts: list[str]) -> None:
+        """Add a row, unless it says nothing."""
+        if any(text != NOTHING for text in texts):
+            self.rows.append((name, texts))
 
+    def add_scores(self, name: str, found: Sequence[tuple[str, Record | None]]) -> None:
+        """Add a row of scores, each beside its metric."""
+        for metric, record in found:
+            reason = record and record.score.value
+            if isinstance(reason, str) and text_of(record, metric) == NOTHING:
+                whose = metric if reason.startswith("not measured") else name
+                self.notes += [n for n in (f"{whose}: {reason}",) if n not in self.notes]
+        self.add(name, [text_of(record, metric) for metric, record in found])
 
-class Scores:
-    """The records of one table on one data set, found by row, link and metric."""
+    def markdown(self, told: Collection[str] = ()) -> list[str]:
+        """The lines; only the notes where there is no number.
 
-    def __init__(self, table: Table, data: str, records: Sequence[Record]) -> None:
-        self.table, self.data = table, data
-        self._records = {
-            (r.cell.entry, r.cell.link, r.metric): r
-            for r in records
-            if r.table == table.title and r.cell.data == data
-        }
-
-    def of(self, entry: Entry | None, link: Link, metric: str) -> Record | None:
-        """The record, or None; the ceiling is the same over every link."""
-        return self._records.get((entry, Link() if entry == CEILING else link, metric))
+        told: notes that the reader knows, which stand beside no other numbers.
+        """
+        lines = [f"**{self.title}**", ""]
+        if self.rows:
+            lines.append("| " + " | ".join([self.corner, *self.columns]) + " |")
+            lines.append("|" + "|".join(["---", *("---:" for _ in self.columns)]) + "|")
+            lines += ["| " + " | ".join([name, *texts]) + " |" for name, texts in self.rows]
+        elif not self.notes:
+            lines.append("Nothing here has this.")
+        notes = [f"- {note}" for note in self.notes if not self.rows or note not in told]
+        return [*lines, *([""] if notes and self.rows else []), *notes]
 
 
 def grids(scores: Scores) -> Iterator[Grid]:
     """The table of `scores`, or one for each metric where those are not across."""
     table = scores.table
+    entries = (*table.entries, CEILING)
     if table.across == "metrics":
         grid = Grid(scores.data, "system", [named(m) for m in table.metrics])
-        for name, entry, link in _rows(table):
-            _add_row(grid, name, [scores.of(entry, link, m) for m in table.metrics], table.metrics)
+        for entry in entries:
+            for name, link in _over_links(table, entry, entry.title):
+                grid.add_scores(name, [(m, scores.of(entry, link, m)) for m in table.metrics])
         yield grid
         return
-    for metric in table.metrics:
-        yield _across_levels(scores, metric)
-
-
-def markdown(grid: Grid, told: Collection[str] = ()) -> list[str]:
-    """The grid's lines; only its notes where it holds no number.
-
-    told: notes that the reader knows, which stand beside no other numbers.
-    """
-    lines = [f"**{grid.title}**", ""]
-    if not grid.empty:
-        lines.append("| " + " | ".join([grid.corner, *grid.columns]) + " |")
-        lines.append("|" + "|".join(["---", *("---:" for _ in grid.columns)]) + "|")
-        lines += ["| " + " | ".join([name, *texts]) + " |" for name, texts in grid.rows]
-    elif not grid.notes:
-        lines.append("Nothing here has this.")
-    notes = [f"- {note}" for note in grid.notes if grid.empty or note not in told]
-    return [*lines, *([""] if notes and not grid.empty else []), *notes]
-
-
-def _across_levels(scores: Scores, metric: str) -> Grid:
-    table, title = scores.table, f"{scores.data}: {named(metric)}"
-    if table.across == "links":
-        grid = Grid(title, "system", [level_of(link, table.links) for link in table.links])
-        for entry in (*table.entries, CEILING):
-            found = [scores.of(entry, link, metric) for link in table.links]
-            _add_row(grid, entry.title, found, [metric] * len(found))
-        return grid
     sizes = sizes_of(table)
-    grid = Grid(title, "system", [f"{size} bytes" for size in sizes])
-    families = dict.fromkeys(entry.family for entry in (*table.entries, CEILING))
-    for family in families:
-        for link in table.links if family != CEILING.family else table.links[:1]:
-            found = [scores.of(_of_size(table, family, s), link, metric) for s in sizes]
-            several = len(table.links) > 1 and family != CEILING.family
-            name = f"{family}, {level_of(link, table.links)}" if several else family
-            _add_row(grid, name, found, [metric] * len(found))
-    return grid
+    by_level = table.across == "links"
+    columns = [level_of(k, table.links) for k in table.links] if by_level else _bytes(sizes)
+    for metric in table.metrics:
+        grid = Grid(f"{scores.data}: {named(metric)}", "system", columns)
+        if by_level:
+            for entry in entries:
+                found = [(metric, scores.of(entry, link, metric)) for link in table.links]
+                grid.add_scores(entry.title, found)
+        for entry in () if by_level else {e.family: e for e in entries}.values():
+            for name, link in _over_links(table, entry, entry.family):
+                rows = [_of_size(table, entry.family, size) for size in sizes]
+                grid.add_scores(name, [(metric, scores.of(row, link, metric)) for row in rows])
+        yield grid
+
+
+def best(scores: Scores) -> Iterator[Grid]:
+    """The best method in each column that the table's layout has, if sizes were compared at all."""
+    table = scores.table
+    sizes = sizes_of(table)
+    if len({e.family for e in table.entries if e.size is not None}) < 2:
+        return
+    by_level, several = table.across == "links", len(table.links) > 1
+    columns = [level_of(k, table.links) for k in table.links] if by_level else _bytes(sizes)
+    corner = "metric, bytes" if by_level else "metric"
+    grid = Grid(f"{scores.data}: best by {'level' if by_level else 'bytes'}", corner, columns)
+    wins: Counter[str] = Counter()
+    for metric in (m for m in table.metrics if METRICS[m].better and not METRICS[m].timing):
+        for row in sizes if by_level else table.links:
+            cells = [(row, k) for k in table.links] if by_level else [(s, row) for s in sizes]
+            texts, winners = zip(*(_compare(scores, *cell, metric) for cell in cells), strict=True)
+            wins.update(filter(None, winners))
+            told = f", {row} bytes" if by_level else f", {row.words}" if several else ""
+            grid.add(named(metric) + told, list(texts))
+    if grid.rows:
+        counted = ", ".join(f"{name} {n}" for name, n in wins.most_common())
+        grid.notes += [f"Best of {wins.total()} comparisons: {counted}.", MEANING]
+        yield grid
+
+
+def _compare(scores: Scores, size: int, link: Link, metric: str) -> tuple[str, str]:
+    """The best method at `size`, with those that its interval does not tell from it.
+
+    And its name where no other has the same score. Nothing where there are not two that differ.
+    """
+    found = {
+        entry.family: record
+        for entry in scores.table.entries
+        if entry.size == size and (record := scores.number(entry, link, metric))
+    }
+    if len({record.number for record in found.values()}) < 2:
+        return NOTHING, ""
+    sign = 1 if METRICS[metric].better == "higher" else -1
+    first, *others = sorted(found, key=lambda name: -sign * found[name].number)
+    low, high = found[first].ends
+    near = [name for name in others if low <= found[name].number <= high]
+    text = f"{first} {text_of(found[first], metric).partition(' ')[0]}"
+    alone = found[others[0]].number != found[first].number
+    return text + (f" ({', '.join(near)})" if near else ""), first if alone else ""
+
+
+def _over_links(table: Table, entry: Entry, name: str) -> list[tuple[str, Link]]:
+    """The row's name over each link; the ceiling's is over none."""
+    if entry == CEILING or len(table.links) == 1:
+        return [(name, table.links[0])]
+    return [(f"{name}, {level_of(link, table.links)}", link) for link in table.links]
 
 
 def _of_size(table: Table, family: str, size: int) -> Entry | None:
     """The row of `family` at `size`, or its row to which sizes mean nothing, if any."""
-    rows = [e for e in (*table.entries, CEILING) if e.family == family]
-    unsized = next((e for e in rows if SIZE not in dict(e.options)), None)
-    return next((e for e in rows if dict(e.options).get(SIZE) == size), unsized)
-
-
-def _rows(table: Table) -> Iterator[tuple[str, Entry, Link]]:
-    for entry in table.entries:
-        for link in table.links:
-            several = len(table.links) > 1
-            name = f"{entry.title}, {level_of(link, table.links)}" if several else entry.title
-            yield name, entry, link
-    yield CEILING.title, CEILING, Link()
+    rows = {e.size: e for e in (*table.entries, CEILING) if e.family == family}
+    return rows.get(size, rows.get(None))
 
 
 def level_of(link: Link, among: Sequence[Link]) -> str:
@@ -118,34 +151,22 @@ def level_of(link: Link, among: Sequence[Link]) -> str:
     return link.level if len(models) <= 1 else link.words
 
 
-def _add_row(grid: Grid, name: str, found: Sequence[Record | None], metrics: Sequence[str]) -> None:
-    texts = []
-    for record, metric in zip(found, metrics, strict=True):
-        texts.append(text_of(record, METRICS[metric].digits))
-        if record and isinstance(record.score.value, str) and texts[-1] == NOTHING:
-            whose = metric if record.score.value.startswith("not measured") else name
-            note = f"{whose}: {record.score.value}"
-            if note not in grid.notes:
-                grid.notes.append(note)
-    if any(text != NOTHING for text in texts):
-        grid.rows.append((name, texts))
-
-
-def text_of(record: Record | None, digits: int) -> str:
+def text_of(record: Record | None, metric: str) -> str:
     """The score, and half the width of its confidence interval."""
     if record is not None and record.score.value == "infinite":
         return "∞"
     if record is None or record.number is None:
         return NOTHING
+    digits, (low, high) = METRICS[metric].digits, record.ends
     text = f"{record.number:.{digits}f}"
-    if not record.score.ci95:
-        return text
-    low, high = record.score.ci95
     return f"{text} ±{(high - low) / 2:.{digits}f}" if high > low else text
 
 
 def named(metric: str) -> str:
     """A metric with its unit, and an arrow to where it is better."""
     m = METRICS[metric]
-    unit = f", {m.unit}" if m.unit else ""
-    return f"{metric}{unit}{' ' if m.better else ''}{ARROWS[m.better]}"
+    return metric + (f", {m.unit}" if m.unit else "") + ARROWS[m.better]
+
+
+def _bytes(sizes: Sequence[int]) -> list[str]:
+    return [f"{size} bytes" for size in sizes]

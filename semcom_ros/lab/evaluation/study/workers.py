@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A study on several cores: each process measures whole systems, on one core, into the cache."""
+"""A study on several cores: each process measures whole systems, on one core, into their files."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ import multiprocessing
 import os
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.evaluation.study.backbones import Backbones
-from semcom_ros.lab.evaluation.study.cache import Cache
-from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.evaluation.study.runner import Progress, Runner
-from semcom_ros.lab.evaluation.study.study_file import Study
 from semcom_ros.runtime import keep_freed_memory
 
 WORTH = 200
@@ -24,36 +19,19 @@ PATIENCE_S = 0.2
 """Between two looks at what the processes tell."""
 
 
-class Setup(NamedTuple):
-    """What `Runner` is made of, as it is told to another process."""
-
-    study: Study
-    places: dict[str, str]
-    cache: Path
-    judge: Path
-    backbones: Path | None
-
-    def runner(self) -> Runner:
-        """A runner of its own: nothing is loaded that it has not asked for."""
-        return Runner(
-            self.study, self.places, Cache(self.cache), Readers(self.judge),
-            Backbones(self.backbones),
-        )  # fmt: skip
-
-
 def workers_for(runner: Runner) -> int:
     """Processes for what is left: one a core at most, and one for few frames."""
     frames = sum(len(job.data) for job, _ in runner.left())
     return max(1, min(len(os.sched_getaffinity(0)), frames // WORTH))
 
 
-def measure_apart(setup: Setup, runner: Runner, workers: int, progress: Progress) -> None:
+def measure_apart(runner: Runner, workers: int, progress: Progress) -> None:
     """`runner.run(progress)` by `workers` processes. Raises SemcomError; all of them stop then."""
     context = multiprocessing.get_context("spawn")
     told, stop = context.SimpleQueue(), context.Event()
-    groups = runner.groups()
+    groups = [[job.key for job, _ in group] for group in runner.groups()]
     with ProcessPoolExecutor(
-        min(workers, len(groups)) or 1, context, _begin, (setup, told, stop)
+        min(workers, len(groups)) or 1, context, _begin, (runner.made_of, told, stop)
     ) as pool:
         waiting = {pool.submit(_measure, keys) for keys in groups}
         try:
@@ -73,14 +51,6 @@ def measure_apart(setup: Setup, runner: Runner, workers: int, progress: Progress
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class _Here:
-    """What one process keeps from group to group."""
-
-    runner: Runner
-    told: Any
-    stop: Any
-
-
 def take_one_thread() -> None:
     """Let networks and OpenCV compute on one thread here, so that no score hangs on how many.
 
@@ -93,10 +63,18 @@ def take_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _begin(setup: Setup, told: Any, stop: Any) -> None:
+class _Here:
+    """What one process keeps from group to group."""
+
+    runner: Runner
+    told: Any
+    stop: Any
+
+
+def _begin(made_of: tuple, told: Any, stop: Any) -> None:
     keep_freed_memory()
     take_one_thread()
-    _Here.runner, _Here.told, _Here.stop = setup.runner(), told, stop
+    _Here.runner, _Here.told, _Here.stop = Runner(*made_of), told, stop
 
 
 def _measure(keys: list[str]) -> None:
@@ -105,10 +83,9 @@ def _measure(keys: list[str]) -> None:
             raise SemcomError("Stopped, because another part of the study was.")
         _Here.told.put((name, frames))
 
-    runner = _Here.runner
-    if not {job.key for job, _ in runner.left()}.issuperset(keys):
+    if not {job.key for job, _ in _Here.runner.left()}.issuperset(keys):
         raise SemcomError(
             "The package, its models or the data changed while the study ran: run the command "
             "again, which measures anew what that concerns."
         )
-    runner.run(tell, keys)
+    _Here.runner.run(tell, keys)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom bench NAME`: how long this machine takes for what the package does.
+
+Of networks it also says the least that their operations take at the device's rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semcom_ros.errors import choose
+from semcom_ros.lab.evaluation.benches import BENCHES, Plan, Times
+from semcom_ros.lab.evaluation.shared import device_option, show, write_json
+from semcom_ros.lab.evaluation.timing import convolution_rate, measure, operations
+from semcom_ros.parameter import Parameter
+
+REPEATS = Parameter("repeats", 50, "timed calls", 1)
+BATCH = Parameter("batch", 1, "frames at once, where a network is timed", 1, 1024)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom bench`."""
+    parser.add_argument("name", metavar="NAME", help="what to time; one of those below")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the networks")
+    parser.add_argument("--data", default="scenes:1", help="frames to work on")
+    device_option(parser)
+    parser.add_argument("--batch", type=int, nargs="+", default=[BATCH.default], help=BATCH.text)
+    parser.add_argument("--repeats", type=int, default=REPEATS.default, help=REPEATS.text)
+    parser.add_argument("--payload-bytes", type=int, help="512 unless given, of sqgan 1024")
+    parser.add_argument(
+        "--paper",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="time a codec's networks as published too, with random weights: a minute, 3 GB",
+    )
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.epilog = "\n".join(f"  {name:12}{bench.help}" for name, bench in BENCHES.items())
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print a table for each size of batch; the JSON file holds the first, and the others in it.
+
+    Raises SemcomError.
+    """
+    bench = BENCHES[choose(args.name, BENCHES, "bench")]
+    REPEATS.check(args.repeats)
+    torch.set_num_threads(args.threads)
+    found: dict[str, Any] = {}
+    for batch in map(BATCH.check, args.batch if bench.networks else [BATCH.default]):
+        figures, context, notes = _measured(bench.plan(args, batch), args, batch)
+        title = args.name
+        if bench.networks:
+            context = {"threads": args.threads, "device": args.device, "batch": batch} | context
+            title = f"{args.name}, {batch} at once"
+        rows = [(name, f"{t['median']:.2f}", f"{t['p99']:.2f}") for name, t in figures.items()]
+        about = ", ".join(f"{name} {value}" for name, value in context.items())
+        show(title, ("step", "median ms", "p99 ms"), rows, about, *notes)
+        found |= {f"batch_{batch}": context | figures} if found else context | figures
+    if args.json:
+        write_json(args.json, found)
+
+
+def _measured(
+    plan: Plan, args: argparse.Namespace, batch: int
+) -> tuple[dict[str, Times], dict[str, Any], list[str]]:
+    """Times by step, what else is to be reported of them, and sentences about them."""
+    calls = plan.single | plan.calls if batch == 1 else plan.calls
+    with torch.inference_mode():
+        figures = {name: measure(call, args.repeats, args.device) for name, call in calls.items()}
+        context, notes = plan.context | plan.derived(figures), []
+        ends = [end for end in plan.ends if end.parts[0] in calls]
+        rate = convolution_rate(args.device, batch) / 1e9 if ends else 0
+        for end in ends:
+            needed = sum(operations(calls[part]) for part in end.parts) / 1e9
+            floor, spent = 1e3 * needed / rate, figures[f"{end.step}_ms"]["median"]
+            context |= {
+                "giga_operations_per_s": round(rate, 1),
+                f"{end.prefix}giga_operations": round(needed, 2),
+                f"{end.prefix}floor_ms": round(floor, 2),
+            }
+            notes.append(
+                f"To {end.step} takes {needed:.2f} G operations of convolutions and products; at "
+                f"the {rate:.0f} G/s of a dense convolution here that is {floor:.1f} ms. "
+                f"{end.step}_ms is {spent / floor:.1f} times that."
+            )
+            if args.paper and batch == 1:
+                took = measure(end.paper(args.device), 1, args.device, warm_up=1)
+                took_ms = end.passes * took["median"]
+                figures[f"paper_{end.name}_ms"] = took
+                context[f"paper_{end.prefix}ratio"] = round(took_ms / spent)
+                notes.append(
+                    f"The paper's networks (random weights) take {took_ms / 1e3:.1f} s to "
+                    f"{end.step} a frame: {took_ms / spent:.0f} times {end.step}_ms."
+                )
+    return figures, context, notes

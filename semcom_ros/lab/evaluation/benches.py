@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `semcom bench` times, bench by bench."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from semcom_ros.channel import Channel
+from semcom_ros.channel.packets.airtime import bytes_on_air
+from semcom_ros.channel.packets.delivery import Delivery
+from semcom_ros.codecs.gesco.diffusion import STEPS
+from semcom_ros.codecs.gesco.fast_denoising import denoise
+from semcom_ros.codecs.gesco.paper import configuration as gesco_paper
+from semcom_ros.codecs.gesco.paper.network import PaperNetwork
+from semcom_ros.codecs.sqgan import token_coder
+from semcom_ros.codecs.sqgan.paper import configuration as sqgan_paper
+from semcom_ros.codecs.sqgan.paper.networks import image_pipeline, map_pipeline
+from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, LATENT_GRID
+from semcom_ros.coding import map_coder
+from semcom_ros.coding.grids import GRIDS, pool, upsample
+from semcom_ros.coding.map_prior import load_prior
+from semcom_ros.datasets import open_source
+from semcom_ros.frame import WORK_SIZE, Frame, fit
+from semcom_ros.lab.evaluation.loopback import Loopback
+from semcom_ros.lab.evaluation.probe import analog, digital, qpsk
+from semcom_ros.lab.ground_truth import frames_with_truth
+from semcom_ros.lab.map_noise import gaussian
+from semcom_ros.payload import pack, unpack
+from semcom_ros.perception.perceive import Perception
+from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.weights import models_dir
+
+N_SYMBOLS, N_BYTES = 1_000_000, 512
+NOISE_DB = 10.0
+"""PSNR of the planes that fast denoising is timed on."""
+RADIOS: dict[str, dict[str, Any]] = {
+    "awgn": {"channel": "awgn"},
+    "rayleigh, jakes": {"channel": "rayleigh"},
+    "rayleigh, jakes, estimated": {"channel": "rayleigh", "csi": "estimated"},
+    "rician, block": {"channel": "rician", "fading": "block"},
+    "tdl_c": {"channel": "tdl_c"},
+}
+LINKS: dict[str, dict[str, Any]] = {
+    f"{model}, {coding}": {"channel": model, "coding": coding}
+    for coding in ("abstraction", "exact")
+    for model in ("awgn", "tdl_c")
+}
+
+Call = Callable[[], object]
+Times = dict[str, float]
+
+
+class End(NamedTuple):
+    """An end of a learned codec: the timed step `STEP_ms` and the timed parts of it that are
+    networks.
+
+    prefix: of what is reported of it. paper: makes, on a device, a call of the published networks
+    with random weights, timed as `paper_NAME_ms`; a frame takes `passes` of it.
+    """
+
+    step: str
+    parts: tuple[str, ...]
+    prefix: str
+    paper: Callable[[str], Call]
+    name: str
+    passes: int = 1
+
+
+@dataclass
+class Plan:
+    """What is timed, by the name that it is reported under.
+
+    calls: of a batch. single: of one frame, as the vehicle has it, however many the RSU takes
+    together. context: reported beside the times. derived: what is reported of them.
+    """
+
+    calls: dict[str, Call]
+    single: dict[str, Call] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+    ends: tuple[End, ...] = ()
+    derived: Callable[[dict[str, Times]], dict[str, Any]] = lambda figures: {}
+
+
+def segmenter(args: argparse.Namespace, batch: int) -> Plan:
+    """The shipped segmenter, images in to label maps out."""
+    images = [frame.image for frame in _frames(args, batch)]
+    label = Segmenter.from_pretrained(device=args.device)
+    return Plan({"segment_ms": partial(label, images)})
+
+
+def perception(args: argparse.Namespace, batch: int) -> Plan:
+    """The shipped network: all tasks, as the RSU asks for them."""
+    images = [frame.image for frame in _frames(args, batch)]
+    return Plan({"all_ms": partial(Perception.from_pretrained(device=args.device), images)})
+
+
+def label_map(args: argparse.Namespace, batch: int) -> Plan:
+    """Coder, pooling and upsampling on the true map of one labelled frame, on one core."""
+    labels = frames_with_truth(args.data, "val", [0], exact=False)[0].labels
+    prior, _ = load_prior(models_dir())
+    calls: dict[str, Call] = {}
+    sizes = {}
+    for grid in GRIDS[::4]:
+        name = f"{grid[0]}x{grid[1]}"
+        cells = pool(labels, grid)
+        code = map_coder.encode(cells, prior)
+        sizes[name] = len(code)
+        calls |= {
+            f"pool {name} ms": partial(pool, labels, grid),
+            f"encode {name} ms": partial(map_coder.encode, cells, prior),
+            f"decode {name} ms": partial(map_coder.decode, code, *grid, prior),
+            f"upsample {name} ms": partial(upsample, cells, WORK_SIZE),
+        }
+    return Plan(calls, context={"bytes": sizes})
+
+
+def channel(args: argparse.Namespace, batch: int) -> Plan:
+    """A million QPSK symbols, a frame of 512 bytes, and all that the node does with one."""
+    symbols = analog(qpsk(N_SYMBOLS, np.random.default_rng(0)))
+    frame = digital(np.random.default_rng(1).bytes(N_BYTES))
+    calls: dict[str, Call] = {}
+    for name, settings in RADIOS.items():
+        calls[f"{N_SYMBOLS} symbols, {name}"] = partial(Channel(0, **settings).transmit, symbols)
+    for name, settings in LINKS.items():
+        calls[f"{N_BYTES} bytes, {name}"] = partial(Channel(0, **settings).transmit, frame)
+    for name in ("none", "awgn, abstraction", "tdl_c, abstraction"):
+        radio = Channel(0, **LINKS.get(name, {}))
+        calls[f"node, {N_BYTES} bytes, {name}"] = node(pack(frame), radio)
+
+    def rates(figures: dict[str, Times]) -> dict[str, Any]:
+        a_ms = {n: N_SYMBOLS / figures[f"{N_SYMBOLS} symbols, {n}"]["median"] for n in RADIOS}
+        return {"million_symbols_a_second": {n: round(r / 1e3, 1) for n, r in a_ms.items()}}
+
+    return Plan(calls, derived=rates)
+
+
+def node(data: bytes, radio: Channel) -> Call:
+    """What channel_node does with each frame, bytes to bytes: all but receiving and publishing."""
+    delivery = Delivery(radio.current, radio.seed)
+
+    def carry() -> list[bytes]:
+        payload = unpack(data)
+        received = pack(radio.transmit(payload))
+        n_bytes, now_s = bytes_on_air(payload, len(data)), radio.time_s
+        delivery.configure(radio.current, now_s)
+        delivery.offer(now_s, received, n_bytes, radio.frame, now_s)
+        return delivery.due(now_s)
+
+    return carry
+
+
+def gesco(args: argparse.Namespace, batch: int) -> Plan:
+    """GESCO's parts: of the network what a frame's steps share, and a step."""
+    encoder, decoder, frame, data, plan = _codec(args, batch, "gesco", args.payload_bytes or 512)
+    network, classes = decoder.diffusion.network, decoder.diffusion.class_shares.classes
+    shares, coarse, noisy = (
+        _planes(args.device, *shape, batch=batch) for shape in ((len(classes), 2), (3, 16), (3, 1))
+    )
+    log_snr = torch.zeros(batch, device=args.device)
+    with torch.inference_mode():
+        conditions = network.condition(shares, coarse)
+    cells = pool(frame.labels, (encoder.planes_rows, 2 * encoder.planes_rows))
+    present = np.unique(cells)
+    one_hot = (cells == present[:, None, None]).astype(np.float32)
+    planes = gaussian(one_hot, NOISE_DB, np.random.default_rng(0))
+    plan.single["fast_denoising_ms"] = partial(denoise, planes, present)
+    plan.calls |= {
+        "condition_ms": partial(network.condition, shares, coarse),
+        "step_ms": partial(network.denoise, noisy, log_snr, conditions),
+    }
+    for n in STEPS:
+        if n != decoder.settings.steps:
+            other = Loopback("gesco", args.device, gesco_steps=n)
+            plan.calls[f"decode_steps_{n}_ms"] = partial(other.receive, data)
+    # Two passes for guidance in each of a thousand steps.
+    plan.ends = (End("decode", ("condition_ms", "step_ms"), "", _gesco_paper, "pass", 2 * 1000),)
+    return plan
+
+
+def _gesco_paper(device: str) -> Call:
+    network = _random(lambda: PaperNetwork(gesco_paper.Configuration()), device)
+    noisy, planes = (_planes(device, n) for n in (3, gesco_paper.PLANES))
+    return partial(network, noisy, torch.tensor([500], device=device), planes)
+
+
+def sqgan(args: argparse.Namespace, batch: int) -> Plan:
+    """SQ-GAN's parts: the networks of image and map, and the coder of the image's tokens."""
+    n_bytes = args.payload_bytes or 1024
+    encoder, decoder, frame, _, plan = _codec(args, batch, "sqgan", n_bytes)
+    labels = frame.labels
+    sent = (frame.image[np.newaxis], [labels])
+    (indices,), (scores,) = encoder.image_transmitter(*sent)
+    latents = ([indices], [np.ones(LATENT_GRID, bool)])
+    classes = np.zeros(LATENT_GRID, np.uint8)
+    prior = encoder.shared.tokens["image"]
+    tokens = partial(token_coder.encode, scores, indices, classes, IMAGE_LAYERS, n_bytes, 0, prior)
+    plan.single |= {
+        "image_sender_ms": partial(encoder.image_transmitter, *sent),
+        "map_sender_ms": partial(encoder.map_transmitter, [labels]),
+        "encode_tokens_ms": tokens,
+        "decode_tokens_ms": partial(token_coder.decode, tokens(), classes, IMAGE_LAYERS, prior),
+        "map_receiver_ms": partial(decoder.map_receiver, *latents),
+        "image_receiver_ms": partial(decoder.image_receiver, *latents, [labels]),
+    }
+    plan.ends = (
+        End("encode", ("image_sender_ms",), "encode_", lambda d: _sqgan_paper(d)[0], "encode"),
+        End("decode", ("image_receiver_ms",), "decode_", lambda d: _sqgan_paper(d)[1], "decode"),
+    )
+    return plan
+
+
+@cache
+def _sqgan_paper(device: str) -> tuple[Call, Call]:
+    """Both senders of the pipelines of map and image, and both receivers."""
+    sizes = sqgan_paper.Configuration()
+    maps, images = (
+        _random(partial(make, sizes), device) for make in (map_pipeline, image_pipeline)
+    )
+    planes, image = (_planes(device, n) for n in (sqgan_paper.MAP_PLANES, 3))
+    classes = planes[:, : sqgan_paper.CLASS_PLANES]
+    codes = _planes(device, sizes.dims, sizes.reduction)
+    kept = torch.ones_like(codes[:, :1])
+    return (
+        lambda: (
+            maps.transmitter((planes,), classes),
+            images.transmitter((image, classes), classes),
+        ),
+        lambda: (maps.receiver(codes, kept), images.receiver(codes, kept, (classes,))),
+    )
+
+
+class Bench(NamedTuple):
+    """One bench: `plan` takes the options of `semcom bench` and how many frames it is for."""
+
+    help: str
+    plan: Callable[[argparse.Namespace, int], Plan]
+    networks: bool = True
+
+
+BENCHES = {
+    "segmenter": Bench("milliseconds to label a frame", segmenter),
+    "map": Bench("milliseconds to code a label map on grids of the ladder", label_map, False),
+    "gesco": Bench("milliseconds of each step of the codec", gesco),
+    "sqgan": Bench("milliseconds of each part of the codec", sqgan),
+    "perception": Bench("milliseconds of map, boxes and depth", perception),
+    "channel": Bench("symbols and frames over the radio", channel, False),
+}
+
+
+def _frames(args: argparse.Namespace, batch: int) -> list[Frame]:
+    source = open_source(args.data)
+    return [fit(source[i % len(source)]) for i in range(batch)]
+
+
+def _codec(
+    args: argparse.Namespace, batch: int, codec: str, n_bytes: int
+) -> tuple[Any, Any, Frame, list[bytes], Plan]:
+    """Both ends, a frame with labels, a batch of payloads, and the steps that all codecs have."""
+    label, frames = Segmenter.from_pretrained(device=args.device), _frames(args, batch)
+    found = label([frame.image for frame in frames])
+    frames = [replace(f, labels=labels) for f, labels in zip(frames, found, strict=True)]
+    loop = Loopback(codec, args.device)
+    encode = partial(loop.send, n_bytes=n_bytes)
+    data = [encode(frame) for frame in frames]
+    plan = Plan(
+        {
+            "decode_labels_ms": partial(loop.receive_labels, data),
+            "decode_ms": partial(loop.receive, data),
+        },
+        {"segment_ms": partial(label, [frames[0].image]), "encode_ms": partial(encode, frames[0])},
+        {"bytes": len(data[0])},
+    )
+    return loop.encoder, loop.decoder, frames[0], data, plan
+
+
+def _planes(device: str, channels: int, stride: int = 1, batch: int = 1) -> torch.Tensor:
+    """Random values in place of a network's input, at 1 / `stride` of the size of work."""
+    shape = (batch, channels, *(side // stride for side in WORK_SIZE))
+    values = torch.rand(shape, device=device).to(torch.bfloat16)
+    return values.contiguous(memory_format=torch.channels_last)
+
+
+def _random(make: Callable[[], nn.Module], device: str) -> Any:
+    """A published network at full width with random weights: only its time means something."""
+    with torch.device("meta"):
+        network = make().to(torch.bfloat16)
+    network = network.to_empty(device=device).eval().requires_grad_(False)
+    for parameter in network.parameters():
+        # Memory as it was found may hold denormal numbers, which are slow.
+        parameter.normal_(0, 0.02)
+    return network.to(memory_format=torch.channels_last)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both ends of a codec in one process: what the vehicle sends, and what the RSU makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semcom_ros.codecs import create_decoder, create_encoder
+from semcom_ros.codecs.base import Received
+from semcom_ros.frame import Frame
+from semcom_ros.payload import PayloadError, pack, unpack
+from semcom_ros.pipeline.single import encode
+from semcom_ros.reconstruction import Reconstruction
+from semcom_ros.weights import models_dir
+
+
+class Loopback:
+    """Codec `codec` with its networks on `device` and weights from the folder `models`.
+
+    settings: of the decoder, by parameter name.
+    """
+
+    def __init__(
+        self, codec: str, device: str = "cpu", models: Path | None = None, **settings: Any
+    ) -> None:
+        places = {"device": device, "models": models or models_dir()}
+        self.codec = codec
+        self.encoder = create_encoder(codec, **places)
+        self.decoder = create_decoder(codec, **places, **settings)
+
+    def send(self, frame: Frame, n_bytes: int, sequence: int = 1) -> bytes:
+        """The packed payload of `frame` (with the labels to send), at most `n_bytes`."""
+        return pack(encode(self.codec, self.encoder, frame, n_bytes, sequence))
+
+    def receive_labels(self, data: Iterable[bytes]) -> list[Reconstruction]:
+        """Labels and confidence of packed payloads, as one batch. Raises PayloadError."""
+        return self._labels([Received(unpack(one)) for one in data])
+
+    def receive(self, data: Iterable[bytes]) -> list[Reconstruction]:
+        """The same with the images."""
+        batch = [Received(unpack(one)) for one in data]
+        known = self._labels(batch)
+        images: list[np.ndarray] = _good(self.decoder.decode_images(batch, known))
+        return [
+            Reconstruction(image, one.labels, one.confidence, one.support)
+            for image, one in zip(images, known, strict=True)
+        ]
+
+    def _labels(self, batch: list[Received]) -> list[Reconstruction]:
+        return _good(self.decoder.decode_labels(batch))
+
+
+def _good(items: list[Any]) -> list[Any]:
+    for item in items:
+        if isinstance(item, PayloadError):
+            raise item
+    return items

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What training holds against a segmenter whose labels are rows (`rows`): entropy and overlap."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from semcom_ros.lab.training.sight.rows import CLASSES, FOLDED, GROUPS, ROWS, folding
+from semcom_ros.labels import VOID
+
+BALANCE = 0.3
+"""Rare rows weigh frequency to the minus this."""
+LEAST = 50
+"""Pixels in a batch; the overlap of a class with fewer says little."""
+
+
+class LabelLoss:
+    """Cross-entropy, and the mean class's 1 - soft intersection over union, of labels as rows.
+
+    The second (Rahman, Wang, ISVC 2016) is taken twice: in CamVid's eleven classes over all labels,
+    and in the nineteen over those that are exact. shares: float64 [ROWS], of the pixels.
+    """
+
+    def __init__(self, shares: np.ndarray, device: str):
+        balance = np.maximum(shares, 1e-4) ** -BALANCE
+        balance /= (balance * shares).sum()
+        weight = np.concatenate([balance, np.zeros(VOID + 1 - ROWS)]).astype(np.float32)
+        self.weight = torch.from_numpy(weight).to(device)
+        matrix = folding()
+        self.fold = torch.from_numpy(matrix[:CLASSES]).to(device)
+        folded = np.full(VOID + 1, len(FOLDED), np.int64)
+        folded[:ROWS] = matrix.argmax(1)
+        self.folded = torch.from_numpy(folded).to(device)
+
+    def __call__(self, logits: torch.Tensor, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        """logits: float32 [B, 19, H/2, W/2]. rows: int64 [B, H, W]."""
+        logits = F.interpolate(logits, size=rows.shape[1:], mode="bilinear")
+        logs = logits.log_softmax(1)
+        groups = [logs[:, list(g)].logsumexp(1, keepdim=True) for g in GROUPS]
+        own = torch.cat([logs, *groups], 1).gather(1, rows.clamp(max=ROWS - 1)[:, None])[:, 0]
+        weight = self.weight[rows]
+        said = logs.exp()
+        coarse = torch.einsum("bchw,cd->bdhw", said, self.fold)
+        exact = torch.where(rows < CLASSES, rows, CLASSES)
+        return {
+            "entropy": -(own * weight).sum() / weight.sum().clamp(min=1),
+            "overlap": _missed(coarse, self.folded[rows]),
+            "exact overlap": 0.5 * _missed(said, exact),
+        }
+
+
+def _missed(said: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """1 - soft IoU of the mean class present; said: [B, K, H, W], labels: [B, H, W], K unknown."""
+    kinds = said.shape[1]
+    true = labels[:, None] == torch.arange(kinds, device=said.device)[:, None, None]
+    both = (said * true).sum((0, 2, 3))
+    some = (said * (labels < kinds)[:, None]).sum((0, 2, 3))
+    pixels = true.sum((0, 2, 3))
+    present = (pixels >= LEAST).float()
+    missed = 1 - (both + 1) / (some + pixels - both + 1)
+    return (missed * present).sum() / present.sum().clamp(min=1)
+
+
+def distillation(logits: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of the posteriors from the teacher's `taught`, a pixel's mean.
+
+    logits: float32 [B, 19, h, w]. taught: posteriors of the same shape.
+    """
+    logs = logits.log_softmax(1)
+    return (taught * (taught.clamp(min=1e-6).log() - logs)).sum(1).mean()

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom bench`: what it times, on which device, for how many frames, and what it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from semcom_ros.cli import main
+from semcom_ros.lab.evaluation import bench, benches, timing
+from semcom_ros.lab.evaluation.benches import BENCHES
+
+CODEC = ("decode_labels_ms", "decode_ms")
+STEPS = {
+    "segmenter": ("segment_ms",),
+    "perception": ("all_ms",),
+    "gesco": (*CODEC, "condition_ms", "step_ms", "decode_steps_8_ms"),
+    "sqgan": CODEC,
+}
+"""Those that are timed of a batch."""
+SINGLE = {
+    "gesco": ("segment_ms", "encode_ms", "fast_denoising_ms"),
+    "sqgan": ("segment_ms", "encode_ms", "image_sender_ms", "image_receiver_ms"),
+}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call is timed once, without a warm-up."""
+    once = timing.measure
+    monkeypatch.setattr(
+        bench, "measure", lambda call, repeats, device, warm_up=0: once(call, 1, device, 0)
+    )
+    monkeypatch.setattr(bench, "convolution_rate", lambda device, batch: 1e9)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_bench_of_networks_writes_medians_of_one_frame_and_of_several(
+    name: str, quick: None, tmp_path: Path
+) -> None:
+    options = f"--threads 1 --no-paper --batch 1 2 --json {tmp_path / 'times.json'}"
+    assert main(["bench", name, *options.split()]) == 0
+    found = json.loads((tmp_path / "times.json").read_text())
+    for step in (*STEPS[name], *SINGLE.get(name, ())):
+        assert found[step]["p99"] >= found[step]["median"] > 0
+    together = found["batch_2"]
+    assert {step for step in together if step.endswith("_ms")} >= set(STEPS[name])
+    assert not set(SINGLE.get(name, ())) & set(together)
+    assert (found["batch"], together["batch"]) == (1, 2)
+
+
+def test_codecs_report_what_their_networks_need_at_least(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The paper's networks would take a minute: a call of nothing stands for them."""
+    monkeypatch.setattr(benches, "_gesco_paper", lambda device: list)
+    monkeypatch.setattr(benches, "_sqgan_paper", lambda device: (list, list))
+    out = tmp_path / "times.json"
+    assert main(["bench", "gesco", "--threads", "1", "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["floor_ms"] == pytest.approx(1e3 * found["giga_operations"], rel=0.01)
+    assert {"bytes", "paper_pass_ms", "paper_ratio", "giga_operations_per_s"} <= set(found)
+    assert main(["bench", "sqgan", "--threads", "1", "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    for end in ("encode", "decode"):
+        names = ("giga_operations", "floor_ms")
+        assert {f"{end}_{name}" for name in names} < set(found)
+        assert {f"paper_{end}_ms", f"paper_{end}_ratio"} < set(found)
+
+
+def test_a_bench_without_networks_knows_no_batch(quick: None, tmp_path: Path) -> None:
+    out = tmp_path / "times.json"
+    assert main(["bench", "map", "--batch", "1", "8", "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["bytes"] and not [name for name in found if "batch" in name]
+
+
+def test_a_frame_over_the_radio_is_timed_to_its_delivery() -> None:
+    data = benches.pack(benches.digital(bytes(64)))
+    carry = benches.node(data, benches.Channel(0))
+    assert carry() == carry() == [data]
+
+
+@pytest.mark.parametrize("name", [n for n, b in BENCHES.items() if b.networks])
+def test_networks_are_made_on_the_device_that_was_asked_for(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Stop(Exception):
+        pass
+
+    def made(*args: object, device: str = "cpu", **more: object) -> None:
+        asked.append(device)
+        raise Stop
+
+    for network in (benches.Segmenter, benches.Perception):
+        monkeypatch.setattr(network, "from_pretrained", made)
+    monkeypatch.setattr("semcom_ros.cli.check_device", lambda device: None)
+    with pytest.raises(Stop):
+        main(["bench", name, "--device", "cuda:1"])
+    assert asked == ["cuda:1"]
+
+
+def test_a_call_is_timed_until_its_device_has_nothing_left_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+
+    class Device:
+        @staticmethod
+        def synchronize() -> None:
+            said.append("waited")
+
+    monkeypatch.setattr(torch, "get_device_module", lambda device: Device)
+    times = timing.measure(lambda: said.append("called"), 2, "cuda", warm_up=1)
+    assert said == ["waited", "called", "waited"] * 3
+    assert 0 < times["median"] <= times["p99"]
+
+
+def test_operations_are_counted_by_frames() -> None:
+    x, w = torch.zeros(1, 4, 8, 8), torch.zeros(4, 4, 3, 3)
+    one, eight = (
+        timing.operations(lambda n=n: torch.conv2d(x.expand(n, -1, -1, -1), w, padding=1))
+        for n in (1, 8)
+    )
+    assert one == 2 * 8 * 8 * 4 * 4 * 9 and eight == 8 * one
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", STEPS)
+def test_benches_run_on_a_gpu(name: str, quick: None, tmp_path: Path) -> None:
+    options = f"--device cuda --no-paper --batch 1 8 --json {tmp_path / 'times.json'}"
+    assert main(["bench", name, *options.split()]) == 0
+    found = json.loads((tmp_path / "times.json").read_text())
+    assert np.isfinite([found[step]["median"] for step in STEPS[name]]).all()
