@@ -17,14 +17,21 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from semcom_ros.channel.fading.propagation import Gains, Moment, Propagation, create_propagation
+from semcom_ros.channel.fading.propagation import DriveState, Propagation, create_propagation
 from semcom_ros.channel.fading.shadowing import Shadowing
 from semcom_ros.channel.packets.packet_loss import PacketLoss
 from semcom_ros.channel.parameters import NONE, resolve
 from semcom_ros.channel.phy.bit_link import BitLink, erase
-from semcom_ros.channel.phy.equaliser import FLOOR, Estimate, mean_power
 from semcom_ros.channel.phy.mcs import Mcs, symbols_needed
-from semcom_ros.channel.phy.symbol_link import carry, measured_snr_db, noise_power, observe
+from semcom_ros.channel.phy.symbol_link import (
+    FLOOR,
+    disturbance,
+    mean_power,
+    measured_snr_db,
+    noise_power,
+    observe,
+    transmit_symbols,
+)
 from semcom_ros.channel.script import Script
 from semcom_ros.errors import SemcomError
 from semcom_ros.parameter import Value
@@ -143,7 +150,7 @@ class Channel:
             return None
         propagation = self._propagation
         if propagation is None or _made_of(settings) != self._made_of:
-            propagation = create_propagation(settings.channel, vars(settings), self.seed)
+            propagation = create_propagation(settings, self.seed)
         propagation.check(settings.speed_kmh / 3.6)
         return propagation
 
@@ -160,30 +167,38 @@ class Channel:
         settings = self.current
         random = np.random.default_rng((self.seed, 1, self.frame))
         coded = [part for part in payload.parts if part.bits is not None]
+        analog = [part for part in payload.parts if part.symbols is not None and len(part.symbols)]
         codes = dict(zip((p.name for p in coded), self._bits.codes(coded), strict=True))
         lengths = [_symbols(part, codes) for part in payload.parts]
         if not sum(lengths):
             return payload
-        moment = Moment(self.frame, self._way_m, settings.speed_kmh / 3.6)
-        stretch = self._propagation.gains(sum(lengths), moment)
+        state = DriveState(self.frame, self._way_m, settings.speed_kmh / 3.6)
+        stretch = self._propagation.gains(sum(lengths), state)
         at = dict(zip((p.name for p in payload.parts), _slices(lengths), strict=True))
         snr_db = settings.snr_db + self._shadowing.at(self._way_m)
         noise = noise_power(snr_db, stretch)
         fade = observe(stretch, noise, settings.csi, random)
+        disturbed = disturbance(fade, noise)
 
         arrived = {part.name: part for part in payload.parts}
-        arrived |= _transmit_symbols(payload, stretch, at, fade, noise, settings, random)
-        # What the receiver does not know of the fade is noise to it.
-        disturbance = np.broadcast_to(np.float32(noise) + fade.error, stretch.gains.shape)
+        if analog:
+            # Unit mean power is that of all of them together.
+            here = np.r_[*(at[part.name] for part in analog)]
+            sent = np.concatenate([part.symbols for part in analog])
+            received = transmit_symbols(
+                sent, stretch.gains[here], fade.at(here), noise, settings.equaliser, random
+            )
+            for part, own in zip(analog, _slices([len(p.symbols) for p in analog]), strict=True):
+                symbols, noise_variance = (values[own] for values in received)
+                arrived[part.name] = replace(part, symbols=symbols, noise_variance=noise_variance)
         block_errors, bit_errors = [], []
         for part in coded:
             here = at[part.name]
-            arrival = self._bits.transmit(
-                part, codes[part.name], fade.gains[here], disturbance[here], random
+            arrived[part.name], *errors = self._bits.transmit(
+                part, codes[part.name], fade.gains[here], disturbed[here], random
             )
-            arrived[part.name] = arrival.part
-            block_errors.append(arrival.block_error_rate)
-            bit_errors.append(arrival.bit_error_rate)
+            block_errors.append(errors[0])
+            bit_errors.append(errors[1])
 
         measured = measured_snr_db(fade, noise)
         self._state |= {
@@ -196,35 +211,6 @@ class Channel:
             "symbols": str(sum(lengths)),
         }
         return replace(payload, parts=tuple(arrived.values()), snr_db=measured)
-
-
-def _transmit_symbols(
-    payload: Payload,
-    stretch: Gains,
-    at: dict[str, slice],
-    fade: Estimate,
-    noise: float,
-    settings: SimpleNamespace,
-    random: np.random.Generator,
-) -> dict[str, Part]:
-    """The parts of symbols as they arrive; unit mean power is that of all of them together."""
-    analog = [part for part in payload.parts if part.symbols is not None and len(part.symbols)]
-    if not analog:
-        return {}
-    here = np.r_[*(at[part.name] for part in analog)]
-    error = fade.error if np.ndim(fade.error) == 0 else fade.error[here]
-    symbols, noise_variance = carry(
-        np.concatenate([part.symbols for part in analog]),
-        stretch.gains[here],
-        fade._replace(gains=fade.gains[here], error=error),
-        noise,
-        settings.equaliser,
-        random,
-    )
-    return {
-        part.name: replace(part, symbols=symbols[place], noise_variance=noise_variance[place])
-        for part, place in zip(analog, _slices([len(p.symbols) for p in analog]), strict=True)
-    }
 
 
 def _overlay(settings: SimpleNamespace, values: dict[str, Value]) -> SimpleNamespace:

@@ -8,10 +8,10 @@ import itertools
 import numpy as np
 import pytest
 
-from semcom_ros.channel.phy import link_abstraction
+from semcom_ros.channel.phy import block_errors
+from semcom_ros.channel.phy.bit_link import RateControl, protect
 from semcom_ros.channel.phy.block_errors import FLOOR, error_rate, snr_db_for
-from semcom_ros.channel.phy.crc import crc24
-from semcom_ros.channel.phy.mcs import MCS_TABLE, RateControl, protect, symbols_needed
+from semcom_ros.channel.phy.mcs import MCS_TABLE, symbols_needed
 from semcom_ros.channel.phy.modulation import (
     MODULATIONS,
     constellation,
@@ -21,6 +21,7 @@ from semcom_ros.channel.phy.modulation import (
     snr_of_information,
     soft_decide,
 )
+from semcom_ros.channel.phy.sionna_phy import crc24
 from semcom_ros.errors import SemcomError
 
 MCS = {mcs.name: mcs for mcs in MCS_TABLE}
@@ -124,7 +125,7 @@ def test_schemes_run_from_the_most_robust_to_the_fastest() -> None:
 @pytest.mark.parametrize("mcs", MCS_TABLE)
 @pytest.mark.parametrize("n_bytes", [1, 20, 512, 4000])
 def test_block_errors_fall_with_the_snr_from_all_to_the_floor(mcs: object, n_bytes: int) -> None:
-    rates = [link_abstraction.block_error_rate(mcs, n_bytes, s) for s in np.arange(-20, 40, 0.25)]
+    rates = [block_errors.block_error_rate(mcs, n_bytes, s) for s in np.arange(-20, 40, 0.25)]
     assert all(a >= b for a, b in itertools.pairwise(rates))
     assert rates[0] == pytest.approx(1)
     assert rates[-1] == pytest.approx(FLOOR * (4 if n_bytes == 4000 else 1), rel=1e-3)
@@ -138,10 +139,10 @@ def test_thresholds_lie_above_capacity_and_within_2_db_of_it(mcs: object) -> Non
 
 
 def test_the_effective_snr_of_a_flat_channel_is_its_snr_and_fades_cost() -> None:
-    assert link_abstraction.effective_snr_db(np.full(100, 4.0), "16qam") == pytest.approx(
+    assert block_errors.effective_snr_db(np.full(100, 4.0), "16qam") == pytest.approx(
         decibels(4), abs=0.01
     )
-    faded = link_abstraction.effective_snr_db(np.array([7.9, 0.1] * 50), "16qam")
+    faded = block_errors.effective_snr_db(np.array([7.9, 0.1] * 50), "16qam")
     assert decibels(0.1) < faded < decibels(4) - 1
 
 
@@ -149,8 +150,8 @@ def test_parts_are_lost_as_often_as_the_abstraction_says() -> None:
     rng = np.random.default_rng(3)
     mcs = MCS["qpsk_1/2"]
     sinr = np.full(symbols_needed(128, mcs), 10 ** (1.1 / 10))
-    arrivals = [link_abstraction.transmit(128, mcs, sinr, rng) for _ in range(2000)]
-    rate = link_abstraction.block_error_rate(mcs, 128, 1.1)
+    arrivals = [block_errors.transmit(128, mcs, sinr, rng) for _ in range(2000)]
+    rate = block_errors.block_error_rate(mcs, 128, 1.1)
     assert 0.1 < rate < 0.5
     assert arrivals[0][1] == pytest.approx(rate, rel=0.02)
     assert np.mean([not arrived for arrived, _ in arrivals]) == pytest.approx(rate, abs=0.03)
@@ -159,14 +160,14 @@ def test_parts_are_lost_as_often_as_the_abstraction_says() -> None:
 def test_a_block_in_a_fade_loses_a_part_of_several_blocks() -> None:
     mcs = MCS["qpsk_1/2"]
     sinr = np.full(symbols_needed(3000, mcs), 100.0)
-    assert link_abstraction.transmit(3000, mcs, sinr, np.random.default_rng(0))[0]
+    assert block_errors.transmit(3000, mcs, sinr, np.random.default_rng(0))[0]
     sinr[: len(sinr) // 3] = 0.1
-    assert not link_abstraction.transmit(3000, mcs, sinr, np.random.default_rng(0))[0]
+    assert not block_errors.transmit(3000, mcs, sinr, np.random.default_rng(0))[0]
 
 
 def test_sinrs_of_another_number_of_symbols_are_refused() -> None:
     with pytest.raises(SemcomError, match="take 4120 symbols"):
-        link_abstraction.transmit(512, MCS["qpsk_1/2"], np.ones(7), np.random.default_rng(0))
+        block_errors.transmit(512, MCS["qpsk_1/2"], np.ones(7), np.random.default_rng(0))
 
 
 def test_the_rate_goes_down_at_once_and_up_with_a_margin() -> None:
@@ -186,7 +187,7 @@ def test_the_rate_goes_down_at_once_and_up_with_a_margin() -> None:
 def test_the_rate_chosen_keeps_block_errors_under_the_target() -> None:
     for snr_db, n_bytes in itertools.product(np.arange(0, 25, 0.7), (16, 128, 1000, 3000)):
         mcs = RateControl(0.05).choose(snr_db, n_bytes)
-        assert link_abstraction.block_error_rate(mcs, n_bytes, snr_db) <= 0.0501
+        assert block_errors.block_error_rate(mcs, n_bytes, snr_db) <= 0.0501
 
 
 def test_unequal_protection_is_paid_for_by_the_least_important_part() -> None:

@@ -10,29 +10,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from semcom_ros.channel.fading.delay_lines import PROFILES, ClusteredDelayLine, TappedDelayLine
 from semcom_ros.channel.fading.jakes import Jakes, wavelength_m
-from semcom_ros.channel.fading.ofdm import CYCLIC_PREFIX, SUBCARRIERS, Grid, interference, lay
-from semcom_ros.channel.fading.propagation import Moment
-from semcom_ros.channel.fading.tapped_delay_line import PROFILES, TappedDelayLine
+from semcom_ros.channel.fading.ofdm import CYCLIC_PREFIX, SUBCARRIERS, OfdmGrid, interference, lay
+from semcom_ros.channel.fading.propagation import DriveState
+from semcom_ros.channel.parameters import resolve
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.check_symbols import send_ofdm
 
 BANDWIDTH_HZ = 10e6
 SAMPLE_S = 1 / BANDWIDTH_HZ
-SETTINGS = dict(
-    profile="c", delay_spread_ns=100.0, carrier_ghz=5.9, symbol_rate_mhz=10.0,
-    fading="block", seed=3,
-)  # fmt: skip
+SETTINGS = {"channel": "tdl_c", "fading": "block"}
 
 
-def line(**settings) -> TappedDelayLine:
-    return TappedDelayLine(**{**SETTINGS, **settings})
+def line(seed: int = 3, **settings) -> TappedDelayLine:
+    return TappedDelayLine(resolve({**SETTINGS, **settings}), seed)
 
 
-def at(frame: float, speed_kmh: float = 50.0) -> Moment:
+def at(frame: float, speed_kmh: float = 50.0) -> DriveState:
     """The beginning of a frame, ten of which are sent a second."""
     speed_mps = speed_kmh / 3.6
-    return Moment(int(frame), speed_mps * frame / 10, speed_mps)
+    return DriveState(int(frame), speed_mps * frame / 10, speed_mps)
 
 
 def qpsk(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -48,7 +46,7 @@ def test_echoes_beyond_the_prefix_cost_what_the_formula_says() -> None:
     taps = np.zeros((CYCLIC_PREFIX + 65, 1))
     taps[0], taps[-1] = 0.8, 0.6
     delays_s = np.arange(len(taps)) * SAMPLE_S
-    grid = Grid(BANDWIDTH_HZ)
+    grid = OfdmGrid(BANDWIDTH_HZ)
     share = grid.prefix_share(delays_s)
     assert share[-1] == 1 - 64 / 256
     response = (taps[:, 0] * share) @ grid.steering(delays_s)
@@ -81,7 +79,7 @@ def test_doppler_costs_what_it_costs_in_sionna(speed_kmh: int, of_sionna_db: flo
 
 
 def test_interference_by_doppler_stays_under_its_bound_and_near_it() -> None:
-    grid = Grid(BANDWIDTH_HZ)
+    grid = OfdmGrid(BANDWIDTH_HZ)
     for turns, near in ((0.001, 0.999), (0.02, 0.999), (0.1, 0.98), (0.5, 0.75)):
         lost = 1 - grid.doppler_share(turns * grid.spacing_hz)
         bound = (np.pi * turns) ** 2 / 6
@@ -106,7 +104,7 @@ def test_delay_lines_have_the_delay_spread_that_is_asked(profile: str) -> None:
 
 
 def test_responses_correlate_over_frequency_as_the_delay_profile_says() -> None:
-    tdl = line(profile="c", delay_spread_ns=200.0)
+    tdl = line(channel="tdl_c", delay_spread_ns=200.0)
     responses = np.array([tdl.gains(256, at(frame)).gains for frame in range(3000)])
     delays, powers_db = np.array(PROFILES["c"]).T
     powers = 10 ** (powers_db / 10) / (10 ** (powers_db / 10)).sum()
@@ -119,7 +117,7 @@ def test_responses_correlate_over_frequency_as_the_delay_profile_says() -> None:
 @pytest.mark.parametrize("profile", ["a", "d"])
 def test_the_direct_path_has_the_k_factor_and_the_doppler_of_its_table(profile: str) -> None:
     # Without delay spread all taps are one, at times much further apart than the fade lasts.
-    tdl = line(profile=profile, delay_spread_ns=0.0, fading="jakes")
+    tdl = line(channel=f"tdl_{profile}", delay_spread_ns=0.0, fading="jakes")
     times = np.arange(4000) * 0.0137
     fade = np.array([tdl.gains(1, at(10 * t, 100.0)).gains[0] for t in times])
     power = np.abs(fade) ** 2
@@ -181,11 +179,9 @@ def test_the_tables_are_those_in_sionna() -> None:
 def test_clustered_delay_lines_have_unit_mean_power_and_repeat_by_seed() -> None:
     import torch
 
-    from semcom_ros.channel.fading.clustered_delay_line import ClusteredDelayLine
-
-    settings = {**SETTINGS, "fading": "jakes"}
+    settings = resolve({"channel": "cdl_c"})
     state = torch.random.get_rng_state()
-    cdl, again = ClusteredDelayLine(**settings), ClusteredDelayLine(**settings)
+    cdl, again = ClusteredDelayLine(settings, 3), ClusteredDelayLine(settings, 3)
     frames = np.array([cdl.gains(256, at(frame)).gains for frame in range(200)])
     assert np.mean(np.abs(frames) ** 2) == pytest.approx(1, abs=0.12)
     np.testing.assert_array_equal(again.gains(256, at(0)).gains, frames[0])
@@ -201,7 +197,7 @@ def test_responses_correlate_over_frequency_and_time_as_those_of_sionna() -> Non
     from sionna.phy.channel.tr38901 import TDL
 
     phy.config.torch_rng("cpu").manual_seed(4)
-    grid, users, symbols = Grid(10e6), 1500, 20
+    grid, users, symbols = OfdmGrid(10e6), 1500, 20
     speed_kmh = 120.0
     model = TDL("C", 100e-9, 5.9e9, min_speed=speed_kmh / 3.6, spec_version="16.1")
     taps, delays_s = model(users, symbols, 1 / grid.duration_s)

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semcom_ros.channel.fading.deepmimo import load
+from semcom_ros.channel.fading.deepmimo import TracePropagation, load
 from semcom_ros.channel.fading.jakes import wavelength_m
-from semcom_ros.channel.fading.ofdm import Grid, TracePropagation, interference
-from semcom_ros.channel.fading.propagation import Moment
+from semcom_ros.channel.fading.ofdm import OfdmGrid, interference
+from semcom_ros.channel.fading.propagation import DriveState
+from semcom_ros.channel.parameters import resolve
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation import synthetic_trace
 from semcom_ros.lab.evaluation.synthetic_trace import CARRIER_HZ, FORMATS, RSU_M, trace_street
@@ -42,12 +43,11 @@ def folder(layout: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def drive(folder: Path, **settings) -> TracePropagation:
-    given = dict(trace=str(folder), symbol_rate_mhz=10.0, fading="jakes", seed=1)
-    return TracePropagation(**{**given, **settings})
+    return TracePropagation(resolve({"channel": "trace", "trace": str(folder), **settings}), 1)
 
 
-def at(way_m: float, speed_mps: float = 10.0) -> Moment:
-    return Moment(0, way_m, speed_mps)
+def at(way_m: float, speed_mps: float = 10.0) -> DriveState:
+    return DriveState(0, way_m, speed_mps)
 
 
 def response_by_formula(trace, user: int, subcarriers: int, bandwidth_hz: float) -> np.ndarray:
@@ -114,7 +114,7 @@ def test_a_trace_has_unit_mean_power_and_keeps_the_gain_of_each_position(tmp_pat
 def test_the_way_decides_the_position_and_the_speed_what_doppler_costs(folder: Path) -> None:
     vehicle = drive(folder)
     assert vehicle.gains(9, at(0.0, 0.0)).interference == pytest.approx(0, abs=1e-9)
-    share = Grid(10e6).doppler_share(10.0 / wavelength_m(CARRIER_HZ / 1e9))
+    share = OfdmGrid(10e6).doppler_share(10.0 / wavelength_m(CARRIER_HZ / 1e9))
     assert vehicle.gains(9, at(0.0)).interference == pytest.approx(interference(share))
     np.testing.assert_array_equal(vehicle.gains(9, at(1.0)).gains, vehicle.gains(9, at(9.0)).gains)
     assert not np.allclose(vehicle.gains(9, at(10.0)).gains, vehicle.gains(9, at(20.0)).gains)
@@ -122,10 +122,10 @@ def test_the_way_decides_the_position_and_the_speed_what_doppler_costs(folder: P
 
 def test_block_fading_draws_a_position_for_every_frame(folder: Path) -> None:
     one, same = drive(folder, fading="block"), drive(folder, fading="block")
-    met = [one.gains(1, Moment(frame, 0.0, 10.0)) for frame in range(200)]
+    met = [one.gains(1, DriveState(frame, 0.0, 10.0)) for frame in range(200)]
     assert len({complex(m.gains[0]) for m in met}) == USERS
     assert met[0].interference == pytest.approx(0, abs=1e-9)
-    np.testing.assert_array_equal(met[7].gains, same.gains(1, Moment(7, 0.0, 10.0)).gains)
+    np.testing.assert_array_equal(met[7].gains, same.gains(1, DriveState(7, 0.0, 10.0)).gains)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_positions_without_a_path_are_left_out_of_a_drive(tmp_path: Path) -> Non
         array[3], array[5, 2:] = np.nan, np.nan
         np.savez(path, **{name: array})
     block = drive(folder, fading="block")
-    moments = [Moment(frame, 0.0, 10.0) for frame in range(300)]
+    moments = [DriveState(frame, 0.0, 10.0) for frame in range(300)]
     met = {complex(block.gains(1, moment).gains[0]) for moment in moments}
     assert len(met) == USERS - 1 and np.isfinite(list(met)).all() and 0 not in met
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the scenarios of DeepMIMO, ray-traced radio paths to many positions, in its 3 layouts.
+"""Drives through the scenarios of DeepMIMO, ray-traced radio paths to many positions.
+
+They are read in its three layouts.
 
 v4: params.json and an array a file, NAME_t<set>_tx<transmitter>_r<set>.npz, .mat or .npy. v3:
 params.mat and BS<base station>_UE_<first>-<end>.mat. v2, the layout of the classic O1_60:
@@ -13,10 +15,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from semcom_ros.channel.fading.ofdm import OfdmPropagation
+from semcom_ros.channel.fading.propagation import DriveState, Gains
 from semcom_ros.errors import SemcomError
 
 
@@ -204,3 +209,59 @@ def _missing(folder: Path, version: str, name: str) -> SemcomError:
     return SemcomError(
         f"The DeepMIMO {version} scenario '{folder}' lacks the file {name}: copy all of its files."
     )
+
+
+class TracePropagation(OfdmPropagation):
+    """OFDM over the paths of a ray tracer: a drive along the positions of a DeepMIMO scenario.
+
+    The response at a position is DeepMIMO's own, H[k] = sum sqrt(P_p / N) exp(j phase_p)
+    exp(-j 2 pi k tau_p B / N), times sqrt(N / P): P is the sum of a position's path powers, mean
+    over all positions, so that E|H|^2 = 1, `snr_db` is the trace's mean SNR and the gain of each
+    position stays as a variation around it. Delays count from the first arrival. Positions that
+    no path reaches are left out.
+
+    With fading "jakes" the vehicle starts at a position drawn by `seed`, drives along the
+    positions in their order and over again, and meets in each frame the response of the last
+    position it came by. The Doppler, at the trace's own carrier, counts as interference by the
+    Jakes spectrum. With "block" every frame is at a random position and holds still. Raises
+    SemcomError for a folder that is no scenario.
+    """
+
+    def __init__(self, settings: SimpleNamespace, seed: int) -> None:
+        scenario = load(settings.trace)
+        super().__init__(settings, seed, scenario.carrier_hz / 1e9)
+        reached = np.isfinite(scenario.power).any(axis=1)
+        delays_s = scenario.delay_s[reached]
+        delays_s = delays_s - np.nanmin(delays_s, axis=1, keepdims=True)
+        share = self._grid.prefix_share(delays_s)
+        power = scenario.power[reached]
+        useful = np.nansum(power * share**2, axis=1).mean()
+        paths = np.sqrt(power / useful) * share * np.exp(1j * scenario.phase_rad[reached])
+        self._paths, self._delays_s = np.nan_to_num(paths), np.nan_to_num(delays_s)
+
+        self._useful = useful / np.nansum(power, axis=1).mean()
+        self._way_m = _way_m(scenario.positions[reached])
+        self._start_m = self._way_m[np.random.default_rng(seed).integers(len(self._paths))]
+
+    def gains(self, n: int, state: DriveState) -> Gains:
+        at = self._position(state)
+        response = self._paths[at] @ self._grid.steering(self._delays_s[at])
+        responses = np.tile(response.astype(np.complex64), (len(self._grid.times_s(n)), 1))
+        return self._laid(responses, n, self._useful * self._doppler_share(state.speed_mps))
+
+    def _position(self, state: DriveState) -> int:
+        if self._is_block:
+            rng = np.random.default_rng((self._seed, state.frame))
+            return int(rng.integers(len(self._paths)))
+        driven_m = (self._start_m + state.way_m) % self._way_m[-1]
+        return int(np.searchsorted(self._way_m, driven_m, side="right")) - 1
+
+
+def _way_m(positions: np.ndarray) -> np.ndarray:
+    """Metres driven up to each of the positions [u, 3], and at last [u + 1] to the first again.
+
+    That last step is as long as the mean of the others: the drive begins anew.
+    """
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    last = steps.mean() if steps.any() else 1.0
+    return np.concatenate([[0.0], np.cumsum([*steps, last])])

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 
 from semcom_ros.channel.fading.jakes import SINUSOIDS, Jakes, wavelength_m
-from semcom_ros.channel.fading.propagation import Gains, Moment
+from semcom_ros.channel.fading.propagation import DriveState, Gains
 from semcom_ros.errors import SemcomError
 
 _PILOT_SPACING = 64
@@ -17,17 +18,16 @@ _PILOTS_A_WAVELENGTH = 20
 
 
 class Awgn:
-    """No fading: every gain is 1. `seed` is there because all models have one."""
+    """No fading: every gain is 1, at any speed."""
 
-    def __init__(self, *, seed: int) -> None:
+    def __init__(self, settings: SimpleNamespace, seed: int) -> None:
         pass
 
-    def gains(self, n: int, moment: Moment) -> Gains:
-        """Ones for n symbols."""
+    def gains(self, n: int, state: DriveState) -> Gains:
         return Gains(np.ones(n, np.complex64), 0.0, _PILOT_SPACING)
 
     def check(self, speed_mps: float) -> None:
-        """Any speed will do."""
+        pass
 
 
 class Rayleigh:
@@ -41,42 +41,37 @@ class Rayleigh:
     _paths: tuple[tuple[float, int], ...] = ((1.0, SINUSOIDS),)
     """Amplitude and number of sinusoids of each independent sum of paths."""
 
-    def __init__(
-        self, *, carrier_ghz: float, symbol_rate_mhz: float, fading: str, seed: int
-    ) -> None:
-        self._symbol_s = 1e-6 / symbol_rate_mhz
-        self._wavelength_m = wavelength_m(carrier_ghz)
-        self._is_block = fading == "block"
+    def __init__(self, settings: SimpleNamespace, seed: int) -> None:
+        self._symbol_s = 1e-6 / settings.symbol_rate_mhz
+        self._wavelength_m = wavelength_m(settings.carrier_ghz)
+        self._is_block = settings.fading == "block"
         self._seed = seed
         self._sums = self._draw(np.random.default_rng(seed))
 
-    def gains(self, n: int, moment: Moment) -> Gains:
-        """What n symbols meet that are sent from `moment` on."""
-        sums, step_m = self._sums, moment.speed_mps * self._symbol_s
+    def gains(self, n: int, state: DriveState) -> Gains:
+        sums, step_m = self._sums, self._step_m(state.speed_mps)
         if self._is_block:
-            sums = self._draw(np.random.default_rng((self._seed, moment.frame)))
-            step_m = 0.0
+            sums = self._draw(np.random.default_rng((self._seed, state.frame)))
         gains = sum(
-            np.float32(amplitude) * waves.run(moment.way_m, step_m, n)[0]
+            np.float32(amplitude) * waves.run(state.way_m, step_m, n)[0]
             for (amplitude, _), waves in zip(self._paths, sums, strict=True)
         )
-        pilot_spacing = int(
-            min(_PILOT_SPACING, self._symbols_a_wavelength(step_m) / _PILOTS_A_WAVELENGTH)
-        )
-        return Gains(gains, 0.0, pilot_spacing)
+        return Gains(gains, 0.0, int(min(_PILOT_SPACING, self._longest_pilot_spacing(step_m))))
 
     def check(self, speed_mps: float) -> None:
-        """Raise SemcomError where symbols are too slow for the Doppler of that speed."""
-        step_m = 0.0 if self._is_block else speed_mps * self._symbol_s
-        if self._symbols_a_wavelength(step_m) < _PILOTS_A_WAVELENGTH:
+        if self._longest_pilot_spacing(self._step_m(speed_mps)) < 1:
             raise SemcomError(
                 f"At {3.6 * speed_mps:g} km/h the Doppler of {speed_mps / self._wavelength_m:.0f} "
                 f"Hz changes the channel within a symbol of {1e6 * self._symbol_s:g} us: lower "
                 "speed_kmh or carrier_ghz, or raise symbol_rate_mhz."
             )
 
-    def _symbols_a_wavelength(self, step_m: float) -> float:
-        return self._wavelength_m / step_m if step_m else math.inf
+    def _step_m(self, speed_mps: float) -> float:
+        """Metres from symbol to symbol."""
+        return 0.0 if self._is_block else speed_mps * self._symbol_s
+
+    def _longest_pilot_spacing(self, step_m: float) -> float:
+        return self._wavelength_m / step_m / _PILOTS_A_WAVELENGTH if step_m else math.inf
 
     def _draw(self, rng: np.random.Generator) -> list[Jakes]:
         return [Jakes(1 / self._wavelength_m, 1, rng, sinusoids) for _, sinusoids in self._paths]
@@ -90,11 +85,7 @@ class Rician(Rayleigh):
     Trans. Wireless Commun. 5(12), 2006). The other settings are those of `Rayleigh`.
     """
 
-    def __init__(
-        self, *, k_db: float, carrier_ghz: float, symbol_rate_mhz: float, fading: str, seed: int
-    ) -> None:
-        k = 10 ** (k_db / 10)
+    def __init__(self, settings: SimpleNamespace, seed: int) -> None:
+        k = 10 ** (settings.k_db / 10)
         self._paths = (((k / (k + 1)) ** 0.5, 1), ((1 / (k + 1)) ** 0.5, SINUSOIDS))
-        super().__init__(
-            carrier_ghz=carrier_ghz, symbol_rate_mhz=symbol_rate_mhz, fading=fading, seed=seed
-        )
+        super().__init__(settings, seed)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.integrate import quad
 from scipy.special import j0
 
-from semcom_ros.channel.fading.deepmimo import load
 from semcom_ros.channel.fading.jakes import wavelength_m
-from semcom_ros.channel.fading.propagation import Gains, Moment
+from semcom_ros.channel.fading.propagation import Gains
 from semcom_ros.errors import SemcomError
 
 SUBCARRIERS = 256
@@ -30,7 +30,7 @@ MAX_DOPPLER = 0.5
 
 
 @dataclass(frozen=True)
-class Grid:
+class OfdmGrid:
     """OFDM's symbols in time and its subcarriers, bandwidth / 256 apart, in frequency."""
 
     bandwidth_hz: float
@@ -110,71 +110,26 @@ def lay(responses: np.ndarray, n: int) -> np.ndarray:
     return grid.reshape(-1)[:n]
 
 
-class TracePropagation:
-    """OFDM over the paths of a ray tracer: a drive along the positions of a DeepMIMO scenario.
+class OfdmPropagation:
+    """What all models over OFDM share; with fading "block" a frame stands still."""
 
-    The response at a position is DeepMIMO's own, H[k] = sum sqrt(P_p / N) exp(j phase_p)
-    exp(-j 2 pi k tau_p B / N), times sqrt(N / P): P is the sum of a position's path powers, mean
-    over all positions, so that E|H|^2 = 1, `snr_db` is the trace's mean SNR and the gain of each
-    position stays as a variation around it. Delays count from the first arrival. Positions that
-    no path reaches are left out.
-
-    With fading "jakes" the vehicle starts at a position drawn by `seed`, drives along the
-    positions in their order and over again, and meets in each frame the response of the last
-    position it came by. The Doppler, at the trace's own carrier, counts as interference by the
-    Jakes spectrum. With "block" every frame is at a random position and holds still. Raises
-    SemcomError for a folder that is no scenario.
-    """
-
-    def __init__(self, *, trace: str, symbol_rate_mhz: float, fading: str, seed: int) -> None:
-        scenario = load(trace)
-        self._grid = Grid(symbol_rate_mhz * 1e6)
+    def __init__(self, settings: SimpleNamespace, seed: int, carrier_ghz: float) -> None:
+        self._grid = OfdmGrid(settings.symbol_rate_mhz * 1e6)
+        self._wavelength_m = wavelength_m(carrier_ghz)
+        self._is_block = settings.fading == "block"
         self._seed = seed
-        self._is_block = fading == "block"
-
-        reached = np.isfinite(scenario.power).any(axis=1)
-        delays_s = scenario.delay_s[reached]
-        delays_s = delays_s - np.nanmin(delays_s, axis=1, keepdims=True)
-        share = self._grid.prefix_share(delays_s)
-        power = scenario.power[reached]
-        useful = np.nansum(power * share**2, axis=1).mean()
-        paths = np.sqrt(power / useful) * share * np.exp(1j * scenario.phase_rad[reached])
-        self._paths, self._delays_s = np.nan_to_num(paths), np.nan_to_num(delays_s)
-
-        self._useful = useful / np.nansum(power, axis=1).mean()
-        self._wavelength_m = wavelength_m(scenario.carrier_hz / 1e9)
-        self._way_m = _way_m(scenario.positions[reached])
-        self._start_m = self._way_m[np.random.default_rng(seed).integers(len(self._paths))]
-
-    def gains(self, n: int, moment: Moment) -> Gains:
-        """What n symbols meet at `moment`: the response of one position, held for the frame."""
-        at = self._position(moment)
-        response = self._paths[at] @ self._grid.steering(self._delays_s[at])
-        times = self._grid.times_s(n)
-        gains = lay(np.tile(response.astype(np.complex64), (len(times), 1)), n)
-        stays = self._useful * self._doppler_share(moment.speed_mps)
-        return Gains(gains, interference(stays), PILOT_SPACING)
 
     def check(self, speed_mps: float) -> None:
         """Raise SemcomError where the Doppler passes half of a subcarrier spacing."""
         self._doppler_share(speed_mps)
 
+    def _speed_mps(self, speed_mps: float) -> float:
+        """That within a frame."""
+        return 0.0 if self._is_block else speed_mps
+
     def _doppler_share(self, speed_mps: float) -> float:
-        return self._grid.doppler_share(0.0 if self._is_block else speed_mps / self._wavelength_m)
+        return self._grid.doppler_share(self._speed_mps(speed_mps) / self._wavelength_m)
 
-    def _position(self, moment: Moment) -> int:
-        if self._is_block:
-            rng = np.random.default_rng((self._seed, moment.frame))
-            return int(rng.integers(len(self._paths)))
-        driven_m = (self._start_m + moment.way_m) % self._way_m[-1]
-        return int(np.searchsorted(self._way_m, driven_m, side="right")) - 1
-
-
-def _way_m(positions: np.ndarray) -> np.ndarray:
-    """Metres driven up to each of the positions [u, 3], and at last [u + 1] to the first again.
-
-    That last step is as long as the mean of the others: the drive begins anew.
-    """
-    steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
-    last = steps.mean() if steps.any() else 1.0
-    return np.concatenate([[0.0], np.cumsum([*steps, last])])
+    def _laid(self, responses: np.ndarray, n: int, useful: float) -> Gains:
+        """Of n payload symbols on `responses`, of whose power the share `useful` stays."""
+        return Gains(lay(responses, n), interference(useful), PILOT_SPACING)

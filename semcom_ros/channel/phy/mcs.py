@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modulation and coding schemes: what each costs, and which one a part is sent with."""
+"""Modulation and coding schemes, and what a part of bits costs with each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from semcom_ros.channel.phy import block_errors
-from semcom_ros.channel.phy.crc import CRC_BITS
 from semcom_ros.channel.phy.modulation import MODULATIONS
 
+CRC_BITS = 24
+"""Of each part, a checksum that tells the receiver whether it arrived whole."""
 MAX_BLOCK_BITS = 8448
 """Longest block that the 5G LDPC code takes (3GPP TS 38.212 5.2.2)."""
-UP_MARGIN_DB = 1.0
-"""SNR beyond its threshold that a scheme needs before `RateControl` climbs to it."""
 
 
 class Mcs(NamedTuple):
@@ -59,62 +56,3 @@ def split_into_blocks(n_bytes: int, mcs: Mcs) -> tuple[int, list[int]]:
     blocks = -(-bits // MAX_BLOCK_BITS)
     symbols = symbols_needed(n_bytes, mcs)
     return -(-bits // blocks), [(symbols + i) // blocks for i in range(blocks)]
-
-
-class RateControl:
-    """Chooses the fastest scheme whose block error rate stays under `bler_target` (0..1).
-
-    Over white noise of the SNR reported. Goes down at once, up only to a scheme whose threshold is
-    `UP_MARGIN_DB` below that SNR, so that a report that wavers does not make the rate waver.
-    """
-
-    def __init__(self, bler_target: float) -> None:
-        self.bler_target = bler_target
-        self._at = 0
-
-    def choose(self, snr_db: float | None, n_bytes: int) -> Mcs:
-        """The scheme for a part of `n_bytes`; the most robust where no SNR is known (None)."""
-        if snr_db is None:
-            self._at = 0
-        else:
-            most = self._fastest(snr_db, n_bytes)
-            self._at = min(most, max(self._at, self._fastest(snr_db - UP_MARGIN_DB, n_bytes)))
-        return MCS_TABLE[self._at]
-
-    def _fastest(self, snr_db: float, n_bytes: int) -> int:
-        """Place of the fastest scheme that holds the target at `snr_db`, 0 if none does."""
-        held = [i for i, mcs in enumerate(MCS_TABLE) if snr_db >= self._threshold_db(mcs, n_bytes)]
-        return max(held, default=0)
-
-    def _threshold_db(self, mcs: Mcs, n_bytes: int) -> float:
-        bits, blocks = split_into_blocks(n_bytes, mcs)
-        rate = 1 - (1 - self.bler_target) ** (1 / len(blocks))
-        return block_errors.snr_db_for(mcs.name, bits, rate)
-
-
-def protect(
-    n_bytes: Sequence[int], importances: Sequence[int], mcs: Mcs, unequal: bool
-) -> list[Mcs]:
-    """The scheme of each part, of `n_bytes` and an importance each (0 the most important).
-
-    Equal protection sends all with `mcs`. Unequal protection may not take more symbols than that:
-    it makes the most important parts two steps more robust than `mcs`, or else one, and pays by
-    making the least important ones one step faster, or else two. Where no such exchange can be
-    paid for, because the important parts are most of the payload, protection stays equal.
-    """
-    equal = [mcs] * len(importances)
-    if not unequal or len(set(importances)) < 2:
-        return equal
-    at = MCS_TABLE.index(mcs)
-    for down, up in ((2, 1), (2, 2), (1, 1), (1, 2)):
-        if at < down or at + up >= len(MCS_TABLE):
-            continue
-        chosen = {min(importances): MCS_TABLE[at - down], max(importances): MCS_TABLE[at + up]}
-        schemes = [chosen.get(importance, mcs) for importance in importances]
-        if _total(n_bytes, schemes) <= _total(n_bytes, equal):
-            return schemes
-    return equal
-
-
-def _total(n_bytes: Sequence[int], schemes: Sequence[Mcs]) -> int:
-    return sum(symbols_needed(n, mcs) for n, mcs in zip(n_bytes, schemes, strict=True))

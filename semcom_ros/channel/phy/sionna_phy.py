@@ -13,11 +13,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 
 from semcom_ros.channel.fading.sionna import load_sionna
-from semcom_ros.channel.phy.crc import CRC_BITS, crc24
 from semcom_ros.channel.phy.ldpc_decoder import Graph, decode
-from semcom_ros.channel.phy.mcs import Mcs, split_into_blocks
+from semcom_ros.channel.phy.mcs import CRC_BITS, Mcs, split_into_blocks
 from semcom_ros.channel.phy.modulation import MODULATIONS, hard_decide, modulate, soft_decide
 from semcom_ros.errors import SemcomError
 
@@ -26,6 +26,7 @@ _LIFTING_SIZES = sorted(
 )
 _BG1_MOST, _BG2_MOST = (22, 8448), ((6, 192), (8, 560), (9, 640), (10, 3840))
 """Columns of the base graph that hold information, and the most bits with so many."""
+_CRC_GENERATOR = 0x864CFB
 _KNOWN_ZERO = 1e4
 """Log-likelihood ratio of a filler bit, which is not sent because both ends know it."""
 
@@ -196,3 +197,19 @@ def _from_bits(bits: np.ndarray) -> bytes | None:
 def _inverted_crc(array: np.ndarray) -> np.ndarray:
     crc = crc24(array).to_bytes(CRC_BITS // 8, "big")
     return ~np.frombuffer(crc, np.uint8)
+
+
+@njit(cache=True)
+def crc24(data: np.ndarray) -> int:
+    """CRC-24A of 5G (TS 38.212 5.1): the remainder, 0 to 2^24 - 1, of `data` uint8 [n].
+
+    Its first bit is the highest power. A wrong block passes with probability 2^-24.
+    """
+    remainder = 0
+    for byte in data:
+        remainder ^= np.int64(byte) << 16
+        for _ in range(8):
+            remainder <<= 1
+            if remainder >> 24:
+                remainder ^= 0x1000000 | _CRC_GENERATOR
+    return remainder

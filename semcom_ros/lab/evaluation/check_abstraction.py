@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from semcom_ros.channel.fading.propagation import Gains, Moment, create_propagation
-from semcom_ros.channel.phy import link_abstraction
+from semcom_ros.channel.fading.propagation import DriveState, Gains, create_propagation
+from semcom_ros.channel.parameters import resolve
+from semcom_ros.channel.phy import block_errors
 from semcom_ros.channel.phy.mcs import MCS_TABLE, Mcs, symbols_needed
 from semcom_ros.channel.phy.sionna_phy import ExactLink
 from semcom_ros.lab.evaluation.shared import show
@@ -21,12 +22,6 @@ MOST_DB = 0.3
 """Offset beyond which the abstraction is not believed."""
 SCHEMES = ("qpsk_1/2", "16qam_1/2", "64qam_2/3")
 CHANNELS = ("awgn", "tdl_c")
-SETTINGS = {
-    "carrier_ghz": 5.9,
-    "symbol_rate_mhz": 10.0,
-    "delay_spread_ns": 100.0,
-    "fading": "jakes",
-}
 SPEED_MPS = 120 / 3.6
 _FRAME_S = 0.1
 
@@ -56,10 +51,10 @@ def compare(channel: str, mcs: Mcs, n_bytes: int, frames: int, seed: int) -> Com
 
     The abstraction tells that SNR. The fades of a drive are drawn once, 0.1 s apart.
     """
-    propagation = create_propagation(channel, SETTINGS, seed)
+    propagation = create_propagation(resolve({"channel": channel}), seed)
     n = symbols_needed(n_bytes, mcs)
-    moments = [Moment(i, SPEED_MPS * _FRAME_S * i, SPEED_MPS) for i in range(frames)]
-    fades = [propagation.gains(n, moment) for moment in moments]
+    states = [DriveState(i, SPEED_MPS * _FRAME_S * i, SPEED_MPS) for i in range(frames)]
+    fades = [propagation.gains(n, state) for state in states]
     rng = np.random.default_rng([seed, 1])
 
     def lost(snr_db: float) -> np.ndarray:
@@ -92,7 +87,7 @@ def _variance(fade: Gains, snr_db: float) -> float:
 
 def _rate(fade: Gains, snr_db: float, mcs: Mcs, n_bytes: int, rng: np.random.Generator) -> float:
     sinr = np.abs(fade.gains) ** 2 / _variance(fade, snr_db)
-    return link_abstraction.transmit(n_bytes, mcs, sinr, rng)[1]
+    return block_errors.transmit(n_bytes, mcs, sinr, rng)[1]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from semcom_ros.channel import Channel
+from semcom_ros.channel.fading.delay_lines import PROFILES
 from semcom_ros.channel.fading.jakes import Jakes, wavelength_m
-from semcom_ros.channel.fading.ofdm import CYCLIC_PREFIX, SUBCARRIERS, Grid, interference
-from semcom_ros.channel.fading.tapped_delay_line import PROFILES
+from semcom_ros.channel.fading.ofdm import CYCLIC_PREFIX, SUBCARRIERS, OfdmGrid, interference
 from semcom_ros.channel.phy import theory
 from semcom_ros.channel.phy.modulation import MODULATIONS, hard_decide, modulate
 from semcom_ros.lab.evaluation.probe import Figure, analog, qpsk, within
@@ -133,7 +133,7 @@ def map_noises(seed: int) -> Iterator[Figure]:
 
 
 def flat_fading(seed: int) -> Iterator[Figure]:
-    """Zero forcing of OFDM done sample by sample by the gains of `Grid`: the worst symbol's error.
+    """Zero forcing of OFDM done sample by sample by `OfdmGrid`'s gains: the worst symbol's error.
 
     The channel is one that the cyclic prefix just outlasts, at rest, without noise.
     """
@@ -141,7 +141,7 @@ def flat_fading(seed: int) -> Iterator[Figure]:
     real, imaginary = rng.normal(size=(2, CYCLIC_PREFIX + 1, 1))
     taps = (real + 1j * imaginary) / (2 * len(real)) ** 0.5
     symbols = qpsk(4 * SUBCARRIERS, rng).reshape(4, -1)
-    grid = Grid(10e6)
+    grid = OfdmGrid(10e6)
     response = taps[:, 0] @ grid.steering(np.arange(len(taps)) / grid.bandwidth_hz)
     worst = np.abs(send_ofdm(symbols, taps) / response - symbols).max()
     yield within(1e-3, "OFDM, zero forcing: worst error of a symbol", worst, 0.0)
@@ -153,7 +153,7 @@ def interference_by_doppler(seed: int) -> Iterator[Figure]:
     Measured sample by sample over 1000 OFDM symbols, each in a fade of its own, echoes rounded to
     samples; wanted is what the radio counts as noise.
     """
-    grid = Grid(_ROAD["symbol_rate_mhz"] * 1e6)
+    grid = OfdmGrid(_ROAD["symbol_rate_mhz"] * 1e6)
     delays, powers_db = np.array(PROFILES["c"]).T
     delays = np.rint(delays * _ROAD["delay_spread_ns"] * 1e-9 * grid.bandwidth_hz).astype(int)
     amplitudes = (10 ** (powers_db / 10) / np.sum(10 ** (powers_db / 10))) ** 0.5
@@ -189,7 +189,7 @@ def bit_errors(seed: int) -> Iterator[Figure]:
     received = channel.transmit(analog(modulate(bits, "qpsk"))).parts[0].symbols
     rate = np.mean(hard_decide(received, "qpsk") != bits)
     doppler = doppler_hz(FAST_OFDM)
-    share = Grid(FAST_OFDM["symbol_rate_mhz"] * 1e6).doppler_share(doppler)
+    share = OfdmGrid(FAST_OFDM["symbol_rate_mhz"] * 1e6).doppler_share(doppler)
     noise = 10 ** (-channel.settings.snr_db / 10) + interference(share)
     wanted = theory.rayleigh_bit_error_rate("qpsk", -10 * np.log10(noise))
     what = f"BER qpsk tdl_c {channel.settings.snr_db:g} dB, {doppler / 1e3:.1f} kHz Doppler"

@@ -11,7 +11,7 @@ import numpy as np
 
 from semcom_ros.channel import Channel
 from semcom_ros.channel.parameters import NONE
-from semcom_ros.channel.phy import link_abstraction
+from semcom_ros.channel.phy import block_errors
 from semcom_ros.channel.phy.block_errors import TABLE_PATH
 from semcom_ros.channel.phy.mcs import MCS_TABLE, split_into_blocks
 from semcom_ros.errors import SemcomError
@@ -55,7 +55,7 @@ def plot_block_errors(path: Path) -> None:
     measured = json.loads(TABLE_PATH.read_text())["curves"]
     figure, axes = pyplot().subplots(figsize=(9, 4.5), layout="constrained")
     for mcs in MCS_TABLE:
-        rates = [link_abstraction.block_error_rate(mcs, N_BYTES, x) for x in snr_db]
+        rates = [block_errors.block_error_rate(mcs, N_BYTES, x) for x in snr_db]
         (line,) = axes.semilogy(snr_db, rates, label=mcs.name.replace("_", " "))
         for row in measured:
             if row["mcs"] == mcs.name and row["block_bits"] == split_into_blocks(N_BYTES, mcs)[0]:
