@@ -10,11 +10,24 @@ import torch
 from safetensors.torch import save_file
 
 from semcom_ros import weights
+from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training import imagenet_features
-from semcom_ros.lab.training.sight import augment, command, losses, pack, rows, sets, timed
+from semcom_ros.lab.training.perception.data import sample_of
+from semcom_ros.lab.training.sight import (
+    augment,
+    command,
+    losses,
+    pack,
+    perception,
+    rows,
+    sets,
+    teacher,
+    timed,
+)
 from semcom_ros.labels import NAMES, TRAIN_ID, VOID
 from semcom_ros.perception.lite_network import LiteSegmentationNetwork
+from semcom_ros.perception.perceive import Perception
 from semcom_ros.perception.segmentation import Segmenter
 
 
@@ -131,7 +144,14 @@ def test_stages_leave_weights_that_the_segmenter_loads(packed, tmp_path, monkeyp
     monkeypatch.setattr(sets, "CROP", (64, 128))
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
+    drawn = [sample_of(Drive(100).render(i, truth=True)) for i in (0, 20)]
+    monkeypatch.setattr(command, "render_drives", lambda *_: drawn)
+    towns = perception.frames_with_truth("scenes:1", "", range(2))
+    monkeypatch.setattr(perception, "frames_with_truth", lambda *_: towns)
+    np.save(tmp_path / "drive.npy", np.stack([s.image for s in drawn]))
     options = ["--pack", packed, "--imagenet", tmp_path, "--updates", 2, "--batch", 4]
+    options += ["--processes", 0, "--regenerated", tmp_path, "--stages", *command.STAGES]
+    options.append(command.PERCEPTION)
     folders = ["--work", tmp_path / "work", "--out", tmp_path / "out"]
     command.run(parser.parse_args([str(x) for x in (*options, *folders)]))
     image = np.zeros((1, 256, 512, 3), np.uint8)
@@ -140,9 +160,14 @@ def test_stages_leave_weights_that_the_segmenter_loads(packed, tmp_path, monkeyp
         assert Segmenter.from_pretrained(path)(image).shape == (1, 256, 512)
         card = json.loads(path.with_suffix(".json").read_text())
         assert card["classes"] == list(NAMES) and "2 updates of 4 windows" in card["recipe"]
+    found = Perception.from_pretrained(tmp_path / "out")(image)
+    assert found[0].depth.shape == (256, 512)
     assert (tmp_path / "out/panel.safetensors").stat().st_size <= 5 * 2**20
-    tensors, card = weights.load(tmp_path / "work" / command.TEACHER, "")
+    tensors, card = weights.load(tmp_path / "work" / teacher.FILE, "")
     assert card["backbone"] == "lite1"
+    np.save(tmp_path / "odd.npy", np.zeros((3, 256, 512, 3), np.uint8))
+    with pytest.raises(SemcomError, match="not one of"):
+        perception.with_regenerated(drawn, tmp_path / "odd.npy")
     with pytest.raises(SemcomError, match="--minutes"):
         command.run(parser.parse_args(["--minutes", "1", "2"]))
 

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     drives = render_drives(args.scenes, TOWNS)
     sets = [(drives, args.share), (real, 1 - args.share)]
     batches = iter(Batches(sets, args.batch, args.seed))
-    balance = torch.from_numpy(_balance(sets))
+    balance = torch.from_numpy(balance_of(sets))
     towns = [
         frame for s in HELD_OUT for frame in frames_with_truth(f"scenes:{s}", "", range(0, 300, 15))
     ]
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-def _balance(sets: list[tuple[list[Sample], float]]) -> np.ndarray:
+def balance_of(sets: list[tuple[list[Sample], float]]) -> np.ndarray:
     """Loss weight float32 of each label, by its share of the pixels in the mixture of `sets`."""
     rows = len(SEGMENTED) + len(COARSE)
     shares = np.zeros(rows)

@@ -34,7 +34,8 @@ def box_loss(sides: torch.Tensor, targets: BoxTargets) -> torch.Tensor:
     from torchvision.ops import generalized_box_iou_loss
 
     rows, cols = sides.shape[2:]
-    y, x = torch.meshgrid(torch.arange(rows) + 0.5, torch.arange(cols) + 0.5, indexing="ij")
+    places = (torch.arange(n, device=sides.device) + 0.5 for n in (rows, cols))
+    y, x = torch.meshgrid(*places, indexing="ij")
     left, top, right, bottom = sides.exp().unbind(1)
     said = torch.stack([x - left, y - top, x + right, y + bottom], -1)
     taught = targets.weight > 0

