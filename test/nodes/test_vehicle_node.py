@@ -12,12 +12,21 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from ros_bench import Bench, bench, camera_image  # noqa: E402
-from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 
-from semcom_ros.nodes.messages import data_of  # noqa: E402
+from semcom_ros.codecs.base import LinkState  # noqa: E402
+from semcom_ros.frame import Camera as Intrinsics  # noqa: E402
+from semcom_ros.nodes.messages import (  # noqa: E402
+    camera_info_message,
+    data_of,  # noqa: E402
+    diagnostics_message,
+    link_values,
+)
 from semcom_ros.nodes.vehicle_node import VehicleNode  # noqa: E402
 from semcom_ros.payload import unpack  # noqa: E402
 
@@ -46,6 +55,37 @@ def test_a_payload_keeps_the_header_of_its_frame_and_the_rate():
         camera.publish(camera_image(4))
         b.until(lambda: len(got) == 2, "the next payload")
         assert len(got[1].data) <= 128
+
+
+def test_what_the_rsu_says_of_the_link_and_asks_for_reaches_the_next_payload():
+    with bench(VehicleNode, codec="classical") as b:
+        b.up()
+        got = b.listen(CompressedImage, PAYLOADS)
+        camera, infos = b.speak(Image, CAMERA), b.speak(CameraInfo, "camera/camera_info")
+        links = b.speak(DiagnosticArray, "rsu/link")
+        infos.publish(
+            camera_info_message(Header(), Intrinsics(256, 512, 430.0, 430.0, 255.5, 127.5))
+        )
+        b.until(lambda: b.node._camera is not None, "the intrinsics")
+        for number in (1, 2):
+            camera.publish(camera_image(number))
+            b.until(lambda n=number: len(got) == n, "a payload")
+        values = link_values(LinkState(9.5, 0.25, 2, refresh=True), "where are the pedestrians?")
+        links.publish(diagnostics_message(Header(), "link", DiagnosticStatus.OK, "", values))
+        b.until(lambda: b.node._transmitter.link is not None, "the report")
+        assert b.node._transmitter.link == LinkState(9.5, 0.25, 2, refresh=True)
+        camera.publish(camera_image(3))
+        b.until(lambda: len(got) == 3, "the next payload")
+        headers = [unpack(bytes(message.data)).header for message in got]
+        assert [h.task for h in headers] == ["", "", "where are the pedestrians?"]
+        # The first frame stands alone, the second does not, the third was asked to.
+        assert [h.camera is not None for h in headers] == [True, False, True]
+        assert [h.sequence for h in headers] == [1, 2, 3] and {h.vehicle for h in headers} == {1}
+        wrong = diagnostics_message(Header(), "link", DiagnosticStatus.OK, "", {"snr_db": "loud"})
+        links.publish(wrong)
+        camera.publish(camera_image(4))
+        b.until(lambda: len(got) == 4 and b.state() == "active", "the payload after")
+        assert b.node._transmitter.link.snr_db == 9.5
 
 
 def test_the_newest_frame_wins_and_the_overtaken_is_counted():

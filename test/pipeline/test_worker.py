@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 
 from semcom_ros.pipeline.worker import Worker
 
@@ -43,7 +44,7 @@ def batches_of(newest_wins: bool) -> tuple[list[list[tuple[str, int]]], list[tup
         worker.put(item)
     go_on.set()
     while sum(map(len, done)) + len(dropped) < 6:
-        pass
+        time.sleep(0.001)
     worker.stop()
     return done[1:], dropped
 
