@@ -8,16 +8,18 @@ replacement, `DRAWS` times. A frame of which there is nothing to measure is None
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from semcom_ros.lab.metrics.pedestrians import Pedestrian
-from semcom_ros.labels import CLASSES
 from semcom_ros.runtime import declare_operators
 
 DRAWS = 1000
+BATCH = 100
+"""Draws at once, which bounds the memory that they take."""
 LEAST = 2
 """Frames from which there is an interval."""
 
@@ -39,40 +41,30 @@ Pool = Callable[[Sequence[Any], int], Score]
 
 def mean(values: Sequence[float | None], seed: int) -> Score:
     """The mean over the frames; infinite where one of them is."""
-
-    def means(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return weights @ numbers / weights.sum(1)
-
-    def draw(numbers: list[float]) -> Score:
-        if any(math.isinf(v) for v in numbers):
-            return Score("infinite", len(numbers))
-        return _bootstrap(np.array(numbers, np.float64), means, seed)
-
-    return _of_those_there(values, draw)
+    there = _there(values)
+    if any(math.isinf(v) for v in there):
+        return Score("infinite", len(there))
+    return _bootstrap([(v,) for v in there], lambda sums: sums[..., 0] / len(there), seed)
 
 
 def iou(classes: Sequence[int]) -> Pool:
     """Mean over `classes`, those that the truth of any frame holds, of the IoU of pooled counts.
 
-    Measurements are `ConfusionMatrix.counts`, int64 [19, 20]: frames are drawn, not pixels.
+    Measurements are `ConfusionMatrix.counts`, int64 [19, 20]: frames are drawn, not pixels. Of a
+    draw without any pixel of a class nothing can be said about that class.
     """
-    chosen = np.array(classes)
 
-    def mious(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        flat = counts.reshape(len(counts), -1).astype(np.float64)
-        pooled = (weights @ flat).reshape(-1, *counts.shape[1:])
-        hits = np.diagonal(pooled, axis1=1, axis2=2)[:, chosen]
-        truth = pooled.sum(2)[:, chosen]
-        union = truth + pooled[:, :, : len(CLASSES)].sum(1)[:, chosen] - hits
-        ratio = np.divide(hits, union, out=np.zeros_like(hits), where=union > 0)
-        # Of a draw without any pixel of a class nothing can be said about that class.
-        there = (union > 0) & (counts.sum((0, 2))[chosen] > 0)
-        found = there.sum(1)
-        total = (ratio * there).sum(1)
-        return np.divide(total, found, out=np.full(len(found), np.nan), where=found > 0)
+    def mious(sums: np.ndarray) -> np.ndarray:
+        hits, truth, found = np.moveaxis(sums, -2, 0)
+        ious = _ratio(hits, truth + found - hits)
+        there = ~np.isnan(ious)
+        return _ratio(np.where(there, ious, 0).sum(-1), there.sum(-1))
 
     def pool(values: Sequence[np.ndarray | None], seed: int) -> Score:
-        return _of_those_there(values, lambda counts: _bootstrap(np.stack(counts), mious, seed))
+        counts = _there(values)
+        held = [c for c in classes if any(one[c].any() for one in counts)]
+        rows = [(one.diagonal()[held], one.sum(1)[held], one.sum(0)[held]) for one in counts]
+        return _bootstrap(rows, mious, seed)
 
     return pool
 
@@ -83,17 +75,13 @@ def missed(near: float, far: float) -> Pool:
     Measurements are lists of `Pedestrian`: frames are drawn, with all who are in them.
     """
 
-    def shares(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        gone, all_there = (weights @ counts).T
-        return np.divide(gone, all_there, out=np.full(len(gone), np.nan), where=all_there > 0)
-
     def pool(values: Sequence[list[Pedestrian] | None], seed: int) -> Score:
-        known = [v for v in values if v is not None]
+        known = _there(values)
         if not known:
             return Score("not measured: no distances known", 0)
-        chosen = [[p for p in frame if near <= p.distance < far] for frame in known]
-        counts = np.array([(sum(not p.found for p in c), len(c)) for c in chosen], np.float64)
-        return _bootstrap(counts, shares, seed)
+        chosen = [[p.found for p in frame if near <= p.distance < far] for frame in known]
+        rows = [(found.count(False), len(found)) for found in chosen]
+        return _bootstrap(rows, lambda sums: _ratio(sums[..., 0], sums[..., 1]), seed)
 
     return pool
 
@@ -102,7 +90,8 @@ def whole(score: Callable[[list[Any]], float | None]) -> Pool:
     """A score of all frames at once, without an interval."""
 
     def pool(values: Sequence[Any], seed: int) -> Score:
-        return _of_those_there(values, lambda items: Score(score(items), len(items)))
+        there = _there(values)
+        return Score(score(there) if there else None, len(there))
 
     return pool
 
@@ -141,22 +130,35 @@ def relative_frechet(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float | 
     return distance / spread if spread else None
 
 
-def _of_those_there(values: Sequence[Any], pool: Callable[[list[Any]], Score]) -> Score:
-    there = [v for v in values if v is not None]
-    return pool(there) if there else Score(None, 0)
+def _there(values: Sequence[Any]) -> list[Any]:
+    return [v for v in values if v is not None]
 
 
-def _bootstrap(
-    items: np.ndarray, score: Callable[[np.ndarray, np.ndarray], np.ndarray], seed: int
-) -> Score:
-    """`score` takes items [n, ...] and how often each counts, float64 [draws, n]."""
-    n = len(items)
-    value = float(score(items, np.ones((1, n)))[0])
-    if math.isnan(value):
-        return Score(None, n)
-    if n < LEAST:
-        return Score(value, n)
-    random = np.random.default_rng(seed)
-    weights = random.multinomial(n, np.full(n, 1 / n), DRAWS).astype(np.float64)
-    low, high = np.nanpercentile(score(items, weights), (2.5, 97.5))
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """NaN where there is no whole."""
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+
+
+def _bootstrap(rows: Sequence[Any], score: Callable[[np.ndarray], np.ndarray], seed: int) -> Score:
+    """The score of all frames. rows: of numbers, one for each frame.
+
+    score: takes sums of rows [..., of a row's shape], float64, gives [...], NaN where none applies.
+    """
+    from scipy.stats import DegenerateDataWarning, bootstrap
+
+    items, n = np.array(rows, np.float64), len(rows)
+    value = float(score(items.sum(0))) if n else math.nan
+    if math.isnan(value) or n < LEAST:
+        return Score(None if math.isnan(value) else value, n)
+
+    def of_drawn(frames: np.ndarray, axis: int) -> np.ndarray:
+        return score(items[frames].sum(frames.ndim - 1))
+
+    # It complains of draws without a score, which are left out here.
+    with warnings.catch_warnings(action="ignore", category=DegenerateDataWarning):
+        drawn = bootstrap(
+            (np.arange(n),), of_drawn, n_resamples=DRAWS, method="percentile", vectorized=True,
+            batch=BATCH, random_state=np.random.default_rng(seed),
+        ).bootstrap_distribution  # fmt: skip
+    low, high = np.nanpercentile(drawn, (2.5, 97.5))
     return Score(value, n, (float(low), float(high)))
