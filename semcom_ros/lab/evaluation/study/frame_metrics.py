@@ -85,17 +85,12 @@ def kbps(view: View) -> float | None:
     return None if n is None else 8 * n * view.data.rate_hz / 1e3
 
 
-def by_torchmetrics(name: str) -> Measure:
-    """The image shown against the original by that function of `torchmetrics.functional.image`."""
+def ms_ssim(view: View) -> float:
+    declare_operators()
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
-    def compare(view: View) -> float:
-        declare_operators()
-        from torchmetrics.functional import image
-
-        pair = to_batch(view.image), to_batch(view.frame.image)
-        return float(getattr(image, name)(*pair, data_range=255.0))
-
-    return compare
+    pair = to_batch(view.image), to_batch(view.frame.image)
+    return float(multiscale_structural_similarity_index_measure(*pair, data_range=255.0))
 
 
 def segmenter_distance(view: View) -> float:

@@ -18,6 +18,7 @@ from semcom_ros.lab.evaluation.study.pools import (
     relative_frechet,
     whole,
 )
+from semcom_ros.lab.metrics.confusion import psnr
 from semcom_ros.lab.metrics.pedestrians import BANDS
 from semcom_ros.labels import NAMES, SUPERCLASS, TRAIN_ID
 
@@ -113,10 +114,9 @@ METRICS: dict[str, Metric] = {
     "lost": Metric("", "share of frames for which the RSU shows an older one", _of("lost"),
                    better="lower"),
     "psnr": Metric("dB", "peak signal-to-noise ratio of the image",
-                   m.by_torchmetrics("peak_signal_noise_ratio"), better="higher", digits=2,
+                   lambda view: psnr(view.frame.image, view.image), better="higher", digits=2,
                    image_only=True),
-    "ms_ssim": Metric("", "multi-scale structural similarity of the image",
-                      m.by_torchmetrics("multiscale_structural_similarity_index_measure"),
+    "ms_ssim": Metric("", "multi-scale structural similarity of the image", m.ms_ssim,
                       better="higher", image_only=True),
     "lpips": Metric("", "LPIPS with AlexNet",
                     lambda view: view.readers.lpips(view.frame.image, view.image),
