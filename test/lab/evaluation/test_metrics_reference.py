@@ -12,6 +12,7 @@ from scipy.ndimage import correlate1d
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.metrics import METRICS
+from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.evaluation.study.systems import Outcome
 from semcom_ros.lab.ground_truth import Boxes
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
@@ -32,7 +33,7 @@ class OneFrame:
 
 def seen(original: np.ndarray, shown: np.ndarray) -> View:
     outcome = Outcome(Reconstruction(image=shown))
-    return View(OneFrame(Frame(original)), 0, outcome, None, None)
+    return View(OneFrame(Frame(original)), 0, outcome, None, Readers())
 
 
 def street(height: int = 256, width: int = 512) -> np.ndarray:

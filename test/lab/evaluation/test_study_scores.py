@@ -38,6 +38,7 @@ class FakeReaders:
     perception = SimpleNamespace(names=["car", "person"])
     found: dict[int, list[Detection]] = {}
     no_depth = False
+    device = "cpu"
 
     def judged(self, image: np.ndarray) -> np.ndarray:
         return np.where(image.mean(2) > 99, CAR, 0).astype(np.uint8)

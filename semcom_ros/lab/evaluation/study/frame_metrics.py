@@ -89,7 +89,7 @@ def ms_ssim(view: View) -> float:
     declare_operators()
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
-    pair = to_batch(view.image), to_batch(view.frame.image)
+    pair = (to_batch(image, view.readers.device) for image in (view.image, view.frame.image))
     return float(multiscale_structural_similarity_index_measure(*pair, data_range=255.0))
 
 

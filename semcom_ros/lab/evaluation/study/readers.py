@@ -62,26 +62,30 @@ def _once(read: Callable[..., Any]) -> Callable[..., Any]:
     return find
 
 
-def to_batch(image: np.ndarray) -> Any:
-    """An image uint8 [H, W, 3] as float32 [1, 3, H, W] in 0..255.
+def to_batch(image: np.ndarray, device: str) -> Any:
+    """An image uint8 [H, W, 3] as float32 [1, 3, H, W] in 0..255 on `device`.
 
     Its channels lie last in memory, which halves the time of MS-SSIM.
     """
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
+    return pixels.permute(2, 0, 1)[None].float()
 
 
 class Readers:
     """judge: weights of the segmenter that reads regenerated images, by default the shipped judge.
 
     It is never the vehicle's segmenter: that would find again what it put there itself. backbones:
-    the folder of the published weights; torch hub's cache is looked through as well.
+    the folder of the published weights; torch hub's cache is looked through as well. device: where
+    networks and MS-SSIM run.
     """
 
-    def __init__(self, judge: Path | None = None, backbones: Path | None = None) -> None:
+    def __init__(
+        self, judge: Path | None = None, backbones: Path | None = None, device: str = "cpu"
+    ) -> None:
         self.judge_path = judge or models_dir() / JUDGE
-        self._backbones = backbones
+        self.device, self._backbones = device, backbones
         self._known: OrderedDict[tuple, Any] = OrderedDict()
         self._latest: tuple[bytes, list[Any]] = (b"", [])
 
@@ -103,14 +107,14 @@ class Readers:
         """The vehicle's own segmenter. Raises SemcomError, as the others do, without weights."""
         from semcom_ros.perception.segmentation import Segmenter
 
-        return Segmenter.from_pretrained()
+        return Segmenter.from_pretrained(device=self.device)
 
     @cached_property
     def judge(self) -> Any:
         """The segmenter that no loss saw."""
         from semcom_ros.perception.segmentation import FILE, Segmenter
 
-        judge = Segmenter.from_pretrained(self.judge_path)
+        judge = Segmenter.from_pretrained(self.judge_path, self.device)
         vehicles = models_dir() / FILE
         if vehicles.is_file() and vehicles.read_bytes() == self.judge_path.read_bytes():
             raise SemcomError(
@@ -124,7 +128,7 @@ class Readers:
         """The shipped detection and depth, with boxes down to `LOWEST`."""
         from semcom_ros.perception.perceive import Perception
 
-        return Perception.from_pretrained(threshold=LOWEST)
+        return Perception.from_pretrained(device=self.device, threshold=LOWEST)
 
     @cached_property
     def lpips(self) -> Callable[[np.ndarray, np.ndarray], float]:
@@ -135,12 +139,13 @@ class Readers:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
         with _hub(self._published(ALEXNET).parent):
-            metric = LearnedPerceptualImagePatchSimilarity(net_type="alex")
+            metric = LearnedPerceptualImagePatchSimilarity(net_type="alex").to(self.device)
 
         @torch.inference_mode()
         def distance(original: np.ndarray, image: np.ndarray) -> float:
             metric.reset()
-            return float(metric(*(to_batch(x).div_(127.5).sub_(1) for x in (original, image))))
+            pair = (to_batch(x, self.device).div_(127.5).sub_(1) for x in (original, image))
+            return float(metric(*pair))
 
         return distance
 
@@ -154,12 +159,12 @@ class Readers:
             name="inception-v3-compat",
             features_list=["2048"],
             feature_extractor_weights_path=str(self._published(INCEPTION)),
-        )
+        ).to(self.device)
 
     @_once
     def inception_features(self, image: np.ndarray) -> np.ndarray:
         """Inception's last pooling layer of `image`, uint8 [H, W, 3]: float64 [2048]."""
-        return self.inception(to_batch(image).byte())[0].double().numpy()
+        return self.inception(to_batch(image, self.device).byte())[0].double().cpu().numpy()
 
     @_once
     def judged(self, image: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from semcom_ros.channel.parameters import NONE, PARAMETERS
 from semcom_ros.codecs import CODECS
 from semcom_ros.errors import SemcomError
+from semcom_ros.lab.evaluation.shared import device_option
 from semcom_ros.lab.evaluation.study.contact_sheet import (
     draw_sheet,
     read_picture,
@@ -96,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"{QUICK_FRAMES} frames at most, and a study's quick tables alone",
     )
+    device_option(parser)
     parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder of the results")
 
 
@@ -107,7 +109,8 @@ def run(args: argparse.Namespace) -> None:
     given = vars(args)
     places = places_of(given.get("data", ["scenes:1"]))
     study = study_of(given, tuple(places))
-    runner = Runner(study, places, args.out / "cells", given.get("judge"), given.get("backbones"))
+    readers = (given.get("judge"), given.get("backbones"), args.device)
+    runner = Runner(study, places, args.out / "cells", *readers)
     console = Console()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),

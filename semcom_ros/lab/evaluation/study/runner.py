@@ -65,16 +65,16 @@ class Job:
 class Runner:
     """places: where each kind of data lies, as specs that `open_source` takes, by kind.
 
-    folder: of the cells, `<key>.json` with scores by metric. judge, backbones: as `Readers` takes.
+    folder: of the cells, `<key>.json` with scores by metric. The rest as `Readers` takes it.
     """
 
     def __init__(
         self, study: Study, places: Mapping[str, str], folder: Path, judge: Path | None = None,
-        backbones: Path | None = None,
+        backbones: Path | None = None, device: str = "cpu",
     ) -> None:  # fmt: skip
-        self.made_of = (study, dict(places), folder, judge, backbones)
+        self.made_of = (study, dict(places), folder, judge, backbones, device)
         self.study, self.folder = study, folder
-        self.readers = Readers(judge, backbones)
+        self.readers = Readers(judge, backbones, device)
         self._data = cache(self._open)
         self._hash = cache(file_hash)
         self._system = cache(lambda data, name, options, labels: create_system(name, dict(options)))
@@ -230,5 +230,6 @@ class Runner:
             "models": [[path.name, self._hash(path)] for path in models],
             "code": code_hash(),
             "versions": versions(),
+            "device": self.readers.device.partition(":")[0],
         }
         return Job(cell, data, system, identity)

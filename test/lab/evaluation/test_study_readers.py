@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who reads pictures for a study: on the device asked for, and each picture once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from semcom_ros.lab.evaluation.study import run
+from semcom_ros.lab.evaluation.study.readers import Readers, to_batch
+from semcom_ros.lab.evaluation.study.runner import Runner
+from semcom_ros.lab.evaluation.study.study_file import parse_study
+
+IMAGE = np.random.default_rng(3).integers(0, 256, (256, 512, 3)).astype(np.uint8)
+
+
+def test_networks_and_images_are_on_the_device_asked_for() -> None:
+    readers = Readers(device="meta")
+    assert readers.vehicle.device == readers.judge.device == readers.perception.device == "meta"
+    pixels = [*readers.pyramid(IMAGE), to_batch(IMAGE, readers.device)]
+    pixels += [*readers.judge.network.parameters(), *readers.perception.network.parameters()]
+    assert {one.device.type for one in pixels} == {"meta"}
+
+
+def test_scores_of_one_device_are_not_taken_for_those_of_another(tmp_path: Path) -> None:
+    table = {"data": "scenes:1", "systems": "full_image", "frames": 1, "metrics": "bytes"}
+    study = parse_study({"tables": [table]})
+    on_cpu, on_gpu = (Runner(study, {}, tmp_path, device=d) for d in ("cpu", "cuda:1"))
+    on_cpu.run(lambda *_: None)
+    assert not on_cpu.left() and on_gpu.left()
+    assert on_gpu.made_of[-1] == on_gpu.readers.device == "cuda:1"
+
+
+def test_a_picture_that_comes_again_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = Readers()
+    labels = readers.judged(IMAGE)
+    monkeypatch.setattr(readers.judge, "read", None)
+    assert readers.judged(IMAGE.copy()) is labels
+
+
+@pytest.mark.cuda
+def test_a_study_on_a_gpu_finds_what_it_finds_on_the_cpu(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    found = []
+    for device in ("cpu", "cuda"):
+        words = "--codec jpeg2000 --frames 4 --metrics psnr,ms_ssim,miou,segmenter_distance,"
+        words += f"segmenter_frechet,map50,depth_rmse --device {device} --out {tmp_path / device}"
+        run.run(parser.parse_args(words.split()))
+        scores = json.loads((tmp_path / device / "scores.json").read_text())["scores"]
+        found.append([one["value"] for one in scores if isinstance(one["value"], float)])
+    assert torch.cuda.is_available() and len(found[0]) > 8
+    assert found[1] == pytest.approx(found[0], rel=0.05, abs=0.02)
