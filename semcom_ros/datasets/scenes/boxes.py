@@ -8,34 +8,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semcom_ros.datasets.scenes import bicycles, people, structures, vehicles
-from semcom_ros.datasets.scenes.geometry import Street, View
+from semcom_ros.datasets.scenes import posts, silhouettes, vehicles
+from semcom_ros.datasets.scenes.geometry import Street, Viewpoint
 from semcom_ros.datasets.scenes.surfaces import Surfaces
 from semcom_ros.datasets.scenes.things import Bicycle, Person, Post, Rider, Thing, Vehicle
 from semcom_ros.objects import Box3D, Object
 
-Named = Vehicle | Bicycle | Person | Rider | Post
 _EXTENTS = {
     Vehicle: vehicles.extent,
-    Bicycle: bicycles.extent,
-    Person: people.walking,
-    Rider: people.riding,
-    Post: structures.plate,
+    Bicycle: silhouettes.bicycle_extent,
+    Person: silhouettes.person_extent,
+    Rider: silhouettes.rider_extent,
+    Post: posts.plate,
 }
 
 
-def _name(it: Named) -> str:
-    """The class of a thing that is an object."""
-    match it:
-        case Vehicle():
-            return it.kind
-        case Post():
-            return f"traffic {it.kind}"
-        case _:
-            return type(it).__name__.lower()
-
-
-def _turn(it: Named) -> float:
+def _turn(it: Thing) -> float:
     """How far its front is turned right of the street's way, in radians."""
     if isinstance(it, Bicycle):
         return it.turn
@@ -47,20 +35,20 @@ def objects(
     instances: np.ndarray,
     things: Sequence[Thing],
     street: Street,
-    view: View,
+    view: Viewpoint,
 ) -> tuple[Object, ...]:
     """Those of `things`, in their order, that `instances` [H, W] show."""
-    seen = {t.id: surfaces.seen(t.id, instances) for t in things if getattr(t, "id", 0)}
-    shown = [t for t in things if seen.get(getattr(t, "id", 0))]
+    seen = {t.id: surfaces.seen(t.id, instances) for t in things if t.id}
+    shown = [t for t in things if seen.get(t.id)]
     boxes = boxes_3d(shown, street, view)
     return tuple(
-        Object(_name(t), t.id, seen[t.id][0], box, seen[t.id][1])
+        Object(t.name, t.id, seen[t.id][0], box, seen[t.id][1])
         for t, box in zip(shown, boxes, strict=True)
     )
 
 
-def boxes_3d(things: Sequence[Named], street: Street, view: View) -> list[Box3D]:
-    """The boxes of `things` in the optical frame of `view`."""
+def boxes_3d(things: Sequence[Thing], street: Street, view: Viewpoint) -> list[Box3D]:
+    """The boxes of `things`, which are objects, in the optical frame of `view`."""
     if not things:
         return []
     extents = np.array([_EXTENTS[type(t)](t) for t in things])
@@ -73,15 +61,12 @@ def boxes_3d(things: Sequence[Named], street: Street, view: View) -> list[Box3D]
     foot = np.where(plate[:, None], [(0, getattr(t, "height", 0), 0) for t in things], middle)
     s, x = np.array([(t.s, t.x) for t in things]).T
     centre = view.to_camera(street.placed(s, x, foot)) + np.where(plate[:, None], middle, 0)
+    centre[:, 1] *= -1
     yaws = np.where(plate, math.pi, np.arctan(street.slope(s)) - view.yaw + turns)
-    pitches = np.where(plate, 0.0, view.pitch)
+    pitches = np.where(plate, 0.0, view.pitch).tolist()
+    sizes = (extents[:, 1] - extents[:, 0])[:, [2, 0, 1]]
+    columns = (map(tuple, centre.tolist()), map(tuple, sizes.tolist()), yaws.tolist(), pitches)
     return [
-        Box3D((right, -up, ahead), (length, wide, high), math.remainder(yaw, math.tau), pitch)
-        for (right, up, ahead), (wide, high, length), yaw, pitch in zip(
-            centre.tolist(),
-            (extents[:, 1] - extents[:, 0]).tolist(),
-            yaws.tolist(),
-            pitches.tolist(),
-            strict=True,
-        )
+        Box3D(place, size, math.remainder(yaw, math.tau), pitch)
+        for place, size, yaw, pitch in zip(*columns, strict=True)
     ]

@@ -4,38 +4,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from semcom_ros.datasets.scenes.coverage import SCALE
-from semcom_ros.datasets.scenes.geometry import NEAR, View, clip_near
-from semcom_ros.datasets.scenes.surfaces import Surfaces
+from semcom_ros.datasets.scenes.geometry import NEAR, Viewpoint, clip_near
+from semcom_ros.datasets.scenes.shapes import Polygon
+from semcom_ros.datasets.scenes.surfaces import SCALE, Surfaces
 from semcom_ros.datasets.scenes.textures import Pyramid, level
-from semcom_ros.datasets.scenes.weather import Colour, Light
+from semcom_ros.datasets.scenes.weather import Light
 
 _SHIFT = 4
-Polygon = tuple[Sequence[Sequence[float]], Colour, int]
 
 
 @dataclass(frozen=True)
 class Solid:
-    """Polygons in painting order: `points` float [N, 3] of all, `spans` of each, colours [K, 3]."""
+    """Polygons in painting order: their `points` float [N, 3], `lengths` of them to each polygon,
+    `colours` float [K, 3], and the one class that they are."""
 
     points: np.ndarray
-    spans: tuple[tuple[int, int], ...]
+    lengths: tuple[int, ...]
     colours: np.ndarray
-    labels: tuple[int, ...]
+    label: int
 
     @staticmethod
-    def of(polygons: Iterable[Polygon]) -> Solid:
-        """The solid made of `polygons`, each of them (points [n, 3], colour, trainId)."""
-        points, colours, labels = zip(*polygons, strict=True)
-        ends = np.cumsum([len(p) for p in points]).tolist()
-        spans = tuple(zip([0, *ends[:-1]], ends, strict=True))
-        return Solid(np.concatenate(points).astype(float), spans, np.array(colours, float), labels)
+    def of(polygons: Iterable[Polygon], label: int) -> Solid:
+        points, colours = zip(*polygons, strict=True)
+        lengths = tuple(len(p) for p in points)
+        return Solid(np.concatenate(points).astype(float), lengths, np.array(colours, float), label)
+
+
+@lru_cache(maxsize=1024)
+def _spans(lengths: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Where each polygon begins and ends among the points of a solid."""
+    ends = np.cumsum(lengths).tolist()
+    return tuple(zip([0, *ends[:-1]], ends, strict=True))
 
 
 class Canvas:
@@ -44,7 +50,9 @@ class Canvas:
     surfaces: what each pixel shows beyond its class, or None where nobody asks.
     """
 
-    def __init__(self, view: View, light: Light, pixels: np.ndarray, truth: bool = False) -> None:
+    def __init__(
+        self, view: Viewpoint, light: Light, pixels: np.ndarray, truth: bool = False
+    ) -> None:
         self.view, self.light, self.pixels = view, light, pixels
         self.surfaces = Surfaces(*pixels.shape[:2], _SHIFT) if truth else None
         self._haze = np.array(light.haze)
@@ -74,15 +82,15 @@ class Canvas:
         colours = self.faded(solid.colours, (near + far) / 2).tolist()
         if near > NEAR:
             corners = self._fixed(camera_points)
-            pieces = [corners[a:b] for a, b in solid.spans]
+            pieces = [corners[a:b] for a, b in _spans(solid.lengths)]
         else:
-            clipped = [clip_near(camera_points[a:b]) for a, b in solid.spans]
+            clipped = [clip_near(camera_points[a:b]) for a, b in _spans(solid.lengths)]
             pieces = [self._fixed(c) for c in clipped]
-        for piece, colour, label in zip(pieces, colours, solid.labels, strict=True):
+        for piece, colour in zip(pieces, colours, strict=True):
             if len(piece) > 2:
-                cv2.fillPoly(self.pixels, [piece], (*colour, label), cv2.LINE_8, _SHIFT)
+                cv2.fillPoly(self.pixels, [piece], (*colour, solid.label), cv2.LINE_8, _SHIFT)
         if self.surfaces is not None:
-            self.surfaces.polygons(pieces, camera_points, solid.spans, owner)
+            self.surfaces.polygons(pieces, camera_points, solid.lengths, owner)
 
     def window(self, corners: np.ndarray) -> tuple[slice, slice] | None:
         """Rows and columns of the canvas that `corners` [N, 2] span; None if outside."""

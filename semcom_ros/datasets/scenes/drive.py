@@ -9,22 +9,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from semcom_ros.datasets.scenes import bicycles, boxes, people, structures, vehicles
+from semcom_ros.datasets.scenes import boxes, posts, silhouettes, structures, things, vehicles
 from semcom_ros.datasets.scenes.canvas import Canvas, Solid
-from semcom_ros.datasets.scenes.coverage import SCALE, labels_shown
-from semcom_ros.datasets.scenes.geometry import View
+from semcom_ros.datasets.scenes.geometry import Viewpoint
 from semcom_ros.datasets.scenes.ground import SKY, ground, shade_under, sky
-from semcom_ros.datasets.scenes.things import (
-    Bicycle,
-    Building,
-    Fence,
-    Person,
-    Post,
-    Rider,
-    Thing,
-    Tree,
-    Vehicle,
-)
+from semcom_ros.datasets.scenes.surfaces import SCALE, labels_shown
 from semcom_ros.datasets.scenes.town import Town
 from semcom_ros.datasets.scenes.weather import WEATHERS, daylight, tone_curve
 from semcom_ros.errors import choose
@@ -41,13 +30,13 @@ CAMERA = Camera(HEIGHT, WIDTH, 430.0, 430.0, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)
 """A dash camera with a horizontal field of view of 62 degrees."""
 _HORIZON = 150.0
 _PAINTERS = {
-    Building: structures.building,
-    Fence: structures.fence,
-    Post: structures.post,
-    Vehicle: vehicles.vehicle,
-    Bicycle: bicycles.bicycle,
-    Person: people.person,
-    Rider: people.rider,
+    things.Building: structures.building,
+    things.Fence: structures.fence,
+    things.Post: posts.post,
+    things.Vehicle: vehicles.vehicle,
+    things.Bicycle: silhouettes.bicycle,
+    things.Person: silhouettes.person,
+    things.Rider: silhouettes.rider,
 }
 
 
@@ -65,31 +54,24 @@ class Drive:
         rng = np.random.default_rng((seed, 60))
         self._pitch = math.atan(rng.uniform(-4, 26) / CAMERA.fy)
         self._bare = bool(rng.random() < 0.45)
-        self._blur, self._noise = rng.uniform(0.35, 0.7), rng.uniform(1.5, 4.5)
-        self._horizon = [
-            (angle, rng.uniform(3.0, 11.0), rng.random() < 0.5)
-            for angle in np.arange(64) * math.pi / 32
-        ]
+        self._blur, noise = rng.uniform(0.35, 0.7), rng.uniform(1.5, 4.5)
+        angles = np.arange(64) * math.pi / 32
+        self._horizon = [(a, rng.uniform(3.0, 11.0), rng.random() < 0.5) for a in angles]
         light = np.random.default_rng((seed, 62))
         self._light = daylight(light, weather)
         self._tone = tone_curve(light, self._light)
-        grain = np.random.default_rng((seed, 61)).normal(
-            0, self._noise, (HEIGHT + 64, WIDTH + 64, 3)
-        )
+        grain = np.random.default_rng((seed, 61))
+        grain = grain.normal(0, noise, (HEIGHT + 64, WIDTH + 64, 3))
         self._grain = grain.round().astype(np.int16)
 
-    def view(self, time: float) -> View:
+    def view(self, time: float) -> Viewpoint:
         """Where the camera is at `time` seconds, and where it looks."""
         street = self._town.street
         s = SPEED * time + 6.0 * math.sin(time / 9.0 + self.seed % 6)
         x = street.centre(s) - street.lane / 2 + 0.15 * math.sin(time / 3.0)
         bump = 0.0022 * math.sin(time * 9.1) * math.sin(time * 2.3)
-        return View(
-            CAMERA,
-            (float(x), CAMERA_HEIGHT, s),
-            math.atan(street.slope(s + 4.0)),
-            self._pitch + bump,
-        )
+        place, yaw = (float(x), CAMERA_HEIGHT, s), math.atan(street.slope(s + 4.0))
+        return Viewpoint(CAMERA, place, yaw, self._pitch + bump)
 
     def render(self, index: int, truth: bool = False) -> Frame:
         """Frame `index`: image uint8 [256, 512, 3] RGB, labels uint8 [256, 512], stamp in ns.
@@ -101,40 +83,31 @@ class Drive:
         """
         time = index / RATE_HZ
         view, light, town = self.view(time), self._light, self._town
-        things = town.things(view.position[2], time)
+        street, nearby = town.street, town.things(view.position[2], time)
         picture = np.empty((HEIGHT, WIDTH, 4), np.uint8)
         picture[..., :3] = sky(view, light, self.seed)
         picture[..., 3] = SKY
         top, colour, labels = ground(town, view, light)
-        shade_under(things, town, view, light, colour, top)
+        shade_under(nearby, town, view, light, colour, top)
         picture[top:, :, :3] = np.clip(colour, 0, 255)
         picture[top:, :, 3] = labels
-        canvas = Canvas(
-            view,
-            light,
-            cv2.resize(picture, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST),
-            truth,
-        )
+        picture = cv2.resize(picture, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST)
+        canvas = Canvas(view, light, picture, truth)
         self._skyline(canvas)
-        shown = _visible(things, town, view)
+        shown = _visible(nearby, town, view)
         for thing in shown:
-            if isinstance(thing, Tree):
-                structures.planted(canvas, town.street, thing, self._bare)
+            if isinstance(thing, things.Tree):
+                structures.planted(canvas, street, thing, self._bare)
             else:
-                _PAINTERS[type(thing)](canvas, town.street, thing)
+                _PAINTERS[type(thing)](canvas, street, thing)
         painted = np.ascontiguousarray(canvas.pixels[..., 3])
-        labels = labels_shown(painted)
-        frame = Frame(
-            self._expose(canvas.pixels, index),
-            labels,
-            index * (10**9 // RATE_HZ),
-            CAMERA,
-            pose=Pose(*view.position, view.yaw, view.pitch),
-        )
+        labels, stamp = labels_shown(painted), index * (10**9 // RATE_HZ)
+        pose = Pose(*view.position, view.yaw, view.pitch)
+        frame = Frame(self._expose(canvas.pixels, index), labels, stamp, CAMERA, pose=pose)
         if canvas.surfaces is None:
             return frame
         depth, instances = canvas.surfaces.maps(view, painted, labels)
-        objects = boxes.objects(canvas.surfaces, instances, shown, town.street, view)
+        objects = boxes.objects(canvas.surfaces, instances, shown, street, view)
         return replace(frame, depth=depth, instances=instances, objects=objects)
 
     def _skyline(self, canvas: Canvas) -> None:
@@ -146,10 +119,9 @@ class Drive:
                 right = [_HORIZON * math.tan(v) for v in (turn - 0.06, turn + 0.06)]
                 low, high = (y - view.pitch * _HORIZON for y in (-4.0, height))
                 corners = [(right[0], low), (right[0], high), (right[1], high), (right[1], low)]
-                tone, label = (
-                    ((66, 78, 50), "vegetation") if green else ((128, 112, 100), "building")
-                )
-                block = Solid.of([([(x, y, _HORIZON) for x, y in corners], tone, TRAIN_ID[label])])
+                tone = (66, 78, 50) if green else (128, 112, 100)
+                label = "vegetation" if green else "building"
+                block = Solid.of([([(x, y, _HORIZON) for x, y in corners], tone)], TRAIN_ID[label])
                 canvas.solid(block, block.points)
 
     def _expose(self, pixels: np.ndarray, index: int) -> np.ndarray:
@@ -162,10 +134,10 @@ class Drive:
         return np.clip(image + grain, 0, 255).astype(np.uint8)
 
 
-def _visible(things: list[Thing], town: Town, view: View) -> list[Thing]:
-    """Those of `things`, in their order, that may be in the picture: the rest costs time."""
-    s, x = np.array([(t.s, t.x) for t in things]).T
+def _visible(nearby: list[things.Thing], town: Town, view: Viewpoint) -> list[things.Thing]:
+    """Those of `nearby`, in their order, that may be in the picture: the rest costs time."""
+    s, x = np.array([(t.s, t.x) for t in nearby]).T
     right, _, ahead = view.to_camera(np.stack([town.street.centre(s) + x, 0 * s, s], 1)).T
     # A parked bus stands 6 m aside and a crown is 8 m wide; what has an end is cut when painted.
     inside = np.abs(right) < ahead * (WIDTH / 2 / CAMERA.fx) + 5.0
-    return [t for t, seen in zip(things, inside, strict=True) if seen or hasattr(t, "end")]
+    return [t for t, seen in zip(nearby, inside, strict=True) if seen or hasattr(t, "end")]

@@ -66,7 +66,7 @@ class Street:
 
 
 @dataclass(frozen=True)
-class View:
+class Viewpoint:
     """A pinhole camera in the world: position (X, Y, Z), yaw to the right and pitch up, radians."""
 
     camera: Camera

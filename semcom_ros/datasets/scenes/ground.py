@@ -9,31 +9,14 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from semcom_ros.datasets.scenes.geometry import View
-from semcom_ros.datasets.scenes.things import (
-    Bicycle,
-    Building,
-    Fence,
-    Person,
-    Rider,
-    Thing,
-    Vehicle,
-)
+from semcom_ros.datasets.scenes.geometry import Viewpoint
+from semcom_ros.datasets.scenes.things import Thing
 from semcom_ros.datasets.scenes.town import CROSSINGS, SEGMENT, SIGHT, Town
 from semcom_ros.datasets.scenes.weather import Light
 from semcom_ros.labels import TRAIN_ID
 
-ROAD, SIDEWALK, GRASS = (TRAIN_ID[n] for n in ("road", "sidewalk", "vegetation"))
-SKY = TRAIN_ID["sky"]
+ROAD, SIDEWALK, GRASS, SKY = (TRAIN_ID[n] for n in ("road", "sidewalk", "vegetation", "sky"))
 _TILE = 512
-_FOOTPRINT = {
-    "car": (1.0, 2.25, 200),
-    "truck": (1.2, 3.7, 210),
-    "bus": (1.25, 5.1, 210),
-    Person: (0.28, 0.3, 130),
-    Bicycle: (0.28, 0.8, 120),
-}
-"""Half width and half length in metres of a thing's shadow, and how dark it is."""
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +37,7 @@ def _clouds() -> np.ndarray:
     return cv2.GaussianBlur(_noise(), (0, 0), 3.0)
 
 
-def sky(view: View, light: Light, seed: int) -> np.ndarray:
+def sky(view: Viewpoint, light: Light, seed: int) -> np.ndarray:
     """The sky as uint8 [H, W, 3]: bright at the horizon, with clouds that turn with the camera."""
     k, rng = view.camera, np.random.default_rng((seed, 30))
     haze = np.array(light.haze, np.float32)
@@ -80,7 +63,7 @@ def sky(view: View, light: Light, seed: int) -> np.ndarray:
     return cv2.resize(half, (k.width, k.height))
 
 
-def ground(town: Town, view: View, light: Light) -> tuple[int, np.ndarray, np.ndarray]:
+def ground(town: Town, view: Viewpoint, light: Light) -> tuple[int, np.ndarray, np.ndarray]:
     """First row of the ground, its colours float32 [rows, W, 3] and its labels uint8 [rows, W]."""
     street = town.street
     top, world_x, s = (v if isinstance(v, int) else v.astype(np.float32) for v in view.ground())
@@ -163,25 +146,17 @@ def _shadow_of_houses(
     return 1 - light.contrast * np.clip((x * light.sun - reach) * 2.5, 0, 1)
 
 
-def _kind(thing: Thing) -> str | type[Thing]:
-    return thing.kind if isinstance(thing, Vehicle) else type(thing)
-
-
 def shade_under(
-    things: list[Thing], town: Town, view: View, light: Light, colour: np.ndarray, top: int
+    things: list[Thing], town: Town, view: Viewpoint, light: Light, colour: np.ndarray, top: int
 ) -> None:
     """Darken the ground (rows from `top` on, in place) under and beside what stands on it."""
-    near = [
-        t
-        for t in things
-        if not isinstance(t, Building | Fence | Rider) and -6.0 < t.s - view.position[2] < 70
-    ]
+    near = [t for t in things if t.shadow and -6.0 < t.s - view.position[2] < 70]
     if not near:
         return
     away = -light.sun * 0.5 * light.contrast * light.reach
     local, depths = [], []
     for thing in near:
-        w, length, dark = _FOOTPRINT.get(_kind(thing), (0.2, 0.2, 90))
+        w, length, dark = thing.shadow
         x0, x1 = -w + min(away, 0), w + max(away, 0)
         local += [(x0, 0, -length), (x0, 0, length), (x1, 0, length), (x1, 0, -length)]
         depths.append(dark)

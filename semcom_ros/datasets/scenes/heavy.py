@@ -9,31 +9,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semcom_ros.datasets.scenes.bodies import (
+from semcom_ros.datasets.scenes.canvas import Solid
+from semcom_ros.datasets.scenes.shapes import (
     GLASS,
     PAINTS,
-    WHEEL_OUT,
     Aspect,
+    Polygon,
     block,
+    extent,
+    lamps,
     pane,
     rectangle,
-    wheel,
+    wheels,
 )
-from semcom_ros.datasets.scenes.canvas import Polygon, Solid
-from semcom_ros.datasets.scenes.weather import Colour
 from semcom_ros.labels import TRAIN_ID
 
 TRUCK, BUS = TRAIN_ID["truck"], TRAIN_ID["bus"]
-LIVERIES = (
-    (176, 28, 32),
-    (176, 28, 32),
-    (26, 96, 62),
-    (214, 210, 198),
-    (34, 66, 138),
-    (206, 152, 36),
+LIVERIES = np.array([
+    (176, 28, 32), (176, 28, 32), (26, 96, 62), (214, 210, 198), (34, 66, 138), (206, 152, 36),
     (120, 148, 164),
-)
-LOADS = ((112, 88, 60), (124, 120, 112), (150, 112, 70), (96, 60, 48))
+])  # fmt: skip
+LOADS = np.array([(112, 88, 60), (124, 120, 112), (150, 112, 70), (96, 60, 48)])
+_GLASS = GLASS * 1.1
 _HUB, _TYRE = 0.48, 0.49
 """Height of a wheel's centre and its radius, in metres."""
 _OUT = 0.02
@@ -72,9 +69,9 @@ class Bus(NamedTuple):
 def _truck(style: int) -> Truck:
     rng = np.random.default_rng((style, 52))
     half, long = rng.uniform(1.1, 1.22), rng.uniform(3.3, 4.0)
-    cab, box = (np.array(PAINTS[i]) * rng.uniform(0.8, 1.1) for i in rng.integers(12, size=2))
+    cab, box = (PAINTS[i] * rng.uniform(0.8, 1.1) for i in rng.integers(12, size=2))
     if rng.random() < 0.35:
-        load = np.array(LOADS[int(rng.integers(4))]) * rng.uniform(0.8, 1.2)
+        load = LOADS[int(rng.integers(4))] * rng.uniform(0.8, 1.2)
         return Truck(half, long, rng.uniform(1.7, 2.5), cab, cab * 0.8, load)
     if rng.random() < 0.5:
         box = np.array((214, 214, 210)) * rng.uniform(0.85, 1.05)
@@ -84,7 +81,7 @@ def _truck(style: int) -> Truck:
 @lru_cache(maxsize=256)
 def _bus(style: int) -> Bus:
     rng = np.random.default_rng((style, 53))
-    paint = np.array(LIVERIES[int(rng.integers(len(LIVERIES)))]) * rng.uniform(0.85, 1.1)
+    paint = LIVERIES[int(rng.integers(len(LIVERIES)))] * rng.uniform(0.85, 1.1)
     stripe = (np.array((222, 220, 210)), paint * 0.6)[int(rng.integers(2))]
     half, long = rng.uniform(1.2, 1.26), rng.uniform(4.9, 5.3)
     return Bus(half, long, 1 + int(rng.random() < 0.4), paint, stripe)
@@ -103,134 +100,113 @@ def bus_extent(style: int) -> np.ndarray:
 
 
 def _extent(half: float, long: float, height: float) -> np.ndarray:
-    side, end = half * WHEEL_OUT, long + _OUT
-    return np.array([(-side, _HUB - _TYRE, -end), (side, height, end)])
+    return extent(half, _HUB - _TYRE, height, -(long + _OUT), long + _OUT)
 
 
 @lru_cache(maxsize=256)
 def truck(style: int, aspect: Aspect) -> Solid:
     """The polygons (right, up, forward) of a truck, a closed box or an open bed behind a cab."""
-    it, (side, tail, _, _, fine) = _truck(style), aspect
-    behind = it.long - 2.0
-    parts = list(_chassis(it.half, it.long, aspect, TRUCK))
-    closed = it.load is None
-    bed = block(
-        it.half,
-        (-it.long, behind - 0.15),
-        (0.9, it.height if closed else 1.5),
-        it.box,
-        aspect,
-        TRUCK,
-    )
-    rear = [*bed]
-    if closed and side and fine:
-        x, ink = side * it.half * 1.002, tuple(it.cab * 0.9)
-        rear.append(
-            pane(x, -it.long * 0.7, behind * 0.3, it.height * 0.6, it.height * 0.72, ink, TRUCK)
-        )
+    it, near = _truck(style), aspect.side and aspect.fine
+    half, long, behind, closed = it.half, it.long, it.long - 2.0, it.load is None
+    x = aspect.side * half * 1.002
+    up = 0.9, it.height if closed else 1.5
+    rear = [*block(half, (-long, behind - 0.15), up, it.box, aspect)]
+    if closed and near:
+        up = it.height * 0.6, it.height * 0.72
+        rear.append(pane(x, -long * 0.7, behind * 0.3, *up, it.cab * 0.9))
     if not closed:
-        load = (-it.long + 0.15, behind - 0.4), (1.2, it.height)
         # The load is seen above the sides of the bed, which are nearer.
-        rear = [*block(it.half - 0.1, *load, it.load, aspect, TRUCK), *rear[1:]]
-        if side and fine:
-            x, edge = side * it.half * 1.002, tuple(it.box * 0.6)
-            rear += [
-                pane(x, z, z + 0.08, 0.9, 1.5, edge, TRUCK)
-                for z in np.arange(-it.long, behind - 0.3, 1.1)
-            ]
+        along = -long + 0.15, behind - 0.4
+        rear = [*block(half - 0.1, along, (1.2, it.height), it.load, aspect), *rear[1:]]
+        if near:
+            posts = np.arange(-long, behind - 0.3, 1.1)
+            rear += [pane(x, z, z + 0.08, 0.9, 1.5, it.box * 0.6) for z in posts]
     front = list(_cab(it, behind, aspect))
-    parts += front + rear if tail else rear + front
-    if side:
-        for z in (-it.long + 1.4, it.long - 1.0):
-            parts += wheel(side * it.half * WHEEL_OUT, z, _HUB, _TYRE, TRUCK, 4 if fine else 3)
-    parts += _lamps(it.half, it.long, aspect, TRUCK)
-    if tail and fine and closed:
-        z = -it.long - _OUT / 2
-        parts.append(rectangle(-0.03, 0.03, 1.0, it.height - 0.1, z, tuple(it.box * 0.45), TRUCK))
+    parts = [*_chassis(half, long, aspect), *(front + rear if aspect.tail else rear + front)]
+    parts += wheels(aspect, half, (-long + 1.4, long - 1.0), _HUB, _TYRE)
+    parts += _end(half, long, aspect)
+    if aspect.tail and aspect.fine and closed:
+        z = -long - _OUT / 2
+        parts.append(rectangle(-0.03, 0.03, 1.0, it.height - 0.1, z, it.box * 0.45))
         for y in (1.3, it.height - 0.4):
-            parts.append(
-                rectangle(-it.half * 0.9, it.half * 0.9, y, y + 0.07, z, tuple(it.box * 0.5), TRUCK)
-            )
-    return Solid.of(parts)
+            parts.append(rectangle(-half * 0.9, half * 0.9, y, y + 0.07, z, it.box * 0.5))
+    return Solid.of(parts, TRUCK)
 
 
 def _cab(it: Truck, behind: float, aspect: Aspect) -> Iterator[Polygon]:
     """The cab, its windscreen and the side window."""
-    half, glass = it.half * 0.98, tuple(np.array(GLASS) * 1.1)
-    yield from block(half, (behind, it.long), (0.5, 2.65), it.cab, aspect, TRUCK)
+    half = it.half * 0.98
+    yield from block(half, (behind, it.long), (0.5, 2.65), it.cab, aspect)
     if aspect.side:
-        x = aspect.side * half * 1.003
-        yield pane(x, behind + 0.7, it.long - 0.12, 1.55, 2.3, glass, TRUCK)
+        yield pane(aspect.side * half * 1.003, behind + 0.7, it.long - 0.12, 1.55, 2.3, _GLASS)
     if not aspect.tail:
         z = it.long + _OUT / 2
-        yield rectangle(-half * 0.92, half * 0.92, 1.5, 2.35, z, glass, TRUCK)
-        yield rectangle(-half * 0.7, half * 0.7, 0.85, 1.25, z, (34, 35, 38), TRUCK)
+        yield rectangle(-half * 0.92, half * 0.92, 1.5, 2.35, z, _GLASS)
+        yield rectangle(-half * 0.7, half * 0.7, 0.85, 1.25, z, (34, 35, 38))
 
 
 @lru_cache(maxsize=256)
 def bus(style: int, aspect: Aspect) -> Solid:
     """The polygons (right, up, forward) of a bus of one or two decks."""
-    it, (side, tail, _, _, fine) = _bus(style), aspect
-    parts = list(_chassis(it.half, it.long, aspect, BUS))
-    parts += block(it.half, (-it.long, it.long), (0.32, it.height), it.paint, aspect, BUS)
-    if side:
-        parts += _bus_side(it, side * it.half * 1.002, aspect)
-        for z in (-it.long + 2.7, it.long - 2.4):
-            parts += wheel(side * it.half * WHEEL_OUT, z, _HUB, _TYRE, BUS, 4 if fine else 3)
-    parts += _bus_end(it, tail, fine)
-    parts += _lamps(it.half, it.long, aspect, BUS)
-    return Solid.of(parts)
+    it = _bus(style)
+    half, long = it.half, it.long
+    parts = list(_chassis(half, long, aspect))
+    parts += block(half, (-long, long), (0.32, it.height), it.paint, aspect)
+    if aspect.side:
+        parts += _bus_side(it, aspect.side * half * 1.002, aspect)
+    parts += wheels(aspect, half, (-long + 2.7, long - 2.4), _HUB, _TYRE)
+    parts += _bus_end(it, aspect.tail, aspect.fine)
+    parts += _end(half, long, aspect)
+    return Solid.of(parts, BUS)
 
 
 def _bus_side(it: Bus, x: float, aspect: Aspect) -> Iterator[Polygon]:
     """Rows of windows between pillars, a stripe, and the doors on the kerb's side."""
-    glass, flank = tuple(np.array(GLASS) * 1.1), it.paint * (0.84 + aspect.lit)
-    yield pane(x, -it.long, it.long, 0.75, 1.0, tuple(it.stripe * (0.84 + aspect.lit)), BUS)
+    long, light = it.long, 0.84 + aspect.lit
+    flank = it.paint * light
+    yield pane(x, -long, long, 0.75, 1.0, it.stripe * light)
     for deck in range(it.decks):
-        low, high = 1.3 + 1.55 * deck, 2.3 + 1.45 * deck
-        yield pane(x, -it.long + 0.5, it.long - 0.15, low, high, glass, BUS)
+        up = 1.3 + 1.55 * deck, 2.3 + 1.45 * deck
+        yield pane(x, -long + 0.5, long - 0.15, *up, _GLASS)
         if aspect.fine:
-            for z in np.arange(-it.long + 1.9, it.long - 1.0, 1.45):
-                yield pane(x, z, z + 0.1, low, high, tuple(flank * 0.9), BUS)
+            for z in np.arange(-long + 1.9, long - 1.0, 1.45):
+                yield pane(x, z, z + 0.1, *up, flank * 0.9)
     if aspect.side < 0:
-        yield pane(x, it.long - 1.5, it.long - 0.3, 0.4, 2.35, glass, BUS)
+        yield pane(x, long - 1.5, long - 0.3, 0.4, 2.35, _GLASS)
         if aspect.fine:
-            yield pane(x, it.long - 0.93, it.long - 0.87, 0.4, 2.35, tuple(flank), BUS)
+            yield pane(x, long - 0.93, long - 0.87, 0.4, 2.35, flank)
 
 
 def _bus_end(it: Bus, tail: bool, fine: bool) -> Iterator[Polygon]:
     """Windscreen and destination, or the rear window and the engine's flap."""
-    glass, wide = tuple(np.array(GLASS) * 1.1), it.half * 0.9
-    z = -it.long - _OUT / 2 if tail else it.long + _OUT / 2
-    low, high = (1.55, 2.25) if tail else (1.05, 2.3)
-    yield rectangle(-wide, wide, low, high, z, glass, BUS)
+    wide, z = it.half * 0.9, -it.long - _OUT / 2 if tail else it.long + _OUT / 2
+    yield rectangle(-wide, wide, *((1.55, 2.25) if tail else (1.05, 2.3)), z, _GLASS)
     if it.decks == 2:
-        yield rectangle(-wide, wide, 3.0, 3.8, z, glass, BUS)
+        yield rectangle(-wide, wide, 3.0, 3.8, z, _GLASS)
     if tail:
-        yield rectangle(-wide * 0.8, wide * 0.8, 0.6, 1.15, z, tuple(it.paint * 0.5), BUS)
+        yield rectangle(-wide * 0.8, wide * 0.8, 0.6, 1.15, z, it.paint * 0.5)
     else:
-        yield rectangle(-wide * 0.8, wide * 0.8, 2.42, 2.78, z, (20, 20, 22), BUS)
+        yield rectangle(-wide * 0.8, wide * 0.8, 2.42, 2.78, z, (20, 20, 22))
         if fine:
-            yield rectangle(-wide * 0.55, wide * 0.6, 2.52, 2.68, z + 0.002, (236, 176, 60), BUS)
+            yield rectangle(-wide * 0.55, wide * 0.6, 2.52, 2.68, z + 0.002, (236, 176, 60))
 
 
-def _chassis(half: float, long: float, aspect: Aspect, label: int) -> Iterator[Polygon]:
+def _chassis(half: float, long: float, aspect: Aspect) -> Iterator[Polygon]:
     """What is dark between the wheels."""
-    dark = np.array((26.0, 26.0, 28.0))
-    yield from block(half * 0.96, (-long, long), (0.32, 0.95), dark, aspect, label)
+    yield from block(half * 0.96, (-long, long), (0.32, 0.95), np.array((26.0, 26.0, 28.0)), aspect)
     z = -long + 0.6 if aspect.tail else long - 0.6
     for x in (-half * 0.96, half * 0.62):
-        yield rectangle(x, x + half * 0.34, 0.0, 0.5, z, (18, 18, 20), label)
+        yield rectangle(x, x + half * 0.34, 0.0, 0.5, z, (18, 18, 20))
 
 
-def _lamps(half: float, long: float, aspect: Aspect, label: int) -> Iterator[Polygon]:
+def _end(half: float, long: float, aspect: Aspect) -> Iterator[Polygon]:
     """Lamps, bumper and number plate on the end that the camera sees."""
-    tail, z = aspect.tail, (-long - _OUT if aspect.tail else long + _OUT)
-    lamp: Colour = (236, 40, 34) if aspect.braking else (158, 26, 26)
-    yield rectangle(-half * 0.98, half * 0.98, 0.34, 0.58, z, (44, 45, 48), label)
-    for side in (-1, 1):
-        inner, outer = sorted((side * half * 0.72, side * half * 0.95))
-        yield rectangle(inner, outer, 0.62, 0.86, z, lamp if tail else (228, 230, 224), label)
+    if aspect.tail:
+        z, lamp = -long - _OUT, (236, 40, 34) if aspect.braking else (158, 26, 26)
+    else:
+        z, lamp = long + _OUT, (228, 230, 224)
+    yield rectangle(-half * 0.98, half * 0.98, 0.34, 0.58, z, (44, 45, 48))
+    yield from lamps(half, (0.72, 0.95), (0.62, 0.86), z, lamp)
     if aspect.fine:
-        plate = (196, 170, 60) if tail else (226, 226, 222)
-        yield rectangle(-0.26, 0.26, 0.4, 0.52, z, plate, label)
+        plate = (196, 170, 60) if aspect.tail else (226, 226, 222)
+        yield rectangle(-0.26, 0.26, 0.4, 0.52, z, plate)

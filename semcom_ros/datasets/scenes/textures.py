@@ -12,29 +12,14 @@ import numpy as np
 Pyramid = tuple[np.ndarray, ...]
 TEXELS = 18
 """Texture pixels a metre of house front."""
-WALLS = (
-    (196, 178, 138),
-    (170, 148, 112),
-    (142, 92, 70),
-    (160, 112, 88),
-    (122, 84, 68),
-    (222, 218, 206),
-    (206, 200, 184),
-    (186, 190, 192),
-    (150, 146, 138),
-    (216, 204, 170),
-)
-FASCIAS = (
-    (30, 60, 120),
-    (140, 30, 34),
-    (28, 90, 58),
-    (36, 36, 40),
-    (210, 190, 60),
-    (230, 230, 226),
-    (96, 40, 90),
-    (20, 110, 130),
-    (200, 90, 30),
-)
+WALLS = np.array([
+    (196, 178, 138), (170, 148, 112), (142, 92, 70), (160, 112, 88), (122, 84, 68), (222, 218, 206),
+    (206, 200, 184), (186, 190, 192), (150, 146, 138), (216, 204, 170),
+])  # fmt: skip
+FASCIAS = np.array([
+    (30, 60, 120), (140, 30, 34), (28, 90, 58), (36, 36, 40), (210, 190, 60), (230, 230, 226),
+    (96, 40, 90), (20, 110, 130), (200, 90, 30),
+])  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -42,7 +27,7 @@ def front(style: int, width: float, height: float, shop: bool) -> np.ndarray:
     """A house front uint8 [height * TEXELS, width * TEXELS, 3]: wall, windows, door or shop."""
     rng = np.random.default_rng((style, 40))
     w, h = max(8, int(width * TEXELS)), max(8, int(height * TEXELS))
-    wall = np.array(WALLS[int(rng.integers(len(WALLS)))]) * rng.uniform(0.8, 1.1)
+    wall = WALLS[int(rng.integers(len(WALLS)))] * rng.uniform(0.8, 1.1)
     grain = rng.normal(0, 1, (h // 2 + 1, w // 6 + 1, 1)).astype(np.float32)
     grain = cv2.resize(grain, (w, h), interpolation=cv2.INTER_NEAREST)[..., None]
     texture = np.clip(wall * (1 + 0.045 * grain), 0, 255).astype(np.uint8)
@@ -54,12 +39,8 @@ def front(style: int, width: float, height: float, shop: bool) -> np.ndarray:
     for floor in range(floors - 1 if shop else floors):
         for column in range(columns):
             x, y = (column + 0.5) * w / columns, (floor + 0.52) * storey
-            _window(
-                texture,
-                rng,
-                (x - pane_w / 2, y - pane_h / 2, x + pane_w / 2, y + pane_h / 2),
-                frame,
-            )
+            box = x - pane_w / 2, y - pane_h / 2, x + pane_w / 2, y + pane_h / 2
+            _window(texture, rng, box, frame)
     if shop:
         _shop(texture, rng, storey)
     else:
@@ -91,7 +72,7 @@ def _shop(texture: np.ndarray, rng: np.random.Generator, storey: float) -> None:
     """Replace the ground floor by a shop window under a coloured name board."""
     h, w = texture.shape[:2]
     top = int(h - storey)
-    fascia = np.array(FASCIAS[int(rng.integers(len(FASCIAS)))])
+    fascia = FASCIAS[int(rng.integers(len(FASCIAS)))]
     cv2.rectangle(texture, (0, top), (w, h), (fascia * 0.75).tolist(), -1)
     cv2.rectangle(texture, (2, top + 3), (w - 3, top + int(storey * 0.24)), fascia.tolist(), -1)
     letters = (235, 232, 220) if fascia.sum() < 420 else (40, 40, 60)
@@ -127,16 +108,12 @@ def level(levels: Pyramid, height: float) -> np.ndarray:
 @lru_cache(maxsize=16)
 def tree(style: int, bare: bool) -> Pyramid:
     """The pyramid of a tree uint8 [256, 192, 4] (RGB, opacity), its foot at the middle below."""
-    return pyramid(_tree(style, bare))
-
-
-def _tree(style: int, bare: bool) -> np.ndarray:
     rng = np.random.default_rng((style, 41))
     sprite = np.zeros((256, 192, 4), np.uint8)
     bark = np.array([74, 66, 56]) * rng.uniform(0.7, 1.1)
     if bare:
         _branch(sprite, rng, 96.0, 255.0, -math.pi / 2, 74.0, 8.0, bark)
-        return sprite
+        return pyramid(sprite)
     _branch(sprite, rng, 96.0, 255.0, -math.pi / 2, 80.0, 9.0, bark, depth=2)
     leaf = np.array([rng.uniform(58, 92), rng.uniform(80, 108), rng.uniform(34, 58)])
     clumps = np.stack([rng.normal(96, 30, 110), rng.normal(94, 38, 110)], 1)
@@ -148,10 +125,9 @@ def _tree(style: int, bare: bool) -> np.ndarray:
         for _ in range(7):
             dx, dy = rng.normal(0, r * 0.6, 2)
             colour = (*(leaf * (light + rng.normal(0, 0.16))).clip(0, 255).tolist(), 255)
-            cv2.circle(
-                sprite, (int(x + dx), int(y + dy)), int(rng.uniform(2, r * 0.55)), colour, -1
-            )
-    return sprite
+            centre, radius = (int(x + dx), int(y + dy)), int(rng.uniform(2, r * 0.55))
+            cv2.circle(sprite, centre, radius, colour, -1)
+    return pyramid(sprite)
 
 
 def _branch(

@@ -3,111 +3,125 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LENGTHS = {"car": 4.4, "truck": 8.2, "bus": 10.8}
 """Lengths in metres that vehicles of each class keep free."""
+Shadow = tuple[float, float, int]
+"""Half width and half length in metres of what a thing darkens, and how dark it is."""
+_SHADOWS = {"car": (1.0, 2.25, 200), "truck": (1.2, 3.7, 210), "bus": (1.25, 5.1, 210)}
 
 
 @dataclass(frozen=True)
-class Building:
-    """A block along the street from `s` to `end`, its front at `x` (its sign tells the side)."""
+class Thing:
+    """Anything at `s` metres along the street and `x` metres to the right of its middle.
+
+    id: its number in `Frame.instances`, 0 for what is no object there. name: the class of the
+    object that it is, if it is one. shadow: None where it is looked after elsewhere.
+    """
 
     s: float
-    end: float
     x: float
+    id: int = field(default=0, kw_only=True)
+    name = ""
+    shadow = (0.2, 0.2, 90)
+
+
+@dataclass(frozen=True)
+class Building(Thing):
+    """A block along the street from `s` to `end`, its front at `x` (its sign tells the side)."""
+
+    end: float
     height: float
     style: int
     shop: bool
+    shadow = None
 
 
 @dataclass(frozen=True)
-class Fence:
+class Fence(Thing):
     """A fence, garden wall or hedge from `s` to `end`."""
 
-    s: float
     end: float
-    x: float
     height: float
     kind: str
+    shadow = None
 
 
 @dataclass(frozen=True)
-class Tree:
-    """A tree with its trunk at `s`, `x`; `style` chooses its crown."""
+class Tree(Thing):
+    """A tree; `style` chooses its crown."""
 
-    s: float
-    x: float
     height: float
     style: int
 
 
 @dataclass(frozen=True)
-class Post:
+class Post(Thing):
     """A lamp post, a bollard, or a pole that carries a sign or a traffic light.
 
     facing: whether a traffic light shows its lamps to who drives along the street.
     """
 
-    s: float
-    x: float
     height: float
     kind: str
     style: int
     facing: bool = True
-    id: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"traffic {self.kind}" if self.kind in ("sign", "light") else ""
 
 
 @dataclass(frozen=True)
-class Vehicle:
+class Vehicle(Thing):
     """A car, truck or bus, as `kind` says; `heading` is 1 along the street and -1 against it."""
 
-    s: float
-    x: float
     heading: int
     style: int
     kind: str = "car"
     braking: bool = False
-    id: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.kind
 
     @property
     def length(self) -> float:
         """Metres of street that it takes at most."""
         return LENGTHS[self.kind]
 
+    @property
+    def shadow(self) -> Shadow:
+        return _SHADOWS[self.kind]
+
 
 @dataclass(frozen=True)
-class Bicycle:
+class Bicycle(Thing):
     """A bicycle, ridden or parked; it heads `turn` radians to the right of the street's way."""
 
-    s: float
-    x: float
     turn: float
     style: int
-    id: int = 0
+    name = "bicycle"
+    shadow = (0.28, 0.8, 120)
 
 
 @dataclass(frozen=True)
-class Person:
+class Person(Thing):
     """A pedestrian; `stride` is the phase of the walk in radians."""
 
-    s: float
-    x: float
     heading: int
     stride: float
     style: int
-    id: int = 0
+    name = "person"
+    shadow = (0.28, 0.3, 130)
 
 
 @dataclass(frozen=True)
-class Rider:
+class Rider(Thing):
     """Somebody on a `Bicycle` at the same place; `stride` is the pedals' phase."""
 
-    s: float
-    x: float
     stride: float
     style: int
-    id: int = 0
-
-
-Thing = Building | Fence | Tree | Post | Vehicle | Bicycle | Person | Rider
+    name = "rider"
+    shadow = None

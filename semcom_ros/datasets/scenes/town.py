@@ -117,13 +117,7 @@ class Town:
     def _build(self, index: int) -> tuple[Thing, ...]:
         things = [t for side in (-1, 1) for t in self._side(index, side)]
         ids = _standing_ids(index)
-        named = (
-            isinstance(t, Vehicle | Bicycle) or getattr(t, "kind", "") in ("sign", "light")
-            for t in things
-        )
-        return tuple(
-            replace(t, id=next(ids)) if n else t for t, n in zip(things, named, strict=True)
-        )
+        return tuple(replace(t, id=next(ids)) if t.name else t for t in things)
 
     def _side(self, index: int, side: int) -> Iterator[Thing]:
         rng = self._rng(5 if side < 0 else 6, index)
@@ -137,7 +131,7 @@ class Town:
             height = rng.uniform(0.8, 1.9) if kind != "wall" else rng.uniform(0.6, 1.3)
             for part in np.arange(start, end, SEGMENT / 4):
                 if rng.random() < 0.85:
-                    yield Fence(part, part + SEGMENT / 4, side * (street.front + 0.1), height, kind)
+                    yield Fence(part, side * (street.front + 0.1), part + SEGMENT / 4, height, kind)
         trees = {"shops": 0.25, "terrace": 0.7, "houses": 1.6, "park": 5.0}[zone]
         for s in rng.uniform(start, end, rng.poisson(trees)):
             x = street.front + rng.uniform(1.0, 9.0 if zone == "park" else 2.5)
@@ -220,7 +214,7 @@ class Town:
                 height = rng.integers(*floors) * rng.uniform(2.7, 3.2) + 0.4
                 style = int(rng.integers(1 << 30))
             gap = rng.uniform(1.0, 3.0) if zone == "houses" else 0.0
-            yield Building(s, until - gap, x, height, style, zone == "shops")
+            yield Building(s, x, until - gap, height, style, zone == "shops")
             s = until
 
     def _stream(
@@ -249,11 +243,12 @@ class Town:
             ):
                 x = side * rng.uniform(self.street.road + 0.8, self.street.front - 0.4)
                 stride = place * heading * 4.2 + rng.uniform(0, 6)
-                yield Person(place, x, heading, stride, int(rng.integers(1 << 30)), number)
+                yield Person(place, x, heading, stride, int(rng.integers(1 << 30)), id=number)
         for place, rng, number in self._stream(14, s, time, 4.6, 34.0, self.busy[1] * 0.7):
             x, style = -self.street.lane + rng.uniform(0.1, 0.5), int(rng.integers(1 << 30))
-            yield Bicycle(place, x, 0.0, style, number - _moving_id(14, 0) + _moving_id(15, 0))
-            yield Rider(place, x, place * 1.1, style, number)
+            wheels = number - _moving_id(14, 0) + _moving_id(15, 0)
+            yield Bicycle(place, x, 0.0, style, id=wheels)
+            yield Rider(place, x, place * 1.1, style, id=number)
 
     def _traffic(self, s: float, time: float) -> Iterator[Thing]:
         for place, rng, number in self._stream(20, s, time, -8.5, 19.0, self.busy[2] * 0.75):
@@ -274,4 +269,4 @@ class Town:
             kind, x = _heavy(style, 0.2), -self.street.lane / 2
             if kind != "car":
                 gap, x = gap + 6.0, x + 0.3
-            yield Vehicle(s + gap, x, 1, style, kind, braking, _moving_id(21, int(turn)))
+            yield Vehicle(s + gap, x, 1, style, kind, braking, id=_moving_id(21, int(turn)))

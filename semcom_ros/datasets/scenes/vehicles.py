@@ -8,13 +8,13 @@ import math
 import numpy as np
 
 from semcom_ros.datasets.scenes import cars, heavy
-from semcom_ros.datasets.scenes.bodies import Aspect
 from semcom_ros.datasets.scenes.canvas import Canvas
 from semcom_ros.datasets.scenes.geometry import Street
+from semcom_ros.datasets.scenes.shapes import Aspect
 from semcom_ros.datasets.scenes.things import Vehicle
 
-_BODIES = {"car": cars.body, "truck": heavy.truck, "bus": heavy.bus}
-_EXTENTS = {"car": cars.extent, "truck": heavy.truck_extent, "bus": heavy.bus_extent}
+_BODIES = {"car": cars.car, "truck": heavy.truck, "bus": heavy.bus}
+_EXTENTS = {"car": cars.car_extent, "truck": heavy.truck_extent, "bus": heavy.bus_extent}
 
 
 def extent(it: Vehicle) -> np.ndarray:

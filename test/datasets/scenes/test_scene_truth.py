@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from semcom_ros.datasets.scenes import Drive
-from semcom_ros.datasets.scenes.coverage import labels_shown, surfaces_shown
 from semcom_ros.datasets.scenes.drive import CAMERA, CAMERA_HEIGHT
-from semcom_ros.datasets.scenes.geometry import View
-from semcom_ros.datasets.scenes.surfaces import Surfaces
+from semcom_ros.datasets.scenes.geometry import Viewpoint
+from semcom_ros.datasets.scenes.surfaces import Surfaces, labels_shown, surfaces_shown
 from semcom_ros.frame import Camera, Frame, fit
 from semcom_ros.labels import CLASSES, TRAIN_ID
 from semcom_ros.objects import Box3D, Object
@@ -254,7 +253,7 @@ def test_labels_lie_where_the_camera_sees_things() -> None:
 
 def test_surfaces_give_the_depth_of_slanted_planes_and_the_share_not_hidden() -> None:
     camera = Camera(40, 60, 50.0, 50.0, 29.5, 19.5)
-    view = View(camera, (0.0, 1e6, 0.0), 0.0, 0.0)
+    view = Viewpoint(camera, (0.0, 1e6, 0.0), 0.0, 0.0)
     surfaces = Surfaces(80, 120, 0)
 
     def square(left: int, right: int) -> list[np.ndarray]:
@@ -265,9 +264,9 @@ def test_surfaces_give_the_depth_of_slanted_planes_and_the_share_not_hidden() ->
     rays = np.array([(-0.4, 0.2), (0.4, 0.2), (0.4, -0.2), (-0.4, -0.2)])
     depth = 8 / (1 - 0.5 * rays[:, :1])
     wall = np.hstack([rays, np.ones((4, 1))]) * depth
-    surfaces.polygons(square(20, 99), wall, [(0, 4)], 7)
+    surfaces.polygons(square(20, 99), wall, [4], 7)
     front = np.hstack([rays, np.ones((4, 1))]) * 3
-    surfaces.polygons(square(60, 119), front, [(0, 4)], 9)
+    surfaces.polygons(square(60, 119), front, [4], 9)
     depths, instances = surfaces.maps(
         view, np.zeros((80, 120), np.uint8), np.zeros((40, 60), np.uint8)
     )

@@ -10,7 +10,7 @@ from semcom_ros.datasets.camvid import CLASS_NAMES
 from semcom_ros.datasets.scenes import Drive
 from semcom_ros.datasets.scenes.drive import CAMERA, CAMERA_HEIGHT
 from semcom_ros.datasets.scenes.geometry import NEAR, clip_near
-from semcom_ros.datasets.scenes.lights import lit
+from semcom_ros.datasets.scenes.posts import lit
 from semcom_ros.datasets.scenes.weather import WEATHERS
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
