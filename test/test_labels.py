@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semcom_ros.datasets.camvid import CLASS_NAMES
+from semcom_ros.datasets.stills import CLASS_NAMES
 from semcom_ros.labels import CLASSES, NAMES, SUPERCLASS, TRAIN_ID, VOID, colorize, fold
 
 

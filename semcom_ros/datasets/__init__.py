@@ -6,16 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from semcom_ros.datasets.camvid import CamVid
 from semcom_ros.datasets.cityscapes import Cityscapes
-from semcom_ros.datasets.coco import Coco
-from semcom_ros.datasets.div2k import Div2k
-from semcom_ros.datasets.folder import Folder
-from semcom_ros.datasets.kitti import Kitti
-from semcom_ros.datasets.procedural import Scenes
-from semcom_ros.datasets.source import Source, existing
-from semcom_ros.datasets.video import Video
-from semcom_ros.datasets.voc import Voc
+from semcom_ros.datasets.files import Source, existing
+from semcom_ros.datasets.stills import CamVid, Coco, Div2k, Folder, Kitti, Voc
+from semcom_ros.datasets.streams import Scenes, VideoFile
 from semcom_ros.errors import SemcomError, choose
 
 __all__ = ["Source", "open_source"]
@@ -28,7 +22,7 @@ _OPENERS: dict[str, Callable[[str, str], Source]] = {
     "div2k": Div2k,
     "folder": lambda where, split: Folder(where),
     "kitti": Kitti,
-    "video": lambda where, split: Video(where),
+    "video": lambda where, split: VideoFile(where),
     "voc": Voc,
 }
 _SIGNS = {

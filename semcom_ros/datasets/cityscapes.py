@@ -16,8 +16,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from semcom_ros.datasets.files import Files, first_size, needed, read_map
-from semcom_ros.datasets.source import existing, read_pixels, read_rgb
+from semcom_ros.datasets.files import (
+    Files,
+    existing,
+    first_size,
+    needed,
+    read_map,
+    read_pixels,
+    read_rgb,
+)
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, fit_camera
 from semcom_ros.labels import NAMES, to_train_ids

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from semcom_ros.codecs.gesco.fast_denoising import denoise
-from semcom_ros.datasets.procedural import Scenes
+from semcom_ros.datasets.streams import Scenes
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.evaluate_denoising import fill_void
 from semcom_ros.lab.evaluation.timing import operations

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from semcom_ros.datasets import open_source
-from semcom_ros.datasets.camvid import CLASS_NAMES
+from semcom_ros.datasets.stills import CLASS_NAMES
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, fit
 from semcom_ros.labels import TRAIN_ID, VOID, fold

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from semcom_ros.codecs.gesco.fast_denoising import denoise, estimate_variances
-from semcom_ros.datasets.procedural import Scenes
+from semcom_ros.datasets.streams import Scenes
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.map_noise import MAP_NOISES, gaussian
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semcom_ros.datasets.camvid import CLASS_NAMES
 from semcom_ros.datasets.scenes import Drive
 from semcom_ros.datasets.scenes.drive import CAMERA, CAMERA_HEIGHT
 from semcom_ros.datasets.scenes.geometry import NEAR, clip_near
 from semcom_ros.datasets.scenes.posts import lit
 from semcom_ros.datasets.scenes.weather import WEATHERS
+from semcom_ros.datasets.stills import CLASS_NAMES
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.labels import TRAIN_ID

@@ -14,9 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from semcom_ros.datasets.camvid import CamVid
-from semcom_ros.datasets.kitti import Kitti
-from semcom_ros.datasets.source import Source, images_in, read_rgb
+from semcom_ros.datasets.files import Source, images_in, read_rgb
+from semcom_ros.datasets.stills import CamVid, Kitti
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 
