@@ -11,8 +11,7 @@ import numpy as np
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
-from semcom_ros.perception.components import find_components
-from semcom_ros.perception.detection import Detection, folded
+from semcom_ros.perception.detection import Detection, find_regions, folded
 
 MIN_SIDES = (4, 8)
 """Least shorter and longer side in pixels of an object that a detector shall find."""
@@ -77,9 +76,8 @@ def boxes_of(frame: Frame, names: Sequence[str]) -> Boxes:
     if frame.objects is not None:
         things = [(o.name, o.box, o.visible) for o in frame.objects]
     else:
-        certain = np.full(frame.labels.shape, 255, np.uint8)
-        regions = find_components(frame.labels, certain, MIN_REGION)
-        things = [(c.name, (c.left, c.top, c.width, c.height), 1.0) for c in regions]
+        regions = find_regions(frame.labels, min_area=MIN_REGION)
+        things = [(region.name, region.box, 1.0) for region in regions]
     things = [t for t in things if t[0] in names]
     classes = np.array([names.index(name) for name, _, _ in things], np.int64)
     boxes = np.array([box for _, box, _ in things], np.float32).reshape(-1, 4)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects in an image: what a detection is, and how the network's outputs are read."""
+"""Objects: what a detection is, and how they are read off the network's outputs or a label map."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from semcom_ros.labels import SUPERCLASS
+from semcom_ros.labels import CLASSES, SUPERCLASS
+from semcom_ros.objects import Box2D
 
 if TYPE_CHECKING:
     from semcom_ros.perception.networks import Outputs
@@ -33,6 +34,10 @@ class Detection:
     top: float
     width: float
     height: float
+
+    @property
+    def box(self) -> Box2D:
+        return self.left, self.top, self.width, self.height
 
 
 def folded(detections: Sequence[Detection]) -> list[Detection]:
@@ -75,3 +80,27 @@ def peaks(
     score = heat[row, col, kind]
     order = np.argsort(-score, kind="stable")[:MOST]
     return row[order], col[order], kind[order], score[order]
+
+
+def find_regions(
+    labels: np.ndarray, confidence: np.ndarray | None = None, min_area: int = 1
+) -> list[Detection]:
+    """The connected regions of things in a map, of at least `min_area` pixels, largest first.
+
+    labels: uint8 [H, W] trainId. confidence: uint8 [H, W], 0 invented to 255 certain, by default
+    certain; a region scores its mean. Neighbours by a side or a corner belong together; objects of
+    one class that touch are one region.
+    """
+    found = []
+    for train_id in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)):
+        if train_id >= len(CLASSES) or not CLASSES[train_id].thing:
+            continue
+        mask = (labels == train_id).view(np.uint8)
+        count, regions, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        weights = None if confidence is None else confidence.ravel()
+        sums = np.bincount(regions.ravel(), weights, count)
+        for total, (*box, area) in zip(sums[1:], stats[1:].tolist(), strict=True):
+            if area >= min_area:
+                score = 1.0 if confidence is None else float(total / area / 255)
+                found.append((area, Detection(CLASSES[train_id].name, score, *map(float, box))))
+    return [detection for _, detection in sorted(found, key=lambda pair: -pair[0])]

@@ -9,8 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from semcom_ros.labels import CLASSES, NAMES, SUPERCLASS, TRAIN_ID, VOID
-from semcom_ros.perception.components import Component, find_components
-from semcom_ros.perception.detection import Detection
+from semcom_ros.perception.detection import Detection, find_regions
 from semcom_ros.reconstruction import Reconstruction
 
 SUPPORT = 0.2
@@ -64,15 +63,14 @@ def fuse(
         fused.append(replace(detection, name=name, score=score))
         around = _pixels(detection, supported.shape, MARGIN)
         left[around][kinds[around] == kind] = VOID
-    missed = find_components(left, received.confidence, min_area)
-    fused += [_of(component, component.score / 2) for component in missed]
+    missed = find_regions(left, received.confidence, min_area)
+    fused += [replace(region, score=region.score / 2) for region in missed]
     return sorted(fused, key=lambda d: -d.score)
 
 
 def objects_in(received: Reconstruction, min_area: int) -> list[Detection]:
     """The objects of the map alone, where there is no detector: each scores its confidence."""
-    components = find_components(supported_labels(received), received.confidence, min_area)
-    return [_of(component, component.score) for component in components]
+    return find_regions(supported_labels(received), received.confidence, min_area)
 
 
 def supported_labels(received: Reconstruction) -> np.ndarray:
@@ -104,8 +102,3 @@ def _pixels(d: Detection, shape: tuple[int, int], margin: float = 0.0) -> Box:
     edges = np.round([d.top - y, d.top + d.height + y, d.left - x, d.left + d.width + x])
     top, bottom, left, right = edges.clip(0, [shape[0], shape[0], shape[1], shape[1]]).astype(int)
     return slice(top, bottom), slice(left, right)
-
-
-def _of(component: Component, score: float) -> Detection:
-    box = (component.left, component.top, component.width, component.height)
-    return Detection(component.name, score, *map(float, box))

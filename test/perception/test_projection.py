@@ -119,7 +119,7 @@ def test_a_depth_that_knows_nothing_gets_a_sentence(wrong):
 @pytest.mark.parametrize(
     ("camera", "sentence"),
     [
-        (None, "No camera_info has come"),
+        (None, "has told no intrinsics"),
         (Camera(100, 200), "all zero"),
         (replace(CAMERA, fx=-150.0), "-150 and 160 pixels.*mirrored"),
         (replace(CAMERA, fy=-160.0), "mirrored"),

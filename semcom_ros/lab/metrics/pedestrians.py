@@ -12,8 +12,7 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.ground_truth import MIN_REGION, MIN_VISIBLE
 from semcom_ros.lab.metrics.overlap import OVERLAP, areas, edges, overlaps, shared_areas
 from semcom_ros.objects import Box2D
-from semcom_ros.perception.components import find_components
-from semcom_ros.perception.detection import THRESHOLD, Detection
+from semcom_ros.perception.detection import THRESHOLD, Detection, find_regions
 
 NAME = "person"
 BANDS = ((0, 20), (20, 40), (40, 60), (60, 100))
@@ -65,11 +64,10 @@ def miss_rate(people: Sequence[Pedestrian], near: float, far: float) -> float | 
 def sure(detections: Sequence[Detection]) -> list[Box2D]:
     """Boxes of the persons detected with at least `THRESHOLD`, the surest first."""
     people = [d for d in detections if d.name == NAME and d.score >= THRESHOLD]
-    return [(d.left, d.top, d.width, d.height) for d in sorted(people, key=lambda d: -d.score)]
+    return [d.box for d in sorted(people, key=lambda d: -d.score)]
 
 
 def in_map(labels: np.ndarray) -> list[Box2D]:
     """Boxes of the regions of persons in a map, uint8 [H, W] trainId, of at least `MIN_REGION`."""
-    certain = np.full(labels.shape, 255, np.uint8)
-    regions = find_components(labels, certain, MIN_REGION)
-    return [(c.left, c.top, c.width, c.height) for c in regions if c.name == NAME]
+    regions = find_regions(labels, min_area=MIN_REGION)
+    return [region.box for region in regions if region.name == NAME]
