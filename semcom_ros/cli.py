@@ -32,6 +32,10 @@ COMMANDS = {
     "inspect": Command("print what a payload file holds", "inspect_payload"),
     "train": Command("make the weights in models/"),
     "train segmenter": Command("train the vehicle's segmenter", "training.segmenter"),
+    "train restorer": Command(
+        "teach GESCO to restore a coded picture",
+        "training.restorer.command",
+    ),
     "train sight": Command(
         "train segmenter, its teacher and the panel by the clock, on a GPU",
         "training.sight.command",

@@ -34,8 +34,9 @@ class Conditions(NamedTuple):
 class DiffusionNetwork(nn.Module):
     """SPADE-conditioned denoiser of images in 0..1; H and W are multiples of 32.
 
-    half: channels at 1/2 of the resolution; conditions, widths and blocks: channels of the
-    condition and of the image's features, and residual blocks, at 1/4, 1/8, 1/16 and 1/32 of it.
+    half: channels at 1/2 of the resolution, and fine: residual blocks there; conditions, widths and
+    blocks: channels of the condition and of the image's features, and residual blocks, at 1/4, 1/8,
+    1/16 and 1/32 of it.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class DiffusionNetwork(nn.Module):
         conditions: tuple[int, ...] = (48, 64, 96, 128),
         widths: tuple[int, ...] = (48, 80, 160, 192),
         blocks: tuple[int, ...] = (1, 2, 2, 2),
+        fine: int = 0,
     ):
         super().__init__()
         s = SHARES_STRIDE
@@ -72,6 +74,7 @@ class DiffusionNetwork(nn.Module):
             nn.Conv2d(b, a, 1) for a, b in zip((half, *widths[:-1]), widths, strict=True)
         )
         self.at_half = ConvNorm(half, half)
+        self.fine = nn.ModuleList(SpadeResidual(half, half) for _ in range(fine))
         self.to_image = nn.Conv2d(half, 3 * s**2, 3, padding=1)
 
     def condition(self, class_shares: torch.Tensor, coarse: torch.Tensor) -> Conditions:
@@ -113,6 +116,8 @@ class DiffusionNetwork(nn.Module):
         # Bilinear steps up to 1/2, then a shuffle by two: one by four leaves a grid on flat
         # surfaces.
         x = torch.relu_(self.at_half(x.add_(conditions.embedded).add_(seen)))
+        for block in self.fine:
+            x = block(x, conditions.embedded)
         return F.pixel_shuffle(self.to_image(x), SHARES_STRIDE) + conditions.picture
 
 

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What teaches the restorer: coded pictures, maps on any grid, losses."""
+
+import argparse
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from semcom_ros.coding.grids import GRIDS, pool, upsample
+from semcom_ros.datasets import open_source
+from semcom_ros.frame import WORK_SIZE, fit
+from semcom_ros.lab.training.gesco.discriminator import Discriminator
+from semcom_ros.lab.training.restorer.batches import (
+    PictureBatches,
+    Resampling,
+    Streets,
+    sharpness,
+)
+from semcom_ros.lab.training.restorer.coded_pictures import CLIP, approach, decode, encode, grown
+from semcom_ros.lab.training.restorer.learning import restore, restorer
+from semcom_ros.lab.training.restorer.losses import ms_ssim_loss
+from semcom_ros.labels import CLASSES
+from semcom_ros.layers.class_shares import ClassShares
+from semcom_ros.runtime import declare_operators
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return fit(open_source("scenes:1")[30])
+
+
+def test_clip_ends_with_the_still_and_its_stream_with_its_picture(frame, tmp_path):
+    clip = approach(frame.image, np.random.default_rng(0))
+    assert len(clip) == CLIP and clip[-1] is frame.image
+    stream, last = encode(clip, 0.5, 36)
+    assert 20 < last < len(stream) / 2
+    # Two clips in one stream, as the pack holds them.
+    (tmp_path / "two.hevc").write_bytes(2 * stream)
+    pictures = list(decode(tmp_path / "two.hevc"))
+    assert len(pictures) == 2 and pictures[0].shape == (128, 256, 3)
+    assert np.array_equal(*pictures)
+    assert cv2.PSNR(grown(pictures[0]), frame.image) > 20
+
+
+@pytest.mark.parametrize("grid", [0, 4, 10])
+def test_maps_on_a_grid_are_those_that_arrive(frame, grid):
+    labels = torch.from_numpy(frame.labels)[None]
+    shares = Resampling(GRIDS[grid], torch.device("cpu"))(labels)[0].numpy()
+    arrived, _ = upsample(pool(frame.labels, GRIDS[grid]), WORK_SIZE)
+    wanted = ClassShares(tuple(range(len(CLASSES)))).of_labels(arrived)
+    # Ties are broken otherwise.
+    assert (np.abs(shares - wanted).max(0) > 0).mean() < 0.02
+
+
+def test_ms_ssim_is_the_metric_of_the_study():
+    declare_operators()
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+
+    torch.manual_seed(0)
+    target = torch.rand(2, 3, 24, 30)
+    target = torch.nn.functional.interpolate(target, size=(192, 240), mode="bilinear")
+    image = (target + 0.1 * torch.randn_like(target)).clamp(0, 1)
+    wanted = multiscale_structural_similarity_index_measure(image, target, data_range=1.0)
+    assert float(1 - ms_ssim_loss(image, target)) == pytest.approx(float(wanted), abs=0.01)
+
+
+def test_batches_are_crops_of_what_was_sent(frame):
+    image = torch.from_numpy(frame.image).permute(2, 0, 1)[None].contiguous()
+    labels = torch.from_numpy(frame.labels)[None]
+    thumbnail = torch.full((1, 3, 16, 32), 0.5)
+    one = torch.tensor([0])
+    streets = Streets(
+        image, labels, labels, image, one, torch.tensor([sharpness(256)]), torch.ones(1),
+        thumbnail, thumbnail[0],
+    )  # fmt: skip
+    batch = PictureBatches(streets, 6, (192, 384), seed=0).draw()
+    assert batch.image.shape == batch.picture.shape == (6, 3, 192, 384)
+    assert batch.class_shares.shape == (6, len(CLASSES), 96, 192)
+    coded = batch.sharpness == 8
+    assert coded.any()
+    # Where the picture is the frame itself both went through the same light and the same crop.
+    assert torch.equal(batch.picture[coded], batch.image[coded])
+
+
+def test_restorer_begins_as_the_shipped_diffusion(frame):
+    """Eight classes more and a block more change nothing at first."""
+    from semcom_ros.weights import models_dir
+
+    start = models_dir() / "gesco_diffusion.safetensors"
+    plain, finer = (restorer(fine, start).eval() for fine in (0, 1))
+    picture = torch.rand(1, 3, 64, 128)
+    shares = torch.rand(1, len(CLASSES), 32, 64)
+    batch = argparse.Namespace(class_shares=shares, picture=picture, sharpness=torch.tensor([8.0]))
+    with torch.no_grad():
+        assert torch.allclose(restore(plain, batch), restore(finer, batch), atol=1e-5)
+    assert Discriminator(len(CLASSES))(picture, shares)[0].shape == (1, 1, 8, 16)
