@@ -5,10 +5,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class SemcomError(ValueError):
     """Something that the user can put right; command line and nodes print its text as it is."""
+
+
+def given(value: T | None) -> T:
+    """`value`, where what calls has made sure that it is there."""
+    assert value is not None
+    return value
 
 
 def choose(name: str, choices: Iterable[str], what: str) -> str:

@@ -46,9 +46,9 @@ class Parameter:
             value = float(value)
         if type(value) is not kind:
             raise SemcomError(f"{self.name} is {value!r}; it must be of type {kind.__name__}.")
-        if kind is str and self.choices:
-            choose(value, self.choices, self.name)
-        elif self.choices and value not in self.choices:
+        if isinstance(value, str):
+            return choose(value, map(str, self.choices), self.name) if self.choices else value
+        if self.choices and value not in self.choices:
             raise SemcomError(f"{self.name} is {value}; it must be one of {self.range}.")
         low = self.minimum is not None and not value >= self.minimum
         high = self.maximum is not None and not value <= self.maximum

@@ -60,7 +60,7 @@ def declare_operators() -> torch.library.Library | None:
     import torch
 
     spec = importlib.util.find_spec("torchvision")
-    if spec is None:
+    if spec is None or spec.origin is None:
         return None
     try:
         torch.ops.load_library(str(Path(spec.origin).with_name("_C.so")))

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -40,7 +40,7 @@ def file_at(path: Path | None, name: str) -> Path:
     return path / name if path.is_dir() else path
 
 
-def save(path: Path, tensors: dict[str, np.ndarray], card: dict) -> None:
+def save(path: Path, tensors: dict[str, np.ndarray], card: dict[str, Any]) -> None:
     """Write `tensors` to `path` (.safetensors) and `card`, completed by name, hash, parameters
     (unless it names them) and commit.
 
@@ -61,7 +61,7 @@ def save(path: Path, tensors: dict[str, np.ndarray], card: dict) -> None:
     path.with_suffix(".json").write_text(json.dumps(full, indent=2) + "\n")
 
 
-def read_card(path: Path, recipe: str) -> dict:
+def read_card(path: Path, recipe: str) -> dict[str, Any]:
     """The card beside the weights file `path`; `recipe` is the command that makes the file.
 
     Raises SemcomError when the card is missing or is no card.
@@ -82,7 +82,7 @@ def read_card(path: Path, recipe: str) -> dict:
     return content
 
 
-def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict]:
+def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors of `path` and its card, the file checked against the card's hash.
 
     Raises SemcomError when a file is missing or altered; `recipe` is the command that makes it.
@@ -105,7 +105,7 @@ def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict]:
         raise SemcomError(f"The weights {path} cannot be read: {error}.") from None
 
 
-def classes_of(card: dict, path: Path) -> tuple[int, ...]:
+def classes_of(card: dict[str, Any], path: Path) -> tuple[int, ...]:
     """The trainIds that the planes of the network in `path` stand for, by its card.
 
     Raises SemcomError when it was made for another label space.

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
@@ -140,12 +140,12 @@ class Decoder(Protocol):
     def warm_up(self) -> None:
         """Do what the first batch would wait for, in the thread that is going to decode."""
 
-    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
+    def decode_labels(self, batch: Sequence[Received]) -> Sequence[Reconstruction | PayloadError]:
         """What is known before the image: labels, confidence and support, where they are sent."""
 
     def decode_images(
         self, batch: Sequence[Received], known: Sequence[Reconstruction]
-    ) -> list[np.ndarray | PayloadError]:
+    ) -> Sequence[np.ndarray | PayloadError]:
         """Images uint8 [H, W, 3] RGB, from the payloads and what `decode_labels` gave for them."""
 
 
@@ -175,7 +175,12 @@ class Settings:
     def parameters(cls, codec: str, end: End | None = None) -> tuple[Parameter, ...]:
         """Those that `end` reads, or all; each is called `<codec>_<field>`."""
         return tuple(
-            Parameter(f"{codec}_{f.name}", f.default, when="at once", **f.metadata["parameter"])
+            Parameter(
+                f"{codec}_{f.name}",
+                cast(Value, f.default),
+                when="at once",
+                **f.metadata["parameter"],
+            )
             for f in fields(cls)
             if end in (None, f.metadata["end"])
         )

@@ -27,7 +27,7 @@ def restored(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Counters and weights of `stored` tensors, or None where they are not of these shapes."""
     packed, mixing = tensors.get("counters"), tensors.get("weights")
-    if packed is None or mixing is None or (mixing.shape, mixing.dtype) != (weights, np.int32):
+    if packed is None or mixing is None or mixing.shape != weights or mixing.dtype != np.int32:
         return None
     known = _unpack(packed, counters)
     return None if known is None else (known, mixing)

@@ -8,14 +8,14 @@ from numba import njit
 
 from semcom_ros.coding import map_coder
 from semcom_ros.coding.map_prior import Prior
-from semcom_ros.errors import SemcomError
+from semcom_ros.errors import SemcomError, given
 from semcom_ros.labels import TRAIN_ID
 
 _HEIGHTS = (256, 192, 160, 144, 128, 112, 96, 88, 80, 72, 64, 56, 48, 40, 32, 24, 16, 12, 8)
 GRIDS = tuple((height, 2 * height) for height in _HEIGHTS)
 """Heights and widths in cells, finest first; a coded map begins with its place here."""
 
-_TYPICAL = (80, 255)
+_TYPICAL: tuple[int, int | None] = (80, 255)
 """Rows of a grid and the bytes that a street takes on it."""
 _GROWTH = 0.8
 """Bytes grow as the rows to the power 1 / 0.8."""
@@ -70,7 +70,7 @@ def fit_to(labels: np.ndarray, budget: int, prior: Prior) -> bytes:
         else:
             best, coarse, size = bytes([index]) + code, index - 1, 1 + len(code)
     if best is None:
-        needed = 1 + len(map_coder.encode(pool(labels, GRIDS[-1]), prior))
+        needed = 1 + len(given(map_coder.encode(pool(labels, GRIDS[-1]), prior)))
         raise SemcomError(
             f"The label map takes {needed} bytes on the coarsest grid and {budget} are left "
             "for it: allow a larger payload."

@@ -9,6 +9,8 @@ is integer arithmetic, the tables too, so that two machines agree bit for bit.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -164,7 +166,7 @@ def _walk(
             used = _UNIFORM_CONTEXTS if uniform else CONTEXTS
             candidates[0], candidates[1] = g[y, x - 1], g[y - 1, x]
             candidates[2], candidates[3] = g[y - 1, x + 1], g[y - 1, x - 1]
-            symbol = np.int64(cells[y - 3, x - _MARGIN])
+            symbol: Any = np.int64(cells[y - 3, x - _MARGIN])
             question, node = 0, 1
             while node < 32:
                 if question < 4:
@@ -196,7 +198,7 @@ def _walk(
                     fourth = 318 + trust
                 for q in range(used, CONTEXTS):
                     x_in[q] = 0
-                total = np.int64(0)
+                total = 0
                 for q in range(CONTEXTS + 1):
                     weight = np.int64(weights[first, q]) + weights[second, q]
                     total += x_in[q] * (weight + weights[third, q] + weights[fourth, q])
@@ -210,7 +212,7 @@ def _walk(
                     weights[third, q] += change
                     weights[fourth, q] += change
                 for q in range(used):
-                    state = np.int64(counters[q, slot[q]])
+                    state: Any = np.int64(counters[q, slot[q]])
                     count, probability = state & 1023, state >> 10
                     probability += (((bit << 22) - bit - probability) * _RATE[count]) >> 16
                     counters[q, slot[q]] = (probability << 10) | min(count + 1, max_count)

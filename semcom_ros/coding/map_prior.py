@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def scratch() -> Prior:
     return Prior(counters, weights_, _SCRATCH_RATE)
 
 
-def save_prior(models: Path, prior: Prior, card: dict) -> None:
+def save_prior(models: Path, prior: Prior, card: dict[str, Any]) -> None:
     """Write `prior` into the folder `models`."""
     n_parameters = prior.counters.size + prior.weights.size
     tensors = stored(prior.counters, prior.weights)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from semcom_ros.errors import given
 from semcom_ros.layers.residual import ConvNorm
 
 
@@ -19,7 +20,7 @@ class SelfAttention(nn.Module):
         self.project = ConvNorm(channels, 3 * channels, kernel=1)
         self.out = nn.Conv2d(channels, channels, 1)
         nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        nn.init.zeros_(given(self.out.bias))
 
     def forward(self, x: torch.Tensor, heard: torch.Tensor | None = None) -> torch.Tensor:
         """heard: [B, 1, H, W], by which the softmaxed weight of every position as a key is

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class ConvNorm(nn.Module):
@@ -25,15 +29,16 @@ class ConvNorm(nn.Module):
     ):
         super().__init__()
         self.conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(cout, eps)
+        self.norm: nn.BatchNorm2d | nn.Identity = nn.BatchNorm2d(cout, eps)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.conv(x))
 
     def fuse(self) -> None:
         """Fold the normalisation's running statistics into the convolution, for inference."""
-        self.conv = fuse_conv_bn_eval(self.conv, self.norm)
-        self.norm = nn.Identity()
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.conv = fuse_conv_bn_eval(self.conv, self.norm)
+            self.norm = nn.Identity()
 
 
 class Residual(nn.Module):
@@ -48,10 +53,10 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(torch.relu(self.first(x))))
 
 
-def for_inference(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+def for_inference(network: Network, dtype: torch.dtype) -> Network:
     """Fold normalisations, cast to `dtype` and lay out channels last; changes `network` itself."""
     network.eval().requires_grad_(False)
     for module in network.modules():
         if isinstance(module, ConvNorm):
             module.fuse()
-    return network.to(dtype=dtype, memory_format=torch.channels_last)
+    return network.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hints lack it

@@ -32,6 +32,10 @@ class VectorQuantiser(nn.Module):
     chooses start again. The codebook stays in float32: `as_float` after a network was cast.
     """
 
+    codebook: torch.Tensor
+    uses: torch.Tensor
+    sums: torch.Tensor
+
     def __init__(self, size: int, dims: int):
         super().__init__()
         self.register_buffer("codebook", torch.randn(size, dims) / dims**0.5)

@@ -77,5 +77,6 @@ def _together(a: Sighting, b: Sighting) -> Sighting:
         for p, s, q, t in zip(a.position, a.size, b.position, b.size, strict=True)
     ]
     edges[2] = (a.position[2] - a.size[2] / 2, a.position[2] + a.size[2] / 2)
-    centre = tuple((low + high) / 2 for low, high in edges)
-    return Sighting(b.name, max(a.score, b.score), centre, tuple(high - low for low, high in edges))
+    x, y, z = ((low + high) / 2 for low, high in edges)
+    width, height, depth = (high - low for low, high in edges)
+    return Sighting(b.name, max(a.score, b.score), (x, y, z), (width, height, depth))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.timer import Timer
 from sensor_msgs.msg import CompressedImage
 
 from semcom_ros.channel import PARAMETERS, Channel
@@ -24,6 +25,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import link_state, payload_message
 from semcom_ros.nodes.node_base import SemcomNode, run
+from semcom_ros.parameter import Value
 from semcom_ros.payload import PayloadError, pack, unpack
 
 LONGEST_WAIT_S = 1.0
@@ -47,7 +49,7 @@ class ChannelNode(SemcomNode):
         super().__init__("channel_node")
         self._channel: Channel | None = None
         self._delivery: Delivery[Carried] | None = None
-        self._timer = None
+        self._timer: Timer | None = None
         self._bytes = 0
 
     def setup(self) -> None:
@@ -170,16 +172,17 @@ class ChannelNode(SemcomNode):
             self.fail_frame(error)
 
     def _wake_up(self) -> None:
+        timer: Timer = self._timer
         next_s = self._delivery.next_s
         if next_s is None:
-            self._timer.cancel()
+            timer.cancel()
             return
         wait_s = min(next_s - time.monotonic(), LONGEST_WAIT_S)
-        self._timer.timer_period_ns = max(1, round(1e9 * wait_s))
-        self._timer.reset()
+        timer.timer_period_ns = max(1, round(1e9 * wait_s))
+        timer.reset()
 
 
-def _radio(settings: SimpleNamespace) -> dict[str, object]:
+def _radio(settings: SimpleNamespace) -> dict[str, Value]:
     return {name: getattr(settings, name) for name in PARAMETERS}
 
 

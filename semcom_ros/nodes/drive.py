@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import domain_coordinator
 
@@ -80,7 +80,7 @@ def _bring_up(
     advance("starting", 0, 0)
     end = time.monotonic() + START_S
     pending = {node.name: node for node in nodes}
-    waiting = {}
+    waiting: dict[str, Any] = {}
     while pending or waiting:
         for name, node in list(pending.items()):
             if recorder.reachable(node):

@@ -32,7 +32,7 @@ def stamp_ns(header: Header) -> int:
     return header.stamp.sec * 10**9 + header.stamp.nanosec
 
 
-def data_of(values: np.ndarray | bytes) -> array:
+def data_of(values: np.ndarray | bytes) -> array[int]:
     """`values` as a message's uint8[] field takes them without a look at every element.
 
     A numpy array set directly costs 27 ms for 393 kB, this 0.02 ms.

@@ -20,10 +20,16 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import (
+    LifecycleNode,
+    LifecyclePublisher,
+    LifecycleState,
+    TransitionCallbackReturn,
+)
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
+from rclpy.timer import Timer
 from std_msgs.msg import Header
 
 from semcom_ros.errors import SemcomError
@@ -52,9 +58,9 @@ class SemcomNode(LifecycleNode):
         self.statistics = Statistics()
         self.active = self.owns_process = False
         self._node_parameters = NodeParameters(self, executable, self._on_change)
-        self._own_publishers: list[Publisher] = []
+        self._own_publishers: list[LifecyclePublisher] = []
         self._own_subscriptions: list[Subscription] = []
-        self._report_timer = None
+        self._report_timer: Timer | None = None
         self._complaints: dict[str, float] = {}
         self._change_state = self._service_change_state.callback
         self._service_change_state.callback = self._on_change_state
@@ -133,7 +139,7 @@ class SemcomNode(LifecycleNode):
         self._complaints[about] = now
         self.get_logger().warning(sentence)
 
-    def fail_frame(self, error: Exception, count: str = "errors") -> None:
+    def fail_frame(self, error: BaseException, count: str = "errors") -> None:
         """Count and log the error of one frame: a user's as its sentence, ours in full."""
         # While the process is told to stop, publishing fails; nobody needs to hear of that.
         if self.context.ok():
@@ -255,9 +261,8 @@ class SemcomNode(LifecycleNode):
         self.settings = settings
 
     def _report(self) -> None:
-        level, sentence, values = DiagnosticStatus.OK, "inactive", {}
-        if self.active:
-            level, sentence, values = self.diagnose()
+        inactive: tuple[bytes, str, dict[str, str]] = (DiagnosticStatus.OK, "inactive", {})
+        level, sentence, values = self.diagnose() if self.active else inactive
         header = Header(stamp=self.get_clock().now().to_msg())
         values = {**self.statistics.snapshot(), **values}
         name = self.get_fully_qualified_name()

@@ -26,7 +26,7 @@ class Processes:
     def __init__(self, nodes: Sequence[NodeProcess], logs: Path) -> None:
         self._nodes = nodes
         self._logs = logs
-        self._running: dict[str, subprocess.Popen] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Processes:
         self._logs.mkdir(parents=True, exist_ok=True)

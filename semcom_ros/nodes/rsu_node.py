@@ -11,15 +11,18 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.timer import Timer
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
+from semcom_ros.codecs.base import Codec
 from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import diagnostics_message, link_values
 from semcom_ros.nodes.node_base import SemcomNode, run
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
 from semcom_ros.payload import PayloadError
+from semcom_ros.perception.backends import NONE
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline import perceivers
 from semcom_ros.pipeline.executor import LocalExecutor
@@ -45,7 +48,7 @@ class RsuNode(SemcomNode):
         self._executor: LocalExecutor | None = None
         self._told: dict[int, Percepts] = {}
         self._chosen: dict[str, str] = {}
-        self._link_timer = None
+        self._link_timer: Timer | None = None
         self._received, self._reported_at = 0, 0.0
 
     def setup(self) -> None:
@@ -108,7 +111,7 @@ class RsuNode(SemcomNode):
         decoder.warm_up()
         chosen = {task: getattr(settings, task) for task in perceivers.TASKS}
         if codec.sends_labels:
-            chosen["segmentation"] = perceivers.NONE
+            chosen["segmentation"] = NONE
         if chosen == self._chosen:
             perceive = self._rsu.perceive
         else:
@@ -118,7 +121,7 @@ class RsuNode(SemcomNode):
         self._chosen = chosen
         return Rsu(decoder, perceive, settings.min_area)
 
-    def _read(self, codec: str) -> tuple:
+    def _read(self, codec: str) -> tuple[str, Codec, bytes]:
         """What the receiver lets in: payloads that the decoder at hand reads."""
         return codec, codec_of(codec), self._rsu.decoder.model
 

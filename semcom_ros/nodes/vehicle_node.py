@@ -11,6 +11,7 @@ import time
 import zlib
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -35,6 +36,9 @@ from semcom_ros.payload import pack
 from semcom_ros.pipeline.transmitter import Transmitter
 from semcom_ros.pipeline.worker import Worker
 
+if TYPE_CHECKING:
+    from semcom_ros.perception.segmentation import Segmenter
+
 
 class VehicleNode(SemcomNode):
     """`camera/image_raw` -> `camera/image_raw/semcom` and the map before coding."""
@@ -42,8 +46,8 @@ class VehicleNode(SemcomNode):
     def __init__(self) -> None:
         super().__init__("vehicle_node")
         self._transmitter: Transmitter | None = None
-        self._segmenter = None
-        self._worker: Worker | None = None
+        self._segmenter: Segmenter | None = None
+        self._worker: Worker[Image | CompressedImage] | None = None
         self._bytes = 0
         self._camera: Camera | None = None
         self._task = ""
@@ -117,7 +121,7 @@ class VehicleNode(SemcomNode):
     def _segment(self, images: np.ndarray) -> np.ndarray:
         if self._segmenter is None:
             self._load_segmenter(self.settings.device)
-        return self._segmenter(images)
+        return self._segmenter(list(images))
 
     def _follow_demand(self) -> None:
         """Listen to the camera only while somebody listens to the vehicle."""

@@ -108,18 +108,18 @@ def _write_part(to: Writer, part: Part) -> None:
 
 def _kind_of(part: Part) -> tuple[int, int]:
     """What a part holds, and how many."""
-    if part.erased:
-        return _ERASED, 0
     if part.bits is not None:
         return _BITS, len(part.bits)
+    if part.symbols is None:
+        return _ERASED, 0
     return _SYMBOLS if part.noise_variance is None else _RECEIVED, len(part.symbols)
 
 
 def _pack_part(part: Part) -> bytes:
-    if part.erased:
-        return b""
     if part.bits is not None:
         return part.bits + _CRC.pack(zlib.crc32(part.bits))
+    if part.symbols is None:
+        return b""
     data = part.symbols.astype("<c8").tobytes()
     return (
         data if part.noise_variance is None else data + part.noise_variance.astype("<f4").tobytes()
@@ -163,8 +163,10 @@ def _read_header(reader: Reader) -> tuple[Header, int, float | None]:
         lens, n = reader.text(), reader.byte()
         values = reader.floats(4 + n + (6 if flags & _MOUNTING else 0))
         mounting = Mounting(*values[4 + n :]) if flags & _MOUNTING else None
-        size = (source_height, source_width)
-        camera = Camera(*size, *values[:4], values[4 : 4 + n], lens, mounting)
+        fx, fy, cx, cy = values[:4]
+        camera = Camera(
+            source_height, source_width, fx, fy, cx, cy, values[4 : 4 + n], lens, mounting
+        )
     header = Header(
         codec, version, model, height, width, label_space, sequence, stamp, task, vehicle,
         (sequence - back) % 2**32 if back else 0, source_height, source_width, camera,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from semcom_ros.errors import SemcomError
 
@@ -22,6 +22,7 @@ SIZES = ((0, 0), (256, 512), (360, 480), (720, 960), (1024, 2048), (720, 1280), 
          (480, 640), (376, 1241), (375, 1242), (370, 1224))  # fmt: skip
 _OTHER = 255
 _MOST_DIGITS = 10
+T = TypeVar("T")
 
 
 class Writer:
@@ -119,7 +120,7 @@ class Reader:
     def floats(self, count: int) -> tuple[float, ...]:
         return struct.unpack(f">{count}f", self.raw(4 * count))
 
-    def _known(self, values: tuple, place: int) -> Any:
+    def _known(self, values: Sequence[T], place: int) -> T:
         if place >= len(values):
             raise SemcomError("The payload's header names a word that this release does not know.")
         return values[place]

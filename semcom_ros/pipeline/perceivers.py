@@ -24,7 +24,7 @@ def load_perceivers(
 
     The shipped network does all its tasks at once; a checkpoint runs when its own is asked for.
     """
-    perceive = {}
+    perceive: dict[str, Perceive] = {}
     for backend in set(chosen.values()) - {NONE}:
         tasks = [task for task in TASKS if chosen[task] == backend]
         for together in [tasks] if backend == SHIPPED else [[task] for task in tasks]:

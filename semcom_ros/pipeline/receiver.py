@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ class Arrival(Received):
     what decoding gave so far.
     """
 
-    receiver: Receiver | None = None
+    receiver: Receiver = field(kw_only=True)
     source_camera: Camera | None = None
     camera: Camera = Camera(*WORK_SIZE)
     context: Any = None
@@ -78,6 +78,9 @@ class Receiver:
     name, codec, model: of the decoder behind it. max_age_s: older payloads are stale; 0 turns the
     comparison with the RSU's clock off. One thread calls `receive`.
     """
+
+    _newest_ns: int
+    _newest_seen_ns: int
 
     def __init__(self, name: str, codec: Codec, model: bytes = b"", max_age_s: float = 1.0) -> None:
         self.max_age_s = max_age_s
@@ -111,7 +114,14 @@ class Receiver:
             self.rejected(error)
             raise
         camera = fit_camera(self.camera) if self.camera else Camera(*WORK_SIZE)
-        return Arrival(payload, self.memory, self, self.camera, camera, context)
+        return Arrival(
+            payload,
+            self.memory,
+            receiver=self,
+            source_camera=self.camera,
+            camera=camera,
+            context=context,
+        )
 
     def snr_db(self, now_ns: int) -> float | None:
         """The link's estimate with the newest payload that has one, admitted or not.
@@ -202,6 +212,7 @@ class Receiver:
     def _forget(self) -> None:
         self._newest_ns = self._newest_seen_ns = -1
         self._last_sequence: int | None = None
+        self._first_sequence = 0
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
 
     def _check_age(self, stamp: int, now_ns: int) -> None:

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from semcom_ros.codecs.base import Decoder
-from semcom_ros.errors import SemcomError
+from semcom_ros.errors import SemcomError, given
 from semcom_ros.frame import Camera
 from semcom_ros.payload import PayloadError
 from semcom_ros.perception.detection import Detection
@@ -32,6 +32,7 @@ Perceive = Callable[
 """Images, their intrinsics and their labels, where known -> what is seen in each."""
 Wanted = frozenset[str]
 """Those of `percepts.FIELDS` that somebody waits for."""
+T = TypeVar("T")
 
 
 class Rsu:
@@ -88,7 +89,7 @@ class Rsu:
     ) -> list[Percepts]:
         """The rest: the image and what is seen in it; without one, the map's objects."""
         images = self._guarded(
-            lambda items: self.decoder.decode_images(items, [item.known for item in items]), batch
+            lambda items: self.decoder.decode_images(items, [given(i.known) for i in items]), batch
         )
         views = []
         for arrival, before, image in zip(batch, percepts, images, strict=True):
@@ -112,7 +113,7 @@ class Rsu:
             return
         try:
             found: Sequence[Predictions | None] = perceive(
-                [view.percepts.image for view in views],
+                [given(view.percepts.image) for view in views],
                 [view.arrival.camera for view in views],
                 [view.labels for view in views],
             )
@@ -126,7 +127,11 @@ class Rsu:
         for view, predictions in zip(views, found, strict=True):
             view.seen[perceive] = predictions
 
-    def _guarded(self, decode: Callable, batch: Sequence[Arrival]) -> list:
+    def _guarded(
+        self,
+        decode: Callable[[Sequence[Arrival]], Sequence[T | PayloadError]],
+        batch: Sequence[Arrival],
+    ) -> Sequence[T | PayloadError]:
         """A decoder that stumbles over a payload cannot read it, whosever fault that is."""
         try:
             return decode(batch)
@@ -143,7 +148,7 @@ class _View:
 
     def __init__(self, rsu: Rsu, arrival: Arrival, percepts: Percepts, wanted: Wanted) -> None:
         self.rsu, self.arrival, self.percepts, self.wanted = rsu, arrival, percepts, wanted
-        self.seen: dict[Perceive, Predictions | None] = {}
+        self.seen: dict[Perceive | None, Predictions | None] = {}
         self.failures: list[Exception] = []
         self.remarks: list[str] = []
         self.measures = bool(wanted & METRIC) and self._camera_measures()

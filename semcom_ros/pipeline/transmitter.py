@@ -71,8 +71,8 @@ class Transmitter:
         one that the RSU asks for and one of another camera. Raises SemcomError where the frame
         cannot be sent; it then takes no number.
         """
-        source, camera = frame.image.shape[:2], _told(frame)
-        frame = frame if source == WORK_SIZE else fit(frame)
+        (height, width), camera = frame.image.shape[:2], _told(frame)
+        frame = frame if (height, width) == WORK_SIZE else fit(frame)
         if self.codec.sends_labels and frame.labels is None and self.segment is not None:
             frame = replace(frame, labels=self.segment(frame.image[np.newaxis])[0])
         refresh = self._refresh_due(refresh_every)
@@ -87,7 +87,8 @@ class Transmitter:
             task,
             self.vehicle,
             self._last if self.codec.leans and not refresh else 0,
-            *source,
+            height,
+            width,
             camera if refresh or camera != self._camera else None,
         )
         left = payload_bytes - header_bytes(header)

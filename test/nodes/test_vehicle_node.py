@@ -63,9 +63,7 @@ def test_what_the_rsu_says_of_the_link_and_asks_for_reaches_the_next_payload():
         got = b.listen(CompressedImage, PAYLOADS)
         camera, infos = b.speak(Image, CAMERA), b.speak(CameraInfo, "camera/camera_info")
         links = b.speak(DiagnosticArray, "rsu/link")
-        infos.publish(
-            camera_info_message(Header(), Intrinsics(256, 512, 430.0, 430.0, 255.5, 127.5))
-        )
+        infos.publish(camera_info_message(Header(), Intrinsics(60, 120, 100.0, 100.0, 59.5, 29.5)))
         b.until(lambda: b.node._camera is not None, "the intrinsics")
         for number in (1, 2):
             camera.publish(camera_image(number))

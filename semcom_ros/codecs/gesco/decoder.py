@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -23,6 +23,7 @@ from semcom_ros.codecs.gesco.shared import (
 )
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import decode_map, fit_to, upsample
+from semcom_ros.errors import given
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import CLASSES, VOID
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
@@ -39,7 +40,7 @@ RECEIVED = 128
 class SoftMap(Reconstruction):
     """A map from noisy planes; posteriors: float32 [20, h, w] of the classes, void last."""
 
-    posteriors: np.ndarray | None = None
+    posteriors: np.ndarray = field(kw_only=True)
 
 
 class Decoder:
@@ -78,7 +79,7 @@ class Decoder:
 
     def decode_images(
         self, batch: Sequence[Received], known: Sequence[Reconstruction]
-    ) -> list[np.ndarray | PayloadError]:
+    ) -> list[np.ndarray]:
         """Images uint8 [256, 512, 3], all in one pass of the network a step."""
         payloads = [received.payload for received in batch]
         colours = [
@@ -141,7 +142,7 @@ class Decoder:
         shares = self.diffusion.class_shares
         if isinstance(known, SoftMap):
             return shares.of_planes(known.posteriors[: len(CLASSES)], WORK_SIZE)
-        return shares.of_labels(known.labels)
+        return shares.of_labels(given(known.labels))
 
 
 def _planes_of(payload: Payload) -> planes.ReceivedPlanes:

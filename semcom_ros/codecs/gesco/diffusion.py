@@ -12,10 +12,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion_network import Conditions, DiffusionNetwork
@@ -83,7 +84,7 @@ class ImageDiffusion:
         if steps not in STEPS:
             raise SemcomError(f"The diffusion takes 1, 2, 4 or 8 steps, not {steps}.")
         ways = [True] * len(class_shares) if from_picture is None else list(from_picture)
-        images: list[np.ndarray] = [None] * len(ways)
+        images: dict[int, np.ndarray] = {}
         for way in set(ways):
             places = [i for i, one in enumerate(ways) if one == way]
             found = self._sample(
@@ -94,9 +95,8 @@ class ImageDiffusion:
                 guidance,
                 [self.seed if seeds is None else seeds[i] for i in places],
             )
-            for i, image in zip(places, found, strict=True):
-                images[i] = image
-        return images
+            images |= zip(places, found, strict=True)
+        return [images[i] for i in range(len(ways))]
 
     def _sample(
         self,
@@ -119,7 +119,7 @@ class ImageDiffusion:
         for t in sampler.timesteps:
             clean = self._denoise(x, sampler, int(t), conditions, guidance)
             # What is left of the noise belongs to an image in range: guidance leads out of it.
-            x = sampler.step(2 * clean.clamp(0, 1) - 1, int(t), x).prev_sample
+            x = sampler.step(2 * clean.clamp(0, 1) - 1, int(t), x, return_dict=False)[0]
         images = (x + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
         return np.ascontiguousarray(images.permute(0, 2, 3, 1).cpu().numpy())
 
@@ -151,7 +151,9 @@ class ImageDiffusion:
         noise = torch.stack([self._noise_of(tuple(pictures.shape[1:]), seed) for seed in seeds])
         if not from_picture:
             return noise
-        return sampler.add_noise(2 * pictures - 1, noise, sampler.timesteps[:1])
+        return sampler.add_noise(
+            2 * pictures - 1, noise, cast(torch.IntTensor, sampler.timesteps[:1])
+        )
 
     def _noise_of(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
         # Bound once: another thread may put the noise of its own seed in place.

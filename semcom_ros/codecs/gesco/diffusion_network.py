@@ -50,6 +50,7 @@ class DiffusionNetwork(nn.Module):
     ):
         super().__init__()
         s = SHARES_STRIDE
+        self.widths = list(widths)
         self.embed = nn.Conv2d(classes, half, 1)
         self.tint = nn.Conv2d(3, half, 1, bias=False)
         self.shrink = nn.ModuleList(
@@ -101,16 +102,20 @@ class DiffusionNetwork(nn.Module):
         seen = self.look(F.pixel_unshuffle(noisy, SHARES_STRIDE))
         below, features = [], seen
         level = self.level(_waves(log_snr).to(noisy.dtype))[..., None, None]
-        shifts = level.split([sink.conv.out_channels for sink in self.sink], dim=1)
+        shifts = level.split(self.widths, dim=1)
         for sink, shift in zip(self.sink, shifts, strict=True):
             features = torch.relu_(sink(torch.relu(features)) + shift)
             below.append(features)
         x = torch.relu_(self.start(conditions.pyramid[-1]))
-        for blocks, condition, widen, skip in zip(
-            *map(reversed, (self.blocks, conditions.pyramid, self.widen, below)), strict=True
+        for blocks, widen, condition, skip in zip(
+            reversed(self.blocks),
+            reversed(self.widen),
+            reversed(conditions.pyramid),
+            reversed(below),
+            strict=True,
         ):
             x = x + skip
-            for block in blocks:
+            for block in blocks.children():
                 x = block(x, condition)
             x = F.interpolate(widen(x), scale_factor=2, mode="bilinear")
         # Bilinear steps up to 1/2, then a shuffle by two: one by four leaves a grid on flat

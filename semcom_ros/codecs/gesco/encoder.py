@@ -66,24 +66,29 @@ class Encoder:
             raise SemcomError("GESCO sends a label map and this frame has none: segment it first.")
         settings = self.settings
         if settings.map == "planes":
-            return self._planes(frame, settings.thumbnail)
-        return self._coded(frame, request, settings.thumbnail)
+            return self._planes(frame.image, frame.labels, settings.thumbnail)
+        return self._coded(frame.image, frame.labels, request, settings.thumbnail)
 
-    def _planes(self, frame: Frame, with_thumbnail: bool) -> tuple[Part, ...]:
-        classes, symbols = planes.encode(frame.labels, self.planes_rows)
+    def _planes(
+        self, image: np.ndarray, labels: np.ndarray, with_thumbnail: bool
+    ) -> tuple[Part, ...]:
+        classes, symbols = planes.encode(labels, self.planes_rows)
         parts = (Part(CLASSES_PART, 0, classes), Part(PLANES_PART, 1, symbols=symbols))
         if not with_thumbnail:
             return parts
-        return (*parts, self._colours(frame, THUMBNAIL_MOST, 2))
+        return (*parts, self._colours(image, THUMBNAIL_MOST, 2))
 
-    def _coded(self, frame: Frame, request: Request, with_thumbnail: bool) -> tuple[Part, ...]:
+    def _coded(
+        self, image: np.ndarray, labels: np.ndarray, request: Request, with_thumbnail: bool
+    ) -> tuple[Part, ...]:
         left = request.budget_bytes - PART_OVERHEAD * (1 + with_thumbnail)
         reserved = min(left // THUMBNAIL_SHARE, THUMBNAIL_MOST) if with_thumbnail else 0
-        labels = Part(MAP_PART, 0, fit_to(frame.labels, left - reserved, self.shared.prior))
+        code = fit_to(labels, left - reserved, self.shared.prior)
         if not with_thumbnail:
-            return (labels,)
-        return labels, self._colours(frame, min(left - len(labels.bits), THUMBNAIL_MOST), 1)
+            return (Part(MAP_PART, 0, code),)
+        colours = self._colours(image, min(left - len(code), THUMBNAIL_MOST), 1)
+        return Part(MAP_PART, 0, code), colours
 
-    def _colours(self, frame: Frame, n_bytes: int, importance: int) -> Part:
-        code = thumbnail.encode(frame.image, n_bytes, self.shared.statistics)
+    def _colours(self, image: np.ndarray, n_bytes: int, importance: int) -> Part:
+        code = thumbnail.encode(image, n_bytes, self.shared.statistics)
         return Part(THUMBNAIL_PART, importance, code)

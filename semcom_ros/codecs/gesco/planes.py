@@ -67,7 +67,7 @@ def decode(classes: bytes, part: Part) -> ReceivedPlanes:
             f"The set names {len(present)} classes, whose planes of {2 * rows}x{rows} take "
             f"{wanted} symbols, and {len(part.symbols)} came: one of the two is not of this map."
         )
-    symbols, variance = _unbiased(part)
+    symbols, variance = _unbiased(part.symbols, part.noise_variance)
     planes = (symbols.view(np.float32).reshape(shape) / _SCALE + 1) / 2
     if variance is not None:
         # Half of the noise is in each part of a symbol, and a value of 1 is sqrt(2) apart from 0.
@@ -75,13 +75,14 @@ def decode(classes: bytes, part: Part) -> ReceivedPlanes:
     return ReceivedPlanes(planes, present, variance)
 
 
-def _unbiased(part: Part) -> tuple[np.ndarray, np.ndarray | None]:
+def _unbiased(
+    symbols: np.ndarray, variance: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """The symbols at the scale at which they were sent, and the variance of their noise.
 
     Equalised for the least squared error e they are (1 - e) times as large, so that their power is
     below the 1 that they were sent with; any others have the power of the noise on top.
     """
-    symbols, variance = part.symbols, part.noise_variance
     if variance is None or np.vdot(symbols, symbols).real >= len(symbols):
         return symbols, variance
     scale = np.maximum(1 - variance, _LEAST_SCALE)

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import torch
-from diffusers import DDIMScheduler
-from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler, rescale_zero_terminal_snr
 
 TRAIN_STEPS = 1000
 PICTURE_STEPS = 400

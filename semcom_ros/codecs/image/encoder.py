@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from semcom_ros.codecs.base import BudgetError, Request, Settings, load_attribut
 from semcom_ros.codecs.image import PART, STEPS, Coder, LadderCoder, small_size
 from semcom_ros.codecs.image.decoder import restore
 from semcom_ros.codecs.image.rate_control import largest
-from semcom_ros.errors import choose
+from semcom_ros.errors import choose, given
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.payload import Part, parts_bytes
 
@@ -42,10 +43,11 @@ class Encoder:
         models: Path | None = None,
         scale: str = "auto",
     ) -> None:
-        self.coder: Coder | LadderCoder = load_attribute(coder)()
+        self.coder: Coder = load_attribute(coder)()
         self.settings = settings or Settings()
         self.scale = choose(scale, SCALES, "scale of the picture")
-        self._climbs = hasattr(self.coder, "ladder")
+        climbs = hasattr(self.coder, "ladder")
+        self._ladder_coder = cast(LadderCoder, self.coder) if climbs else None
 
     def warm_up(self) -> None:
         """Load the coder's library, by a first picture."""
@@ -64,19 +66,19 @@ class Encoder:
 
         if self.scale == "full":
             best = self._fit(image, STEPS, fits, len(self.coder.qualities) // 2)[0]
-        elif not self._climbs:
+        elif self._ladder_coder is None:
             best = self._best(image, fits)
         elif self.scale == "auto":
-            best = self._climb(image, fits)[0]
+            best = self._climb(self._ladder_coder, image, fits)[0]
         else:
-            best = self._best_about_ladder(image, fits)
+            best = self._best_about_ladder(self._ladder_coder, image, fits)
         if best is None:
             raise BudgetError(parts_bytes([Part(PART, 0, bits=self._coarsest(image))]))
         return (Part(PART, 0, bits=best),)
 
     def container_bytes(self, parts: Sequence[Part]) -> int:
         """What the standard's own file of the picture holds beyond the bits of `parts`."""
-        return self.coder.container_bytes(*small_size(*WORK_SIZE, parts[0].bits[0]))
+        return self.coder.container_bytes(*small_size(*WORK_SIZE, given(parts[0].bits)[0]))
 
     def _best(self, image: np.ndarray, fits: Fits) -> bytes | None:
         """Of all sizes that fit, the one with the highest PSNR."""
@@ -109,8 +111,8 @@ class Encoder:
 
     def _coarsest(self, image: np.ndarray) -> bytes:
         """The fewest bits that this codec can make of `image`."""
-        if self.scale == "auto" and self._climbs:
-            return self._code(image, *self.coder.ladder[0])
+        if self.scale == "auto" and self._ladder_coder is not None:
+            return self._code(image, *self._ladder_coder.ladder[0])
         scale = STEPS if self.scale == "full" else self.coder.sizes[0]
         return self._code(image, scale, self.coder.qualities[0])
 
@@ -132,13 +134,13 @@ class Encoder:
     def _code(self, image: np.ndarray, scale: int, quality: int) -> bytes:
         return bytes([scale]) + self.coder.code(_shrink(image, scale), quality)
 
-    def _best_about_ladder(self, image: np.ndarray, fits: Fits) -> bytes | None:
+    def _best_about_ladder(self, coder: LadderCoder, image: np.ndarray, fits: Fits) -> bytes | None:
         # A step between two quantisers may spend bytes on no PSNR: the ladder has none of them.
-        climbed, point = self._climb(image, fits)
+        climbed, point = self._climb(coder, image, fits)
         if climbed is None:
             return self._best(image, fits)
-        at, quality = self.coder.ladder[point]
-        sizes, qualities = list(self.coder.sizes), self.coder.qualities
+        at, quality = coder.ladder[point]
+        sizes, qualities = list(coder.sizes), coder.qualities
         near = min(range(len(qualities)), key=lambda i: abs(qualities[i] - quality))
         best, best_psnr = climbed, self._psnr(image, climbed)
         # PSNR has one peak over the sizes, and the ladder is near it.
@@ -148,20 +150,20 @@ class Encoder:
             for scale in ahead:
                 bits, start = self._fit(image, scale, fits, start)
                 psnr = -1.0 if bits is None else self._psnr(image, bits)
-                if psnr >= best_psnr:
+                if bits is not None and psnr >= best_psnr:
                     best, best_psnr = bits, psnr
                 elif scale != at:
                     break
         return best
 
-    def _climb(self, image: np.ndarray, fits: Fits) -> tuple[bytes | None, int]:
+    def _climb(self, coder: LadderCoder, image: np.ndarray, fits: Fits) -> tuple[bytes | None, int]:
         """The bits of the last point of the ladder that fits, or None, and the point's place."""
-        ladder = self.coder.ladder
+        ladder = coder.ladder
         tried: dict[int, bytes] = {}
 
         def fits_roughly(point: int) -> bool:
             scale, quality = ladder[point]
-            return fits(bytes(1 + self.coder.estimate(_shrink(image, scale), quality)))
+            return fits(bytes(1 + coder.estimate(_shrink(image, scale), quality)))
 
         def fits_exactly(point: int) -> bool:
             tried[point] = self._code(image, *ladder[point])
@@ -173,5 +175,5 @@ class Encoder:
 
 
 def _shrink(image: np.ndarray, scale: int) -> np.ndarray:
-    height, width = small_size(*image.shape[:2], scale)
+    height, width = small_size(image.shape[0], image.shape[1], scale)
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

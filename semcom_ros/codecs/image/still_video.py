@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 
 from semcom_ros.codecs.image.priority import unchanged_priority
 from semcom_ros.frame import WORK_SIZE
+
+if TYPE_CHECKING:
+    import av
 
 FORMAT = "yuv420p"
 _MAX_PIXELS = 2 * math.prod(WORK_SIZE)
@@ -22,7 +26,7 @@ def encode(codec: str, image: np.ndarray, options: dict[str, str]) -> bytes:
     import av
 
     height, width = image.shape[:2]
-    context = av.CodecContext.create(codec, "w")
+    context = cast("av.VideoCodecContext", av.CodecContext.create(codec, "w"))
     context.width, context.height, context.pix_fmt = width, height, FORMAT
     context.time_base, context.framerate = Fraction(1, 10), Fraction(10)
     context.thread_count = 1
@@ -41,7 +45,7 @@ def decode(codec: str, stream: bytes, height: int, width: int) -> np.ndarray | N
     """
     import av
 
-    context = av.CodecContext.create(codec, "r")
+    context = cast("av.VideoCodecContext", av.CodecContext.create(codec, "r"))
     context.thread_count = 1
     context.options = {"err_detect": "explode", "max_pixels": str(_MAX_PIXELS)}
     try:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -40,7 +42,7 @@ def _decide(
     max_count: int,
 ) -> int:
     """Code one bit by what the counters at `slots` [CONTEXTS] have seen, and let them see it."""
-    total = np.int64(0)
+    total = 0
     for q in range(CONTEXTS):
         inputs[q] = STRETCH[np.int64(counters[slots[q]]) >> 18]
     for q in range(CONTEXTS + 1):
@@ -51,7 +53,7 @@ def _decide(
     for q in range(CONTEXTS + 1):
         mixing[q] += (inputs[q] * error + (1 << 23)) >> 24
     for q in range(CONTEXTS):
-        state = np.int64(counters[slots[q]])
+        state: Any = np.int64(counters[slots[q]])
         count, probability = state & 1023, state >> 10
         probability += (((bit << 22) - bit - probability) * _RATE[count]) >> 16
         counters[slots[q]] = (probability << 10) | min(count + 1, max_count)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from semcom_ros.codecs.sqgan.shared import (
 )
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
 from semcom_ros.coding.grids import decode_cells, pool, upsample
+from semcom_ros.errors import given
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import VOID
 from semcom_ros.payload import Payload, PayloadError
@@ -36,7 +38,7 @@ WARM_UPS = 3
 class LatentMap(Reconstruction):
     """A map with the class uint8 [h, w] of every latent cell as the vehicle knows it."""
 
-    classes: np.ndarray | None = None
+    classes: np.ndarray = field(kw_only=True)
 
 
 class Decoder:
@@ -52,7 +54,7 @@ class Decoder:
         settings: Settings | None = None,
         device: str = "cpu",
         models: Path | None = None,
-        networks: tuple | None = None,
+        networks: tuple[Any, Any] | None = None,
     ):
         # Networks come with torch, which takes seconds: only who decodes waits for it.
         from semcom_ros.codecs.sqgan.loading import load_receivers
@@ -61,9 +63,8 @@ class Decoder:
         models = models or models_dir()
         self.shared = SqganShared.load(models)
         self.model = self.shared.model
-        self.map_receiver, self.image_receiver = networks or load_receivers(
-            models, self.shared, device
-        )
+        receivers: tuple[Any, Any] = networks or load_receivers(models, self.shared, device)
+        self.map_receiver, self.image_receiver = receivers
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
@@ -97,14 +98,14 @@ class Decoder:
         """Indices, which of them are kept, and the labels beside them."""
         prior = self.shared.tokens["image"]
         kept, indices = token_coder.decode(_received(payload), known.classes, IMAGE_LAYERS, prior)
-        return indices, kept, known.labels
+        return indices, kept, given(known.labels)
 
     def _labels(self, payload: Payload) -> LatentMap:
         if any(part.name == MAP_TOKENS_PART for part in payload.parts):
             return self._from_tokens(payload.bits(MAP_TOKENS_PART))
         cells = decode_cells(payload.bits(LABELS_PART), self.shared.labels)
         labels, confidence = upsample(cells, WORK_SIZE)
-        return LatentMap(None, labels, confidence, labels != VOID, pool(cells, LATENT_GRID))
+        return LatentMap(None, labels, confidence, labels != VOID, classes=pool(cells, LATENT_GRID))
 
     def _from_tokens(self, bits: bytes) -> LatentMap:
         classes = np.full(LATENT_GRID, UNKNOWN, np.uint8)
@@ -113,7 +114,7 @@ class Decoder:
         support = np.kron(kept, np.ones((STRIDE, STRIDE), bool))
         # Where no token came the map is a guess from its surroundings, however sure.
         confidence = np.where(support, confidence, confidence // 2).astype(np.uint8)
-        return LatentMap(None, labels, confidence, support, classes)
+        return LatentMap(None, labels, confidence, support, classes=classes)
 
 
 def _received(payload: Payload) -> list[bytes | None]:

@@ -12,7 +12,6 @@ from semcom_ros.codecs.sqgan import token_coder
 from semcom_ros.codecs.sqgan.shared import (
     IMAGE_LAYERS,
     IMAGE_PARTS,
-    LABELS_PART,
     LATENT_GRID,
     MAP_LAYERS,
     MAP_TOKENS_PART,
@@ -69,16 +68,17 @@ class Encoder:
 
         Raises SemcomError when not even the coarsest map fits or the frame has no labels.
         """
-        if frame.labels is None:
+        labels = frame.labels
+        if labels is None:
             raise SemcomError("SQ-GAN sends a label map and this frame has none: segment it first.")
         left = request.budget_bytes
         kind, map_bytes = self.split.of(left + HEADER_BYTES)
         if kind == MAP_TOKENS_PART:
-            part, classes = self._map_tokens(frame, min(map_bytes, left))
+            code, classes = self._map_tokens(labels, min(map_bytes, left))
         else:
-            part, classes = self._labels(frame, map_bytes, left)
-        left -= len(part.bits) + PART_OVERHEAD
-        (indices,), (scores,) = self.image_transmitter(frame.image[np.newaxis], [frame.labels])
+            code, classes = self._labels(labels, map_bytes, left)
+        left -= len(code) + PART_OVERHEAD
+        (indices,), (scores,) = self.image_transmitter(frame.image[np.newaxis], [labels])
         prior = self.shared.tokens["image"]
         coded = token_coder.encode(
             scores, indices, classes, IMAGE_LAYERS, left, PART_OVERHEAD, prior
@@ -87,23 +87,23 @@ class Encoder:
             Part(name, importance, bits)
             for importance, (name, bits) in enumerate(zip(IMAGE_PARTS, coded, strict=False), 1)
         )
-        return (part, *parts)
+        return (Part(kind, 0, code), *parts)
 
-    def _labels(self, frame: Frame, n_bytes: int, left: int) -> tuple[Part, np.ndarray]:
+    def _labels(self, labels: np.ndarray, n_bytes: int, left: int) -> tuple[bytes, np.ndarray]:
         """The coded label map, and what the RSU will know of every latent cell's class."""
         left -= PART_OVERHEAD
         try:
-            code = fit_to(frame.labels, min(n_bytes, left), self.shared.labels)
+            code = fit_to(labels, min(n_bytes, left), self.shared.labels)
         except SemcomError:
             # A busy street's coarsest grid may pass the map's share, but not the payload.
-            code = fit_to(frame.labels, left, self.shared.labels)
+            code = fit_to(labels, left, self.shared.labels)
         # The code is lossless on its grid: what it holds need not be decoded.
-        cells = pool(frame.labels, GRIDS[code[0]])
-        return Part(LABELS_PART, 0, code), pool(cells, LATENT_GRID)
+        cells = pool(labels, GRIDS[code[0]])
+        return code, pool(cells, LATENT_GRID)
 
-    def _map_tokens(self, frame: Frame, n_bytes: int) -> tuple[Part, np.ndarray]:
+    def _map_tokens(self, labels: np.ndarray, n_bytes: int) -> tuple[bytes, np.ndarray]:
         """The map as tokens; the RSU's map is then a network's, no ground to code on."""
-        (indices,), (scores,) = self.map_transmitter([frame.labels])
+        (indices,), (scores,) = self.map_transmitter([labels])
         unknown = np.full(LATENT_GRID, UNKNOWN, np.uint8)
         coded = token_coder.encode(
             scores, indices, unknown, MAP_LAYERS, n_bytes, PART_OVERHEAD, self.shared.tokens["map"]
@@ -112,4 +112,4 @@ class Encoder:
             raise SemcomError(
                 f"The map's tokens do not fit into {n_bytes} bytes: allow a larger payload."
             )
-        return Part(MAP_TOKENS_PART, 0, coded[0]), unknown
+        return coded[0], unknown

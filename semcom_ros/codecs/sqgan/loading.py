@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -29,7 +30,7 @@ from semcom_ros.errors import SemcomError
 MAKERS = {"map": map_pipeline, "image": image_pipeline}
 
 
-def make(pipeline: str, classes: tuple[int, ...], card: dict, path: Path) -> Pipeline:
+def make(pipeline: str, classes: tuple[int, ...], card: dict[str, Any], path: Path) -> Pipeline:
     """The pipeline, "map" or "image", of the sizes that `card` gives, before it has weights.
 
     Raises SemcomError where the card of `path` gives none.
@@ -45,7 +46,7 @@ def make(pipeline: str, classes: tuple[int, ...], card: dict, path: Path) -> Pip
 
 def load_transmitters(
     models: Path, shared: SqganShared, device: str
-) -> tuple[MapTransmitter, ImageTransmitter, dict]:
+) -> tuple[MapTransmitter, ImageTransmitter, dict[str, Any]]:
     """The vehicle's ends of map and image, and their card. Raises SemcomError."""
     return _load(
         models / ENCODER_FILE, "transmitter", (MapTransmitter, ImageTransmitter), shared, device
@@ -62,7 +63,7 @@ def load_receivers(
 
 def _load(
     path: Path, half: str, ends: tuple[type, type], shared: SqganShared, device: str
-) -> tuple:
+) -> tuple[Any, Any, dict[str, Any]]:
     """The two `ends` around that `half` of their pipelines, and the card of the file `path`."""
     tensors, card, classes = load_end(path.parent, path.name, shared)
     loaded = []
@@ -71,4 +72,4 @@ def _load(
         weights.fill(network, named(tensors, pipeline), path)
         codebook = torch.from_numpy(shared.codebooks[pipeline])
         loaded.append(end(network, codebook, classes, device))
-    return *loaded, card
+    return loaded[0], loaded[1], card

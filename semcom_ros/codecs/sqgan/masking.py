@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from semcom_ros.errors import given
 from semcom_ros.layers.attention import SelfAttention
 from semcom_ros.layers.residual import ConvNorm, Residual
 from semcom_ros.layers.spade import Spade
@@ -41,7 +42,8 @@ class Samm(nn.Module):
         x = torch.relu(self.first(features, shares))
         x = torch.relu(self.second(x, shares)).float()
         # In float32: half precision has so few values that many cells would tie.
-        return torch.sigmoid(F.conv2d(x, self.score.weight.float(), self.score.bias.float()))
+        weight, bias = self.score.weight, given(self.score.bias)
+        return torch.sigmoid(F.conv2d(x, weight.float(), bias.float()))
 
 
 def keep(scores: torch.Tensor, fractions: torch.Tensor) -> torch.Tensor:

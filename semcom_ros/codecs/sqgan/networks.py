@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from semcom_ros.errors import given
 from semcom_ros.layers.attention import SelfAttention
 from semcom_ros.layers.residual import ConvNorm, Residual
 from semcom_ros.layers.spade import SpadeResidual
@@ -116,7 +117,7 @@ class ImageDecoder(nn.Module):
         # Training begins with a grey picture, not with a gaudy one.
         for layer in (self.coarse, self.to_image):
             nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(given(layer.bias))
 
     def forward(self, features: torch.Tensor, class_shares: torch.Tensor) -> torch.Tensor:
         embedded = condition = self.embed(class_shares)
@@ -127,9 +128,9 @@ class ImageDecoder(nn.Module):
         picture = self.coarse(features)
         x = features
         for blocks, condition, widen in zip(
-            *map(reversed, (self.blocks, pyramid, self.widen)), strict=True
+            reversed(self.blocks), reversed(pyramid), reversed(self.widen), strict=True
         ):
-            for block in blocks:
+            for block in blocks.children():
                 x = block(x, condition)
             x = _twice(widen(x))
         # Bilinear steps up to 1/2, then a shuffle by two: one by four leaves a grid on flat

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,9 @@ class SqganShared:
         for pipeline in PIPELINES:
             codebook = tensors.get(f"{pipeline}.codebook")
             own = {
-                name: tensors.get(f"{pipeline}.tokens.{name}") for name in ("counters", "weights")
+                name: tensors[key]
+                for name in ("counters", "weights")
+                if (key := f"{pipeline}.tokens.{name}") in tensors
             }
             restored = token_prior.restored(own)
             if codebook is None or codebook.shape[:1] != (CODEWORDS,) or restored is None:
@@ -73,7 +76,7 @@ class SqganShared:
 
 def load_end(
     models: Path, file: str, shared: SqganShared
-) -> tuple[dict[str, np.ndarray], dict, tuple[int, ...]]:
+) -> tuple[dict[str, np.ndarray], dict[str, Any], tuple[int, ...]]:
     """Tensors and card of one end's file in `models`, and the trainIds that its planes stand for.
 
     Raises SemcomError when it is missing, altered or made with other codebooks than `shared`.

@@ -35,7 +35,7 @@ class Split:
         return [{"payload_bytes": s, "map_bytes": n, "map_part": p} for s, n, p in rows]
 
 
-def read(card: dict) -> Split:
+def read(card: dict[str, Any]) -> Split:
     """The table in the encoder's `card`. Raises SemcomError where there is none that can be."""
     try:
         rows = card["split"]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -107,7 +107,7 @@ def encode(
     os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1's only switch; by default it tells of itself
     height, width = images[0].shape[:2]
     kbps = max(1, round(8 * n_bytes * RATE_HZ / 1000))
-    context = av.CodecContext.create(coder.encoder, "w")
+    context = cast("av.VideoCodecContext", av.CodecContext.create(coder.encoder, "w"))
     context.width, context.height, context.pix_fmt = width, height, FORMAT
     context.time_base, context.framerate = Fraction(1, RATE_HZ), Fraction(RATE_HZ)
     context.thread_count, context.bit_rate, context.gop_size = 1, 1000 * kbps, gop
@@ -115,7 +115,8 @@ def encode(
     context.options = coder.options(kbps, gop, buffer)
     with unchanged_priority():
         context.open()
-    packets, openings = [], (b"", b"")
+    packets: list[Packet] = []
+    openings = (b"", b"")
     for index, image in enumerate(images):
         started = perf_counter()
         frame = av.VideoFrame.from_ndarray(to_planes(image), format=FORMAT)

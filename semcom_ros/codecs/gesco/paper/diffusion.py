@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import torch
-from diffusers import DDPMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch.distributions import Normal, kl_divergence
 
 STEPS = 1000

@@ -19,6 +19,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from semcom_ros.codecs.gesco.paper.configuration import GROUPS, PLANES, Configuration
+from semcom_ros.errors import given
 
 Maps = dict[int, torch.Tensor]
 """The map at each resolution, by height in pixels."""
@@ -30,7 +31,7 @@ class PlainNorm(nn.GroupNorm):
     def __init__(self, channels: int):
         super().__init__(GROUPS, channels)
 
-    def forward(self, x: torch.Tensor, maps: Maps) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, maps: Maps | None = None) -> torch.Tensor:
         return super().forward(x)
 
 
@@ -194,14 +195,16 @@ class PaperNetwork(nn.Module):
         for stage in self.middle:
             x = self._run(stage, x, time, maps)
         for part in self.decoder:
-            if isinstance(part, Stage):
+            if not isinstance(part, nn.ModuleList):
                 x = self._run(part, x, time, maps)
                 continue
             for stage in part:
                 x = self._run(stage, torch.cat([x, skips.pop()], 1), time, maps)
         return self.last(F.silu(self.last_norm(x)))
 
-    def _run(self, stage: Stage, x: torch.Tensor, time: torch.Tensor, maps: Maps) -> torch.Tensor:
+    def _run(
+        self, stage: nn.Module, x: torch.Tensor, time: torch.Tensor, maps: Maps
+    ) -> torch.Tensor:
         if self.checkpointing and self.training:
             return checkpoint(stage, x, time, maps, use_reentrant=False)
         return stage(x, time, maps)
@@ -214,5 +217,5 @@ def _same(x: torch.Tensor) -> torch.Tensor:
 def _zeroed(convolution: nn.Conv2d) -> nn.Conv2d:
     """With weights of 0, so that at first a block adds nothing."""
     nn.init.zeros_(convolution.weight)
-    nn.init.zeros_(convolution.bias)
+    nn.init.zeros_(given(convolution.bias))
     return convolution

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +69,7 @@ def sample(
     for step in schedule.timesteps:
         now = step.to(planes.device).expand(batch)
         output = guided(network, x, now, planes, guidance)
-        x = schedule.step(output, step, x, generator=generator).prev_sample
+        x = schedule.step(output, step, x, generator=generator, return_dict=False)[0]
     return x.clamp(-1, 1)
 
 
@@ -106,7 +107,7 @@ class PaperGenerator:
         return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
 
 
-def card_of(configuration: Configuration, size: tuple[int, int]) -> dict:
+def card_of(configuration: Configuration, size: tuple[int, int]) -> dict[str, Any]:
     """What `load_network` reads from a card beside the classes."""
     return {"network": asdict(configuration), "size": list(size)}
 
@@ -122,7 +123,9 @@ def load_network(path: Path, size: tuple[int, int] = WORK_SIZE) -> PaperNetwork:
         )
     try:
         trained = tuple(card["size"])
-        sizes = {k: tuple(v) if isinstance(v, list) else v for k, v in card["network"].items()}
+        sizes: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in card["network"].items()
+        }
         configuration = Configuration(**sizes)
     except (KeyError, TypeError, AttributeError):
         raise SemcomError(
@@ -135,4 +138,5 @@ def load_network(path: Path, size: tuple[int, int] = WORK_SIZE) -> PaperNetwork:
         )
     network = PaperNetwork(configuration)
     weights.fill(network, tensors, path)
-    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hints lack it
+    return network.eval().requires_grad_(False)
