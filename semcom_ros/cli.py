@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `semcom` command: find the module that does the job, hand it its arguments.
 
-A module behind a command offers `add_arguments(parser)` and `run(args) -> int | None`, and sets a
-default for `command` if it wants the words of the call. It is imported only when its command is
-called, so that `semcom --help` answers at once.
+A module behind a command, or a class in it, offers `add_arguments(parser)` and
+`run(args) -> int | None`, and sets a default for `command` if it wants the words of the call. It is
+imported only when its command is called, so that `semcom --help` answers at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 from semcom_ros import __version__
@@ -20,7 +20,8 @@ from semcom_ros.runtime import check_device, keep_freed_memory
 
 
 class Command(NamedTuple):
-    """A command's line in the help, and the module of the lab behind it, if it is one by itself."""
+    """A command's line in the help, and, if it is one by itself, the module of the lab behind it,
+    or the class as `module:Class`."""
 
     help: str
     module: str = ""
@@ -31,7 +32,9 @@ COMMANDS = {
     "demo": Command("drive through vehicle, channel and RSU, and score", "demo.run"),
     "inspect": Command("print what a payload file holds", "inspect_payload"),
     "train": Command("make the weights in models/"),
-    "train segmenter": Command("train the vehicle's segmenter", "training.segmenter"),
+    "train segmenter": Command(
+        "train the vehicle's segmenter", "training.segmenter:SegmenterTraining"
+    ),
     "train restorer": Command(
         "teach GESCO to restore a coded picture",
         "training.restorer.command",
@@ -40,21 +43,29 @@ COMMANDS = {
         "train segmenter, its teacher and the panel by the clock, on a GPU",
         "training.sight.command",
     ),
-    "train map": Command("learn the prior of the map coder", "training.map_prior"),
-    "train thumbnail": Command("learn how to share out the thumbnail's bits", "training.thumbnail"),
-    "train gesco": Command("train the RSU's few-step diffusion", "training.gesco.diffusion"),
+    "train map": Command("learn the prior of the map coder", "training.map_prior:MapPrior"),
+    "train thumbnail": Command(
+        "learn how to share out the thumbnail's bits", "training.thumbnail:ThumbnailStatistics"
+    ),
+    "train gesco": Command(
+        "train the RSU's few-step diffusion", "training.gesco.training:GescoTraining"
+    ),
     "train gesco-paper": Command(
         "train the diffusion of GESCO's paper, on CUDA machines", "papers.gesco.training"
     ),
-    "train sqgan": Command("train SQ-GAN's networks, step by step", "training.sqgan.command"),
+    "train sqgan": Command(
+        "train SQ-GAN's networks, stage by stage", "training.sqgan.training:SqganTraining"
+    ),
     "train sqgan-paper": Command(
         "train the networks of SQ-GAN's paper, on CUDA machines", "papers.sqgan.training"
     ),
     "train denoiser": Command(
-        "train the map denoiser that fast denoising is held against", "training.gesco.denoiser"
+        "train the map denoiser that fast denoising is held against",
+        "training.gesco.denoiser:DenoiserTraining",
     ),
     "train perception": Command(
-        "train detection and depth on the segmenter's features", "training.perception.command"
+        "train detection and depth on the segmenter's features",
+        "training.perception.training:PerceptionTraining",
     ),
     "eval": Command(
         "score any codec over any channel on data; with a name, what is in models/",
@@ -130,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.parse_args(words[len(name.split()) :])
             parser.print_help()
             return 2
-        module = import_module(f"semcom_ros.lab.{command.module}")
+        module = resolve_name(f"semcom_ros.lab.{command.module}")
         module.add_arguments(parser)
         args = parser.parse_args(words[len(name.split()) :])
         if "command" in args:

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 
 
-def to_input(images: np.ndarray, dtype: torch.dtype, device: str = "cpu") -> torch.Tensor:
+def to_input(
+    images: np.ndarray | torch.Tensor, dtype: torch.dtype, device: str | torch.device = "cpu"
+) -> torch.Tensor:
     """Images uint8 [B, H, W, 3] -> a network's input [B, 3, H, W] in 0..1, channels last."""
-    tensor = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+    tensor = torch.as_tensor(images).to(device).permute(0, 3, 1, 2)
     return tensor.to(dtype=dtype, memory_format=torch.channels_last).div_(255)

@@ -50,7 +50,7 @@ class VectorQuantiser(nn.Module):
         with torch.autocast(vectors.device.type, enabled=False):
             indices = nearest(flat, self.codebook)
         if self.training:
-            self._follow(flat.detach()[taught], indices[taught])
+            self._follow(flat.detach().flatten(0, 2), indices.flatten(), taught.flatten().float())
         codes = self.look_up(indices)
         distance = (flat - codes.permute(0, 2, 3, 1)).square().mean(-1)
         loss = COMMITMENT * (distance * taught).sum() / taught.sum().clamp(min=1)
@@ -63,31 +63,31 @@ class VectorQuantiser(nn.Module):
         return F.embedding(indices, self.codebook).permute(0, 3, 1, 2)
 
     @torch.no_grad()
-    def _follow(self, vectors: torch.Tensor, indices: torch.Tensor) -> None:
-        """Move the codebook towards vectors [N, dims] that chose codewords `indices` [N]."""
-        uses = torch.bincount(indices, minlength=len(self.uses)).to(self.uses.dtype)
-        sums = torch.zeros_like(self.sums).index_add_(0, indices, vectors)
+    def _follow(self, vectors: torch.Tensor, indices: torch.Tensor, taught: torch.Tensor) -> None:
+        """Move the codebook towards those of vectors [N, dims] that are `taught` [N], 1 or 0, and
+        chose codewords `indices` [N]. Shapes do not hang on values: a GPU need not be waited for.
+        """
+        uses = torch.zeros_like(self.uses).index_add_(0, indices, taught)
+        sums = torch.zeros_like(self.sums).index_add_(0, indices, vectors * taught[:, None])
         spread = dist.is_available() and dist.is_initialized()
         if spread:
             dist.all_reduce(uses)
             dist.all_reduce(sums)
         self.uses.lerp_(uses, 1 - DECAY)
         self.sums.lerp_(sums, 1 - DECAY)
-        self._restart(vectors)
+        self._restart(vectors, taught)
         if spread:
             for buffer in (self.uses, self.sums):
                 dist.broadcast(buffer, 0)
         known = self.uses[:, None] > 0
         self.codebook.copy_(torch.where(known, self.sums / self.uses[:, None], self.codebook))
 
-    def _restart(self, vectors: torch.Tensor) -> None:
-        mean = self.uses.mean()
-        dead = (self.uses < UNUSED * mean).nonzero()[:, 0]
-        if not len(vectors) or not len(dead):
-            return
-        chosen = vectors[torch.randint(len(vectors), (len(dead),), device=vectors.device)]
-        self.uses[dead] = mean
-        self.sums[dead] = mean * chosen
+    def _restart(self, vectors: torch.Tensor, taught: torch.Tensor) -> None:
+        mean, any_taught = self.uses.mean(), taught.any()
+        dead = (self.uses < UNUSED * mean) & any_taught
+        drawn = torch.multinomial(taught + ~any_taught, len(dead), replacement=True)
+        self.uses.copy_(torch.where(dead, mean, self.uses))
+        self.sums.copy_(torch.where(dead[:, None], mean * vectors[drawn], self.sums))
 
 
 def as_float(network: nn.Module) -> None:

@@ -16,8 +16,8 @@ from semcom_ros.lab.evaluation.timing import operations
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
 from semcom_ros.lab.map_noise import gaussian
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
-from semcom_ros.lab.training.data import CAMVID_CLASSES
-from semcom_ros.lab.training.gesco.denoiser import CROP, NoisyMaps
+from semcom_ros.lab.training.data import CAMVID_CLASSES, Batches
+from semcom_ros.lab.training.gesco.denoiser import CROP, noisy_window
 from semcom_ros.labels import VOID, fold
 
 
@@ -98,14 +98,14 @@ def test_it_is_small() -> None:
 
 
 def test_training_maps_are_the_same_for_one_seed_and_carry_their_truth() -> None:
-    maps = [street()[0][None]]
-    planes, present, places = NoisyMaps(maps, CAMVID_CLASSES, 2, seed=1)()
-    again, _, _ = NoisyMaps(maps, CAMVID_CLASSES, 2, seed=1)()
+    sets = [(street()[0][None], 1.0)]
+    planes, present, places = Batches(sets, 2, 1, noisy_window)[0]
+    again, _, _ = Batches(sets, 2, 1, noisy_window)[0]
     np.testing.assert_array_equal(planes, again)
     assert planes.shape == (2, len(CAMVID_CLASSES), *CROP)
     assert not planes[~present].any()
     # Noise has mean 0, so that on average the plane of the truth is 1.
-    assert planes.gather(1, places[:, None]).mean() == pytest.approx(1, abs=0.02)
+    assert planes.gather(1, places.long()[:, None]).mean() == pytest.approx(1, abs=0.02)
 
 
 def test_void_is_sent_as_the_class_beside_it() -> None:

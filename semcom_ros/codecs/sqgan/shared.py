@@ -32,7 +32,7 @@ MAP_LAYERS = (512,)
 SHARED_FILE = "sqgan_shared.safetensors"
 ENCODER_FILE = "sqgan_encoder.safetensors"
 DECODER_FILE = "sqgan_decoder.safetensors"
-RECIPE = "semcom train sqgan --camvid DIR --step pack"
+RECIPE = "semcom train sqgan --camvid DIR --stage pack"
 PIPELINES = ("map", "image")
 
 

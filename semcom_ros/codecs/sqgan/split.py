@@ -55,7 +55,7 @@ def read(card: dict[str, Any]) -> Split:
     if not valid:
         raise SemcomError(
             "The card of SQ-GAN's encoder has no table of bytes for map and image: restore models/ "
-            "from the repository or measure one with `semcom train sqgan --camvid DIR --step "
+            "from the repository or measure one with `semcom train sqgan --camvid DIR --stage "
             "split`."
         )
     return split

@@ -32,10 +32,9 @@ from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
 from semcom_ros.lab.evaluation.shared import frames_options, labelled_frames, show, write_json
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
-from semcom_ros.lab.training.gesco.judge import FILE as JUDGE
-from semcom_ros.lab.training.gesco.judge import RECIPE
-from semcom_ros.lab.training.sqgan.judge import kept_of
-from semcom_ros.lab.training.sqgan.steps import MAP, TUNED
+from semcom_ros.lab.training.judge import FILE as JUDGE
+from semcom_ros.lab.training.judge import RECIPE, kept_of
+from semcom_ros.lab.training.sqgan.sets import FILES
 from semcom_ros.labels import NAMES, TRAIN_ID, VOID, fold, tint
 from semcom_ros.payload import Part, Payload, pack, unpack
 from semcom_ros.perception.segmentation import Segmenter
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
         Frame(f.image, np.where(labels == VOID, f.labels, labels))
         for f, labels in zip(sent, truth, strict=True)
     ]
-    named = {"sqgan": args.work / TUNED}
+    named = {"sqgan": args.work / FILES["tune"]}
     for pair in args.ablations:
         name, equals, path = pair.partition("=")
         if not equals:
@@ -95,8 +94,10 @@ def run(args: argparse.Namespace) -> None:
         named[name] = Path(path)
     systems = {name: Ends(path, "image", args.device) for name, path in named.items()}
     systems |= {
-        "same, at random": Ends(args.work / TUNED, "image", args.device, mask=MASKS[1]),
-        "same, unconditioned": Ends(args.work / TUNED, "image", args.device, score=SCORES[1]),
+        "same, at random": Ends(args.work / FILES["tune"], "image", args.device, mask=MASKS[1]),
+        "same, unconditioned": Ends(
+            args.work / FILES["tune"], "image", args.device, score=SCORES[1]
+        ),
     }
     rows, scores = {"area": area(truth)}, {}
     for name, ends in systems.items():
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
         picture = np.concatenate([chosen(ends, args.kept, frame, i) for ends in systems.values()])
         cv2.imwrite(str(args.out / f"kept_{i}.png"), picture[..., ::-1])
     if args.surfaces:
-        maps = Ends(args.work / MAP, "map", args.device)
+        maps = Ends(args.work / FILES["map"], "map", args.device)
         surface = surfaces(maps, systems["sqgan"], frames, truth, judge)
         write_json(args.out / "surfaces.json", surface)
         plot_surfaces(args.out / "surfaces.png", surface)

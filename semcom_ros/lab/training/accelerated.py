@@ -6,12 +6,14 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from accelerate import Accelerator
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.training.recipe import option as typed
 
 MARK = "run.json"
 """Written last: a state without it was cut off."""
@@ -89,3 +91,18 @@ def check_state(folder: Path, run: dict, resume: bool, updates: int, option: str
         raise SemcomError(
             f"The run in '{folder}' is at step {int(state.name)}: to go on give more {option}."
         )
+
+
+def launch_line(name: str, args: argparse.Namespace, options: Iterable[str], processes: int) -> str:
+    """`semcom train NAME` in `processes` processes, with those of `options` in `args`."""
+    values = vars(args) | {"data": without_folder(args.data)}
+    launch = f"accelerate launch --num_processes {processes} -m semcom_ros.cli train {name}"
+    return " ".join((launch, *(typed(option, values[option]) for option in options)))
+
+
+def without_folder(spec: str) -> str:
+    """A source's `spec` without its folder."""
+    kind, colon, where = spec.partition(":")
+    if not colon:
+        return "DIR"
+    return spec if where.isdecimal() else f"{kind}:DIR"

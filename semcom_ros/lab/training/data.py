@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training samples: CamVid and the procedural drive in memory, cropped and augmented."""
+"""Training samples: CamVid and the procedural drive in memory, drawn, cropped and augmented."""
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from torch.utils.data import Dataset, default_collate
 
 from semcom_ros.datasets import open_source
 from semcom_ros.datasets.stills import CLASS_NAMES
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import WORK_SIZE, fit
+from semcom_ros.frame import WORK_SIZE, Frame, fit
 from semcom_ros.labels import TRAIN_ID, VOID, fold
 
 CAMVID_CLASSES = tuple(sorted(TRAIN_ID[name] for name in CLASS_NAMES))
 """trainIds of the eleven classes that CamVid's labels know."""
 Made = TypeVar("Made")
+MANY = 50
+"""Frames of the drive that are worth a process a core to render."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,21 @@ class Samples:
     images: np.ndarray
     labels: np.ndarray
 
+    @classmethod
+    def of(cls, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> Samples:
+        """Of the image and the labels of each frame."""
+        images, labels = zip(*frames, strict=True)
+        return cls(np.stack(images), np.stack(labels))
 
-Sets = list[tuple[Samples, float]]
-"""Samples, each set with its share of what is drawn."""
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, at: Any) -> tuple[np.ndarray, np.ndarray]:
+        return self.images[at], self.labels[at]
+
+
+Sets = list[tuple[Sequence, float]]
+"""Samples of one kind, each set with its share of what is drawn."""
 
 
 def read_camvid(root: Path, split: str, size: tuple[int, int] | None = None) -> Samples:
@@ -43,18 +58,46 @@ def read_camvid(root: Path, split: str, size: tuple[int, int] | None = None) -> 
     frames = [source[i] for i in range(len(source))]
     if any(frame.labels is None for frame in frames):
         raise SemcomError(f"Some frames of {root}, {split}, have no label file: recipes need all.")
-    if size is not None:
-        frames = [fit(f, size) for f in frames]
-    return Samples(np.stack([f.image for f in frames]), np.stack([f.labels for f in frames]))
+    return Samples.of(pixels_of(f if size is None else fit(f, size)) for f in frames)
 
 
-def render_scenes(frames: int, seeds: range, step: int = 7) -> Samples:
-    """`frames` frames of the procedural drive, spread over towns `seeds`, `step` frames apart."""
-    sources = [open_source(f"scenes:{seed}") for seed in seeds]
-    picked = [
-        fit(sources[i % len(sources)][(i // len(sources)) * step], WORK_SIZE) for i in range(frames)
-    ]
-    return Samples(np.stack([f.image for f in picked]), np.stack([f.labels for f in picked]))
+def pixels_of(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+    """Its image and its labels."""
+    return frame.image, frame.labels
+
+
+def render_drive(
+    frames: int,
+    towns: range,
+    step: int,
+    make: Callable[[Frame], Made] = pixels_of,
+    truth: bool = False,
+) -> list[Made]:
+    """What `make` makes of `frames` fitted frames of the procedural drive, every `step`th frame of
+    each of `towns` in turn; truth: with depth and objects. Many are made by a process a core."""
+    counts = [len(range(at, frames, len(towns))) for at in range(len(towns))]
+    render = partial(_render_town, step=step, make=make, truth=truth)
+    if frames > MANY:
+        # Spawned, not forked: OpenCV's and torch's threads do not survive a fork.
+        with ProcessPoolExecutor(
+            mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
+        ) as pool:
+            found = list(pool.map(render, towns, counts))
+    else:
+        found = list(map(render, towns, counts))
+    return [found[i % len(towns)][i // len(towns)] for i in range(frames)]
+
+
+def _render_town(
+    town: int, count: int, step: int, make: Callable[[Frame], Made], truth: bool
+) -> list[Made]:
+    source = open_source(f"scenes:{town}", truth=truth)
+    return [make(fit(source[i * step])) for i in range(count)]
+
+
+def render_scenes(frames: int, towns: range, step: int = 7) -> Samples:
+    """Images and labels of `frames` frames of the procedural drive, spread over `towns`."""
+    return Samples.of(render_drive(frames, towns, step))
 
 
 def with_estimates(sets: Sets, estimate: Callable[[Sequence[np.ndarray]], np.ndarray]) -> Sets:
@@ -89,18 +132,19 @@ def class_weights(labels: np.ndarray, classes: tuple[int, ...], power: float) ->
 
 
 def augment(
-    image: np.ndarray,
-    labels: np.ndarray,
-    size: tuple[int, int],
-    zoom: tuple[float, float],
+    sample: tuple[np.ndarray, np.ndarray],
     rng: np.random.Generator,
-    jitter: bool,
+    size: tuple[int, int] = WORK_SIZE,
+    zoom: tuple[float, float] = (1.0, 1.25),
+    jitter: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A random window of a frame, flipped half the time, at `size` (H, W) after scaling by `zoom`.
+    """A random window of an image and its labels, flipped half the time, at `size` (H, W) after
+    scaling by `zoom`.
 
     zoom 1 is the scale of work (a frame as wide as `WORK_SIZE`). Where the window is larger than
     the frame the rest is void. `jitter` varies brightness, contrast and colour.
     """
+    image, labels = sample
     height, width = labels.shape
     base = WORK_SIZE[1] / width
     scale = base * np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1])))
@@ -116,62 +160,42 @@ def augment(
         image, matrix, to, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
     labels = cv2.warpAffine(labels, matrix, to, flags=cv2.INTER_NEAREST, borderValue=VOID)
-    if jitter:
-        gain = rng.uniform(0.7, 1.3) * rng.uniform(0.9, 1.1, 3)
-        offset = rng.uniform(-25, 25)
-        table = np.clip(np.arange(256)[:, None] * gain + offset, 0, 255).astype(np.uint8)
-        image = cv2.LUT(image, table.reshape(1, 256, 3))
-    return image, labels
+    return (expose(image, rng) if jitter else image), labels
 
 
-class Batches:
-    """Endless batches of augmented samples, drawn from several sets by share, made in threads.
+def expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`image` uint8 [H, W, 3] in other light: brightness, contrast and colour."""
+    gain = rng.uniform(0.7, 1.3) * rng.uniform(0.9, 1.1, 3)
+    table = np.clip(np.arange(256)[:, None] * gain + rng.uniform(-25, 25), 0, 255)
+    return cv2.LUT(image, table.astype(np.uint8).reshape(1, 256, 3))
 
-    Yields images uint8 [B, h, w, 3] and labels uint8 [B, h, w] trainId; the same for one seed.
+
+class Batches(Dataset):
+    """Batches of samples, drawn from several sets by share.
+
+    Batch i depends on `seed` and i alone, whatever process makes it: a run that resumes goes on as
+    if it had never stopped. augment: a sample as drawn -> as it is learned from. collate: a list of
+    those -> the batch, tensors in tuples, lists or dictionaries.
     """
 
     def __init__(
         self,
         sets: Sets,
         batch: int,
-        size: tuple[int, int],
-        zoom: tuple[float, float],
         seed: int,
-        jitter: bool = True,
+        augment: Callable[[Any, np.random.Generator], Any],
+        collate: Callable[[list, np.random.Generator], Any] = lambda drawn, _: default_collate(
+            drawn
+        ),
     ):
-        self.sets, self.batch, self.size, self.zoom = sets, batch, size, zoom
-        self.seed, self.jitter = seed, jitter
+        self.sets, self.batch, self.seed = sets, batch, seed
+        self.augment, self.collate = augment, collate
 
-    def _make(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> Any:
         rng = np.random.default_rng((self.seed, index))
         shares = np.array([share for _, share in self.sets])
-        images = np.empty((self.batch, *self.size, 3), np.uint8)
-        labels = np.empty((self.batch, *self.size), np.uint8)
-        for k in range(self.batch):
+        drawn = []
+        for _ in range(self.batch):
             samples = self.sets[rng.choice(len(shares), p=shares / shares.sum())][0]
-            i = rng.integers(len(samples.images))
-            images[k], labels[k] = augment(
-                samples.images[i], samples.labels[i], self.size, self.zoom, rng, self.jitter
-            )
-        return images, labels
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        with ThreadPoolExecutor(1) as pool:
-            ahead = deque(pool.submit(self._make, i) for i in range(4))
-            for i in itertools.count(4):
-                ahead.append(pool.submit(self._make, i))
-                yield ahead.popleft().result()
-
-
-def one_ahead(
-    make: Callable[[np.ndarray, np.ndarray], Made],
-    frames: Iterable[tuple[np.ndarray, np.ndarray]],
-) -> Iterator[Made]:
-    """What `make` gives of each of `frames` but the last, made one ahead in a thread."""
-    with ThreadPoolExecutor(1) as pool:
-        frames = iter(frames)
-        coming = pool.submit(make, *next(frames))
-        for images, labels in frames:
-            ready = coming.result()
-            coming = pool.submit(make, images, labels)
-            yield ready
+            drawn.append(self.augment(samples[rng.integers(len(samples))], rng))
+        return self.collate(drawn, rng)

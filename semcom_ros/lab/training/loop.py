@@ -1,117 +1,291 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop that every recipe shares: mixed precision, warm-up, averaging, log, best."""
+"""A recipe that trains step by step: the loop, its log, and the state that it goes on from.
+
+A subclass declares what is its own: options, data, networks, update, score and card.
+"""
 
 from __future__ import annotations
 
-import copy
+import argparse
 import json
-import math
+import os
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
+import cv2
 import torch
+from accelerate.utils import send_to_device
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from semcom_ros import weights
+from semcom_ros.errors import SemcomError
+from semcom_ros.lab.training.data import CAMVID_CLASSES
+from semcom_ros.lab.training.mixed_precision import MixedPrecision, cosine
+from semcom_ros.lab.training.recipe import MACHINE, Recipe, origin
+from semcom_ros.labels import NAMES
+
+STATE_SECONDS = 300
+"""A state is saved after every score, and when so much time has passed since the last."""
+ENTRIES = ("forward", "condition", "denoise")
+"""Methods by which networks are called: what is compiled."""
 
 
-class MixedPrecision:
-    """AdamW on float32 masters of a network that computes in `dtype`, with an average of them.
+class Training(Recipe):
+    """A recipe that trains networks step by step and keeps the best of them by a score.
 
-    Convolutions hold `dtype` weights, so no cast stands in the loop; normalisations stay float32.
-    average: the network with exponentially averaged weights, in float32, for scoring and saving.
+    out, steps, batch, rate: defaults of the options; help: of two of them. classes: by name, of the
+    network's planes. best_by: the score that chooses. warm_up: updates of rising rate. checkpoints:
+    times that it is scored.
     """
 
-    def __init__(self, network: nn.Module, dtype: torch.dtype, decay: float, weight_decay: float):
-        self.average = copy.deepcopy(network).eval().requires_grad_(False)
-        self.network = network.to(dtype=dtype, memory_format=torch.channels_last)
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.float()
-        self.pairs = [
-            (p, p.detach().float().clone().requires_grad_(True)) for p in network.parameters()
-        ]
-        self.decay = decay
-        self.steps = 0
-        convolutions = [m for _, m in self.pairs if m.ndim > 1]
-        others = [m for _, m in self.pairs if m.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": convolutions, "weight_decay": weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-            betas=(0.9, 0.98),
-            foreach=True,
+    out: ClassVar[Path]
+    steps: ClassVar[int]
+    batch: ClassVar[int]
+    rate: ClassVar[float]
+    classes: ClassVar[tuple[str, ...]] = tuple(NAMES[c] for c in CAMVID_CLASSES)
+    help: ClassVar[dict[str, str]] = {"steps": "updates", "rate": "peak learning rate"}
+    best_by: ClassVar[str] = "judge"
+    warm_up: ClassVar[int] = 200
+    checkpoints: ClassVar[int]
+    compete_from = 0
+    """Updates from which on weights are kept only if they are the best; before, all are."""
+
+    def __init__(self, args: argparse.Namespace):
+        """Load data, build networks: `batches`, and `trainers`, of which "network" is kept."""
+        super().__init__(args)
+        if min(args.steps, args.batch) < 1 or args.scenes < 0:
+            raise SemcomError("Updates and samples start at 1, scenes at 0: give more.")
+        self.device = torch.device(args.device)
+        torch.backends.cudnn.benchmark = True
+        torch.manual_seed(args.seed)
+        self.batches: Dataset
+        self.trainers: dict[str, MixedPrecision] = {}
+        self.best: float | None = None
+        self.start = {} if args.start is None else origin(args.start, self.name)
+        self.begin()
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        super().add_arguments(parser)
+        add = parser.add_argument
+        log = Path(f"out/train/{cls.name}.jsonl")
+        add("--out", type=Path, default=cls.out, help="weights to write, a card beside them")
+        add("--log", type=Path, default=log, help="losses and scores; the state lies beside it")
+        add("--steps", type=int, default=cls.steps, help=cls.help["steps"])
+        add("--rate", type=float, default=cls.rate, help=cls.help["rate"])
+        add("--batch", type=int, default=cls.batch, help="samples an update")
+        add("--seed", type=int, default=0)
+        add("--start", type=Path, help="weights to begin from instead of random ones")
+        add("--device", default="cpu", help="where networks run, as cuda")
+        cores = len(os.sched_getaffinity(0))
+        workers = min(8, max(1, cores - 1))
+        add("--workers", type=int, default=workers, help="processes that make batches; 0: none")
+        add("--compile", action="store_true", help="torch.compile: minutes first, then faster")
+        add("--resume", action="store_true", help="go on from the state saved last")
+
+    def begin(self) -> None:
+        """Fill `batches` and `trainers`."""
+        raise NotImplementedError
+
+    def update(self, batch: Any, step: int) -> dict[str, torch.Tensor]:
+        """Learn from one batch, on the device; returns losses by name."""
+        raise NotImplementedError
+
+    def score(self) -> dict[str, float]:
+        """Scores of the averaged network."""
+        raise NotImplementedError
+
+    def card(self) -> dict[str, Any]:
+        """What the card says besides; `scores` of it are told beside those that were reached."""
+        raise NotImplementedError
+
+    @property
+    def network(self) -> nn.Module:
+        """The network that learns."""
+        return self.trainers["network"].network
+
+    @property
+    def average(self) -> nn.Module:
+        """It with averaged weights: what is scored and kept."""
+        return self.trainers["network"].average
+
+    def started(self, network: nn.Module) -> nn.Module:
+        """`network`, with the weights `--start` where they are given."""
+        if self.args.start is not None:
+            self.go_on_from(self.args.start, network)
+        return network
+
+    def learn(self, network: nn.Module, decay: float, weight_decay: float) -> None:
+        """Train `network`, a loss alone and no discriminator at its side."""
+        trainer = MixedPrecision(self.started(network), self.device, decay, weight_decay)
+        self.trainers["network"] = trainer
+
+    def go_on_from(self, path: Path, network: nn.Module) -> None:
+        """Begin with weights that this recipe made. Raises SemcomError where they are others."""
+        recipe = f"semcom train {self.name}"
+        tensors, card = weights.load(path, recipe)
+        if card.get("classes") != list(self.classes):
+            raise SemcomError(
+                f"Training cannot go on from {path}: its classes are not those that are trained "
+                f"here. Begin from weights that `{recipe}` made."
+            )
+        weights.fill(network, tensors, path)
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of an update."""
+        return cosine(step, self.args.steps, self.args.rate, self.warm_up)
+
+    def optimise(self, step: int) -> torch.Tensor:
+        """Apply the network's gradients; returns their norm."""
+        return self.trainers["network"].step(self.rate_at(step))
+
+    def make(self) -> None:
+        """Train; on `--resume` from the state saved last."""
+        args, state = self.args, self.args.log.with_suffix(".state")
+        done, logged = self.load_state(state) if args.resume else (0, None)
+        log = Log(args.log, done, logged)
+        if args.compile:
+            for entry in ENTRIES:
+                if entry in vars(type(self.network)):
+                    compiled = torch.compile(getattr(self.network, entry))
+                    setattr(self.network, entry, compiled)
+        every = max(1, args.steps // self.checkpoints)
+        saved = time.monotonic()
+        for step, batch in enumerate(self.loader(done), done + 1):
+            batch = send_to_device(batch, self.device, non_blocking=True)
+            log.add(self.update(batch, step - 1))
+            scored = step % every == 0 or step == args.steps
+            if scored:
+                scores = self.score()
+                log.write(step, scores)
+                self.keep(step, scores)
+            if scored or time.monotonic() - saved > STATE_SECONDS:
+                self.save_state(state, step, log)
+                saved = time.monotonic()
+
+    def loader(self, done: int) -> DataLoader:
+        """The batches from number `done` on, made in processes ahead of their use."""
+        return DataLoader(
+            self.batches,
+            batch_size=None,
+            sampler=range(done, self.args.steps),
+            num_workers=self.args.workers,
+            pin_memory=self.device.type == "cuda",
+            # Its own, so that a run that goes on draws as one that never stopped.
+            generator=torch.Generator(),
+            # OpenCV's threads do not survive the fork.
+            worker_init_fn=lambda _: cv2.setNumThreads(1),
         )
 
-    def step(self, rate: float) -> float:
-        """Apply the gradients in the network at learning rate `rate`; returns their norm."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        for used, master in self.pairs:
-            master.grad = used.grad.float() if used.grad is not None else None
-            used.grad = None
-        norm = float(nn.utils.clip_grad_norm_([m for _, m in self.pairs], 5.0))
-        if math.isfinite(norm):
-            self.optimizer.step()
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            masters = [m for _, m in self.pairs]
-            torch._foreach_copy_([u for u, _ in self.pairs], masters)
-            torch._foreach_lerp_(list(self.average.parameters()), masters, 1 - decay)
-            for kept, seen in zip(self.average.buffers(), self.network.buffers(), strict=True):
-                kept.copy_(seen)
-        return norm
+    def keep(self, step: int, scores: dict[str, float]) -> None:
+        """Write weights and card after `step` updates, if they are to be kept."""
+        competes, found = step > self.compete_from, scores[self.best_by]
+        if competes and self.best is not None and found <= self.best:
+            return
+        if competes:
+            self.best = found
+        card = self.card()
+        told = card.pop("scores") | {name: round(value, 4) for name, value in scores.items()}
+        full = self.described(classes=list(self.classes), **card)
+        full |= self.start | {"updates": step, "scores": told}
+        weights.save(self.args.out, weights.tensors_of(self.average), full)
+
+    def named(self) -> dict[str, Any]:
+        """The options that make a run what it is."""
+        return {
+            name: value
+            for name, value in vars(self.args).items()
+            if name not in (*MACHINE, "start") and not isinstance(value, Path)
+        }
+
+    def save_state(self, path: Path, step: int, log: Log) -> None:
+        """Write all that the run goes on from, whole or not at all."""
+        cuda = self.device.type == "cuda"
+        state = {
+            "run": json.dumps({"options": self.named(), "start": self.start}),
+            "step": step,
+            "best": self.best,
+            "log": log.state(),
+            "random": torch.get_rng_state(),
+            "random on cuda": torch.cuda.get_rng_state(self.device) if cuda else None,
+            "trainers": {name: trainer.state() for name, trainer in self.trainers.items()},
+        }
+        begun = path.with_suffix(".part")
+        torch.save(send_to_device(state, "cpu"), begun)
+        begun.replace(path)
+
+    def load_state(self, path: Path) -> tuple[int, dict[str, Any]]:
+        """Bring the run to the state in `path`; returns the updates done, and the log's state.
+
+        Raises SemcomError where there is none, it is of another run, or at its end.
+        """
+        state = read_state(path, "leave out --resume")
+        run = json.loads(state["run"])
+        for name, value in self.named().items():
+            if run["options"].get(name) != value:
+                raise SemcomError(
+                    f"'{path}' holds another run: its {name} is {run['options'].get(name)}, not "
+                    f"{value}. Give the same options, or leave out --resume."
+                )
+        if state["step"] >= self.args.steps:
+            raise SemcomError(f"The run in '{path}' is at its end: leave out --resume.")
+        for name, trainer in self.trainers.items():
+            trainer.restore(state["trainers"][name])
+        self.best, self.start = state["best"], run["start"]
+        torch.set_rng_state(state["random"])
+        if state["random on cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random on cuda"], self.device)
+        return state["step"], state["log"]
 
 
-def cosine(step: int, steps: int, peak: float, warm_up: int = 200) -> float:
-    """Learning rate at `step` of `steps`: linear warm-up to `peak`, then half a cosine to zero."""
-    if step < warm_up:
-        return peak * (step + 1) / warm_up
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+def read_state(path: Path, otherwise: str) -> dict[str, Any]:
+    """The state that a run left in `path`, on the CPU. Raises SemcomError, which says what to do
+    `otherwise`, where there is none."""
+    if not path.is_file():
+        raise SemcomError(f"There is no state '{path}' to go on from: {otherwise}.")
+    return torch.load(path, weights_only=True, map_location="cpu")
 
 
-def train(
-    update: Callable[[int], dict[str, float]],
-    steps: int,
-    score: Callable[[], dict[str, float]],
-    keep: Callable[[dict[str, float]], None],
-    best_by: str,
-    log: Path,
-    every: int,
-    compete_from: int = 0,
-) -> dict[str, float]:
-    """Run `update(step)` for `steps` steps and keep the best by the score named `best_by`.
+class Log:
+    """Means over the updates since the last line, a JSON object a line, in a file and printed.
 
-    Every `every` steps and at the end `score()` is taken, logged to `log` (a JSON object a line)
-    and printed; `keep(scores)` saves when `best_by` is higher than ever after step `compete_from`,
-    and every time before. Returns the best scores.
+    done: updates that a run had made before it went on; what the file says of later ones goes.
+    Losses are added up where they lie: a GPU need not be waited for at every update.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    best: dict[str, float] = {best_by: -math.inf}
-    sums: dict[str, float] = {}
-    started = time.monotonic()
-    with log.open("w") as lines:
-        for step in range(steps):
-            for name, value in update(step).items():
-                sums[name] = sums.get(name, 0.0) + value
-            if (step + 1) % every and step + 1 < steps:
-                continue
-            scores = score()
-            seen = (step % every) + 1
-            record = {
-                "step": step + 1,
-                "minutes": round((time.monotonic() - started) / 60, 2),
-                **{name: round(total / seen, 5) for name, total in sums.items()},
-                **{name: round(value, 5) for name, value in scores.items()},
-            }
-            sums = {}
+
+    def __init__(self, path: Path, done: int = 0, state: dict[str, Any] | None = None):
+        self.path, self.seen, self.sums, self.before = path, 0, {}, 0.0
+        if state is not None:
+            self.seen, self.sums, self.before = (state[k] for k in ("seen", "sums", "seconds"))
+        self.started = time.monotonic()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text().splitlines() if done and path.is_file() else []
+        kept = [line + "\n" for line in lines if json.loads(line)["step"] <= done]
+        path.write_text("".join(kept))
+
+    @property
+    def seconds(self) -> float:
+        """Time of the run, without that between its parts."""
+        return self.before + time.monotonic() - self.started
+
+    def state(self) -> dict[str, Any]:
+        """What the log of a run that goes on begins with."""
+        return {"seen": self.seen, "sums": self.sums, "seconds": self.seconds}
+
+    def add(self, seen: dict[str, torch.Tensor]) -> None:
+        """Count the losses, scalars, of one update."""
+        self.seen += 1
+        for name, value in seen.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+
+    def write(self, step: int, scores: dict[str, float]) -> None:
+        """A line after `step` updates: the means, and `scores`."""
+        values = {name: float(total) / self.seen for name, total in self.sums.items()} | scores
+        record = {"step": step, "minutes": round(self.seconds / 60, 2)}
+        record |= {name: round(value, 5) for name, value in values.items()}
+        self.seen, self.sums = 0, {}
+        with self.path.open("a") as lines:
             lines.write(json.dumps(record) + "\n")
-            lines.flush()
-            print(json.dumps(record), flush=True)
-            if step < compete_from:
-                keep(scores)
-            elif scores[best_by] > best[best_by]:
-                best = scores
-                keep(scores)
-    return best
+        print(json.dumps(record), flush=True)

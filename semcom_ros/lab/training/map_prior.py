@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +15,7 @@ from semcom_ros.coding.grids import GRIDS, pool
 from semcom_ros.coding.map_prior import Prior, load_prior, save_prior, scratch
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
-from semcom_ros.lab.training.recipe import command_line
-from semcom_ros.labels import LABEL_SPACE
+from semcom_ros.lab.training.recipe import Recipe
 from semcom_ros.perception.segmentation import Segmenter
 
 FIRST_RATE, LAST_RATE = 1500, 20
@@ -23,43 +23,39 @@ FIRST_RATE, LAST_RATE = 1500, 20
 SCORED_GRIDS = ((256, 512), (128, 256), (64, 128), (32, 64))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `semcom train map`."""
-    parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
-    parser.add_argument(
-        "--models", type=Path, default=Path("models"), help="segmenter in, prior out"
-    )
-    parser.add_argument("--scenes", type=int, default=100, help="frames of the procedural drive")
-    parser.add_argument("--seed", type=int, default=0)
+class MapPrior(Recipe):
+    """Learned from CamVid train and the procedural drive, scored on CamVid val."""
 
+    name, what = "map", "prior of GESCO's map coder: counters and mixing weights"
+    scenes = 100
 
-def run(args: argparse.Namespace) -> None:
-    """Learn from CamVid train and the procedural drive; score on CamVid val; write the prior."""
-    segmenter = Segmenter.from_pretrained(args.models)
-    camvid = data.read_camvid(args.camvid, "train", WORK_SIZE)
-    scenes = data.render_scenes(args.scenes, range(100, 120))
-    maps = [m for s in (camvid, scenes) for m in (*s.labels, *segmenter(s.images))]
-    prior = train(maps, args.seed)
-    card = {
-        "what": "prior of GESCO's map coder: counters and mixing weights",
-        "label_space": LABEL_SPACE,
-        "data": f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive, "
-        "true maps and the segmenter's, mirrored too",
-        "recipe": command_line("map", args),
-    }
-    save_prior(args.models, prior, card)
+    @classmethod
+    def options(cls, parser: argparse.ArgumentParser) -> None:
+        models = "segmenter in, prior out"
+        parser.add_argument("--models", type=Path, default=Path("models"), help=models)
+        parser.add_argument("--seed", type=int, default=0)
 
-    stored, _ = load_prior(args.models)
-    held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
-    held_out = data.Samples(held_out.images[::4], held_out.labels[::4])
-    scores = {"on": "bytes a map, median, every fourth frame of CamVid val"}
-    estimated = segmenter(held_out.images)
-    for kind, maps in (("true", held_out.labels), ("estimated", estimated)):
-        for grid in SCORED_GRIDS:
-            sizes = [len(map_coder.encode(pool(labels, grid), stored)) for labels in maps]
-            scores[f"{kind} {grid[0]}x{grid[1]}"] = float(np.median(sizes))
-    save_prior(args.models, prior, card | {"scores": scores})
-    print(scores)
+    def make(self) -> None:
+        args = self.args
+        segmenter = Segmenter.from_pretrained(args.models)
+        camvid = data.read_camvid(args.camvid, "train", WORK_SIZE)
+        scenes = data.render_scenes(args.scenes, range(100, 120))
+        maps = [m for s in (camvid, scenes) for m in (*s.labels, *segmenter(s.images))]
+        seen = f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive"
+        card = self.described(data=f"{seen}, true maps and the segmenter's, mirrored too")
+        prior = train(maps, args.seed)
+        save_prior(args.models, prior, card)
+
+        stored, _ = load_prior(args.models)
+        held_out = data.Samples(*data.read_camvid(args.camvid, "val", WORK_SIZE)[::4])
+        scores: dict[str, Any] = {"on": "bytes a map, median, every fourth frame of CamVid val"}
+        estimated = segmenter(held_out.images)
+        for kind, maps in (("true", held_out.labels), ("estimated", estimated)):
+            for grid in SCORED_GRIDS:
+                sizes = [len(map_coder.encode(pool(labels, grid), stored)) for labels in maps]
+                scores[f"{kind} {grid[0]}x{grid[1]}"] = float(np.median(sizes))
+        save_prior(args.models, prior, card | {"scores": scores})
+        print(scores)
 
 
 def train(maps: Iterable[np.ndarray], seed: int = 0) -> Prior:

@@ -13,30 +13,26 @@ from semcom_ros.codecs.gesco.shared import THUMBNAIL_FILE
 from semcom_ros.coding.thumbnail import Statistics
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
-from semcom_ros.lab.training.recipe import command_line
+from semcom_ros.lab.training.recipe import Recipe
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `semcom train thumbnail`."""
-    parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
-    parser.add_argument("--out", type=Path, default=Path("models") / THUMBNAIL_FILE)
-    parser.add_argument("--scenes", type=int, default=360, help="frames of the procedural drive")
+class ThumbnailStatistics(Recipe):
+    """Measured on CamVid train and the procedural drive."""
 
+    name = "thumbnail"
+    what = "mean and spread of the cosine coefficients of GESCO's thumbnail"
+    scenes = 360
 
-def run(args: argparse.Namespace) -> None:
-    """Measure the coefficients on CamVid train and the procedural drive; write them with a card."""
-    camvid = data.read_camvid(args.camvid, "train", WORK_SIZE).images
-    scenes = data.render_scenes(args.scenes, range(100, 120)).images
-    statistics = Statistics.of(np.concatenate((camvid, scenes)))
-    card = {
-        "what": "mean and spread of the cosine coefficients of GESCO's thumbnail",
-        "data": f"CamVid train ({len(camvid)} frames) and {len(scenes)} frames of the procedural "
-        "drive",
-        "recipe": command_line("thumbnail", args),
-    }
-    tensors = {"mean": statistics.mean, "log_spread": statistics.log_spread}
-    weights.save(args.out, tensors, card)
-    print(
-        f"Wrote {args.out}: {8 * 64} bits fall on {np.count_nonzero(statistics.share(8 * 64))} "
-        "coefficients."
-    )
+    @classmethod
+    def options(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--out", type=Path, default=Path("models") / THUMBNAIL_FILE)
+
+    def make(self) -> None:
+        camvid = data.read_camvid(self.args.camvid, "train", WORK_SIZE).images
+        scenes = data.render_scenes(self.args.scenes, range(100, 120)).images
+        statistics = Statistics.of(np.concatenate((camvid, scenes)))
+        tensors = {"mean": statistics.mean, "log_spread": statistics.log_spread}
+        seen = f"CamVid train ({len(camvid)} frames) and {len(scenes)} frames of the procedural "
+        weights.save(self.args.out, tensors, self.described(data=f"{seen}drive"))
+        shared_out = np.count_nonzero(statistics.share(8 * 64))
+        print(f"Wrote {self.args.out}: {8 * 64} bits fall on {shared_out} coefficients.")

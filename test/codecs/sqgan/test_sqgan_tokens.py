@@ -12,7 +12,7 @@ from semcom_ros.codecs.sqgan import token_coder, token_prior
 from semcom_ros.codecs.sqgan.code_cells import SLACK, code_cells
 from semcom_ros.codecs.sqgan.shared import CODEWORDS, IMAGE_LAYERS, LATENT_GRID, MAP_LAYERS
 from semcom_ros.codecs.sqgan.token_prior import COUNTERS, SETS, UNKNOWN, TokenPrior
-from semcom_ros.lab.training.sqgan.codewords import ordered
+from semcom_ros.lab.training.sqgan.pack import ordered
 
 PRIOR = token_prior.scratch()
 OVERHEAD = 10

@@ -17,7 +17,7 @@ from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.papers.sqgan import losses, training
 from semcom_ros.lab.papers.sqgan.draws import Draws, draw_fraction, normalised, pixels
-from semcom_ros.lab.training.sqgan import perceptual
+from semcom_ros.lab.training import perceptual
 from semcom_ros.labels import TRAIN_ID
 
 NARROW = Configuration(width=32, multipliers=(1, 1), blocks=1, dims=32, depth=1, hidden=8)
@@ -128,7 +128,7 @@ def options(small_camvid):
 
     def parse(folder, step, *words):
         places = ["--out", f"{folder}/models", "--state", f"{folder}/state"]
-        places += ["--data", small_camvid, "--step", step]
+        places += ["--data", small_camvid, "--stage", step]
         return parser.parse_args([*small.split(), *places, *words])
 
     return parse
@@ -148,7 +148,7 @@ def shallow():
 
 def test_the_three_steps_train_one_after_the_other(options, tmp_path, capsys):
     for step in ("map", "image", "tune"):
-        training.run(options(tmp_path, step, "--updates", "1"))
+        training.run(options(tmp_path, step, "--steps", "1"))
         line = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert line["step"] == 1 and np.isfinite(line["error"])
     card = json.loads((tmp_path / "models" / "sqgan_paper_tune.json").read_text())
@@ -158,17 +158,17 @@ def test_the_three_steps_train_one_after_the_other(options, tmp_path, capsys):
 
 def test_a_step_before_that_is_missing_is_a_sentence(options, tmp_path):
     with pytest.raises(SemcomError, match="sqgan_paper_image.* are missing"):
-        training.run(options(tmp_path, "tune", "--updates", "1"))
+        training.run(options(tmp_path, "tune", "--steps", "1"))
 
 
 def test_a_state_of_another_run_is_refused(options, tmp_path):
-    training.run(options(tmp_path, "map", "--updates", "1"))
+    training.run(options(tmp_path, "map", "--steps", "1"))
     with pytest.raises(SemcomError, match="go on with it by --resume"):
-        training.run(options(tmp_path, "map", "--updates", "2"))
+        training.run(options(tmp_path, "map", "--steps", "2"))
     with pytest.raises(SemcomError, match="is at step 1"):
-        training.run(options(tmp_path, "map", "--updates", "1", "--resume"))
+        training.run(options(tmp_path, "map", "--steps", "1", "--resume"))
 
 
 def test_a_file_that_is_no_vgg_is_a_sentence(tmp_path):
     with pytest.raises(SemcomError, match="give that"):
-        perceptual.perceptual(tmp_path / "other.pth", tmp_path, 0, torch.device("cpu"))
+        perceptual.perceptual(tmp_path / "other.pth", tmp_path, torch.device("cpu"))

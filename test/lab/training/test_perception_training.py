@@ -9,19 +9,17 @@ import pytest
 import torch
 
 from semcom_ros import weights
-from semcom_ros.datasets.scenes import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.lab.training.perception.command import go_on_from
 from semcom_ros.lab.training.perception.data import (
     COARSE,
     DETECTED,
     SEGMENTED,
-    Batches,
-    render_drives,
+    collate,
     sample_of,
 )
 from semcom_ros.lab.training.perception.losses import label_losses
+from semcom_ros.lab.training.perception.training import go_on_from
 from semcom_ros.lab.training.recipe import command_line, origin
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.perception.networks import FINE, PerceptionNetwork
@@ -37,7 +35,7 @@ def test_what_real_labels_do_not_tell_apart_is_taught_as_one_of_them():
         logits = torch.full((1, len(SEGMENTED), 32, 32), -9.0)
         logits[:, SEGMENTED.index(name)] = 9.0
         assert (label_losses(logits, taught, balance)[0] < 0.01) == small
-    batch = next(iter(Batches([([real], 1.0)], 1, 0)))
+    batch = collate([real], None)
     counted = batch.boxes.counted[0]
     assert not counted[DETECTED.index("truck")].any()
     assert counted[DETECTED.index("car")].all() and counted[DETECTED.index("person")].all()
@@ -96,11 +94,3 @@ def test_a_card_tells_a_recipe_that_can_be_typed():
     assert command_line("perception", args) == told
     args.start = Path("z")
     assert command_line("perception", args) == told + " --start FILE"
-
-
-def test_drives_for_training_are_spread_over_the_towns():
-    drives = render_drives(3, range(31, 33))
-    first, second = (Drive(seed) for seed in (31, 32))
-    truth = [first.render(0), first.render(20), second.render(0)]
-    for sample, frame in zip(drives, truth, strict=True):
-        np.testing.assert_array_equal(sample.image, frame.image)

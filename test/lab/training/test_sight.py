@@ -145,7 +145,7 @@ def test_stages_leave_weights_that_the_segmenter_loads(packed, tmp_path, monkeyp
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     drawn = [sample_of(Drive(100).render(i, truth=True)) for i in (0, 20)]
-    monkeypatch.setattr(command, "render_drives", lambda *_: drawn)
+    monkeypatch.setattr(command, "render_drive", lambda *_, **__: drawn)
     towns = perception.frames_with_truth("scenes:1", "", range(2))
     monkeypatch.setattr(perception, "frames_with_truth", lambda *_: towns)
     np.save(tmp_path / "drive.npy", np.stack([s.image for s in drawn]))

@@ -14,10 +14,11 @@ from tiny_sqgan import tiny
 
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.lab.training import segmenter as segmentation_training
+from semcom_ros.lab.training.adversarial import Discriminator
 from semcom_ros.lab.training.data import CAMVID_CLASSES, Samples
-from semcom_ros.lab.training.gesco.discriminator import Discriminator
-from semcom_ros.lab.training.sqgan import command, sets, steps
+from semcom_ros.lab.training.sqgan import sets, training
 from semcom_ros.lab.training.sqgan.learning import MapLearning
+from semcom_ros.lab.training.sqgan.training import SqganTraining
 from semcom_ros.weights import models_dir
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -55,7 +56,7 @@ class ScriptedJudge:
     def __init__(self, scores):
         self.scores = iter(scores)
 
-    def of_maps(self, pipeline, classes):
+    def of_maps(self, pipeline):
         score = next(self.scores)
         if score is None:
             raise Stopped
@@ -65,35 +66,34 @@ class ScriptedJudge:
 @pytest.mark.parametrize(
     ("competes_from", "resumed", "best"), [(0.0, 0.5, 0.6), (0.0, 0.7, 0.7), (0.5, 0.5, 0.5)]
 )
-def test_a_step_that_resumes_replaces_weights_only_by_better_ones_or_of_a_later_stage(
+def test_a_stage_that_resumes_replaces_weights_only_by_better_ones_or_of_a_later_stage(
     competes_from, resumed, best, monkeypatch, tmp_path
 ):
     street = Drive(100).render(0)
     samples = Samples(street.image[None], street.labels[None])
 
-    def begin(args):
+    def begun(self):
         torch.manual_seed(3)
         n = len(CAMVID_CLASSES)
         return MapLearning(tiny(3)["map"], Discriminator(n, 8), torch.ones(n))
 
-    monkeypatch.setattr(steps, "begin", begin)
-    monkeypatch.setattr(steps, "street_sets", lambda *_: [(samples, 1.0)])
-    monkeypatch.setattr(steps, "held_out", lambda *_: samples)
-    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(SqganTraining, "learning_begun", begun)
+    monkeypatch.setattr(training, "street_sets", lambda *_: [(samples, 1.0)])
+    monkeypatch.setattr(training, "held_out", lambda *_: samples)
 
     def run(scores, *words):
-        monkeypatch.setattr(steps, "Judge", lambda *_: ScriptedJudge(scores))
+        monkeypatch.setattr(training, "PipelineJudge", lambda *_: ScriptedJudge(scores))
         parser = argparse.ArgumentParser()
-        command.add_arguments(parser)
-        given = "--camvid none --step map --updates 3 --batch 1 --crop 64 128 --scenes 1".split()
+        SqganTraining.add_arguments(parser)
+        given = "--camvid none --stage map --steps 3 --batch 1 --crop 64 128 --workers 0".split()
         args = parser.parse_args([*given, "--adversarial-from", str(competes_from), *words])
         args.work, args.models = tmp_path, models_dir()
-        command.run(args)
+        SqganTraining.run(args)
 
     with pytest.raises(Stopped):
         run([0.6, None])
-    run([resumed], "--resume")
+    run([resumed, resumed], "--resume")
     card = json.loads((tmp_path / "map.json").read_text())
     assert card["scores"]["judge"] == best
-    assert card["updates"] == (1 if best == 0.6 else 3)
+    assert card["updates"] == (1 if best == 0.6 else 2)
     assert sets.HELD_OUT in card["scores"]["on"]

@@ -20,13 +20,15 @@ from semcom_ros.codecs.sqgan.masking import Adm, Samm, keep, opening, rescaled
 from semcom_ros.codecs.sqgan.pipeline import image_pipeline, shares_of
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
+from semcom_ros.lab.training.adversarial import Discriminator
 from semcom_ros.lab.training.data import CAMVID_CLASSES
-from semcom_ros.lab.training.gesco.discriminator import Discriminator
-from semcom_ros.lab.training.gesco.feature_loss import FeatureLoss
-from semcom_ros.lab.training.sqgan import emphasis, states
-from semcom_ros.lab.training.sqgan.batches import Maker, MapLink, draw_fractions
+from semcom_ros.lab.training.loop import read_state
+from semcom_ros.lab.training.perceptual import FeatureLoss
+from semcom_ros.lab.training.sqgan import emphasis
+from semcom_ros.lab.training.sqgan.batches import MapLink, Transmission, draw_fractions
 from semcom_ros.lab.training.sqgan.enhancement import enhance, find_objects
 from semcom_ros.lab.training.sqgan.learning import ImageLearning, MapLearning, give_back
+from semcom_ros.lab.training.sqgan.training import SqganTraining
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.layers.attention import SelfAttention
 from semcom_ros.layers.vector_quantiser import VectorQuantiser, nearest
@@ -39,10 +41,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def frames():
-    """Two streets and their true maps."""
-    streets = [Drive(seed).render(0) for seed in (100, 101)]
-    return np.stack([f.image for f in streets]), np.stack([f.labels for f in streets])
+def streets():
+    """Two of them: image and labels."""
+    return [(f.image, f.labels) for f in (Drive(seed).render(0) for seed in (100, 101))]
+
+
+def batch_of(streets, seed=0, enhanced=False, link=None):
+    transmission = Transmission(CAMVID_CLASSES, (64, 128), enhanced, link)
+    return transmission(streets, np.random.default_rng(seed))
 
 
 def test_the_highest_scores_are_kept_whatever_fraction():
@@ -177,10 +183,9 @@ def test_fractions_range_from_nothing_to_everything():
     assert 0.02 < (drawn == 0).mean() < 0.08 and 0.3 < drawn.mean() < 0.5
 
 
-def test_maps_arrive_as_they_are_until_the_image_is_tuned(frames):
-    true = Maker(CAMVID_CLASSES, (64, 128), 0, enhanced=False)(*frames)
+def test_maps_arrive_as_they_are_until_the_image_is_tuned(streets):
+    true = batch_of(streets)
     assert torch.equal(true.sent, true.received)
-    assert true.weight.min() == 1, "no pixel counts for nothing"
     pipeline = tiny()["map"]
     codebook = pipeline.quantiser.codebook
     ends = (
@@ -189,39 +194,42 @@ def test_maps_arrive_as_they_are_until_the_image_is_tuned(frames):
     )
     for share in (0.0, 1.0):
         link = MapLink(ends, share)
-        decoded = Maker(CAMVID_CLASSES, (64, 128), 0, enhanced=False, link=link)(*frames)
+        decoded = batch_of(streets, link=link)
         assert torch.equal(decoded.sent, true.sent)
         assert not torch.equal(decoded.received, decoded.sent)
 
 
-def learn(frames, kind, updates=3, **choices):
+def learn(streets, kind, updates=3, **choices):
     torch.manual_seed(3)
-    maker = Maker(CAMVID_CLASSES, (64, 128), 0, enhanced=True)
     pipeline, discriminator = tiny(3, **choices)[kind], Discriminator(N, 8)
     if kind == "map":
         learning = MapLearning(pipeline, discriminator, torch.ones(N))
     else:
-        features = FeatureLoss(models_dir() / segmentation.FILE, 3)
+        features = FeatureLoss(models_dir() / segmentation.FILE)
         learning = ImageLearning(pipeline, discriminator, features)
-    batch = maker(*frames)
+    batch = batch_of(streets, enhanced=True)
     seen = [learning.update(batch, 1e-2, 0.1 if at else 0.0) for at in range(updates)]
     return learning, seen
 
 
+def masters(learning, name="network"):
+    return learning.trainers[name].masters
+
+
 @pytest.mark.parametrize(("kind", "loss"), [("map", "entropy"), ("image", "l1")])
-def test_training_is_the_same_twice_by_its_seed_and_learns(frames, kind, loss):
-    (learning, seen), (again, same) = (learn(frames, kind, updates=6) for _ in range(2))
+def test_training_is_the_same_twice_by_its_seed_and_learns(streets, kind, loss):
+    (learning, seen), (again, same) = (learn(streets, kind, updates=6) for _ in range(2))
     assert seen == same
-    for a, b in zip(learning.trainer.pairs, again.trainer.pairs, strict=True):
-        assert torch.equal(a[1], b[1])
+    for a, b in zip(masters(learning), masters(again), strict=True):
+        assert torch.equal(a, b)
     assert seen[-1][loss] < seen[0][loss]
-    assert learning.pipeline.quantiser.codebook.dtype == torch.float32
+    assert learning.network.quantiser.codebook.dtype == torch.float32
 
 
-def test_scores_learn_also_where_a_vector_was_left_out(frames):
-    batch = Maker(CAMVID_CLASSES, (64, 128), 0, enhanced=False)(*frames)
+def test_scores_learn_also_where_a_vector_was_left_out(streets):
+    batch = batch_of(streets)
     pipeline = image_pipeline(N, **SIZES)
-    shares, image = batch.sent.float(), batch.image
+    shares, image = batch.sent.float(), batch.image.permute(0, 3, 1, 2) / 255
     torch.nn.init.normal_(pipeline.receiver.decoder.to_image.weight, std=0.1)
     passed = pipeline((image, shares), shares_of(shares), torch.zeros(2), (shares,))
     assert not passed.kept.any()
@@ -229,54 +237,43 @@ def test_scores_learn_also_where_a_vector_was_left_out(frames):
     assert pipeline.transmitter.samm.score.weight.grad.abs().max() > 0
 
 
-def test_a_random_mask_does_not_follow_the_scores(frames):
+def test_a_random_mask_does_not_follow_the_scores(streets):
     pipeline = tiny(mask="random")["image"].eval()
-    batch = Maker(CAMVID_CLASSES, (64, 128), 0, enhanced=False)(*frames)
-    shares = batch.sent.float()
+    batch = batch_of(streets)
+    shares, image = batch.sent.float(), batch.image.permute(0, 3, 1, 2) / 255
     with torch.no_grad():
         a, b = (
-            pipeline(
-                (batch.image, shares), shares_of(shares), torch.full((2,), 0.3), (shares,)
-            ).kept
+            pipeline((image, shares), shares_of(shares), torch.full((2,), 0.3), (shares,)).kept
             for _ in range(2)
         )
     assert a.sum() == b.sum() and not torch.equal(a, b)
 
 
-def test_a_step_that_resumes_goes_on_as_if_it_had_never_stopped(frames, tmp_path):
-    learning, _ = learn(frames, "map")
-    states.save(tmp_path / "map.state", learning, {"seed": 1})
-    other, _ = learn(frames, "map", updates=1)
-    assert states.load(tmp_path / "map.state", other, {"seed": 1}) == 3
-    batch = Maker(CAMVID_CLASSES, (64, 128), 1, enhanced=False)(*frames)
-    assert learning.update(batch, 1e-2, 0.1) == other.update(batch, 1e-2, 0.1)
-    with pytest.raises(SemcomError, match="its seed is 1, not 2"):
-        states.load(tmp_path / "map.state", other, {"seed": 2})
-    with pytest.raises(SemcomError, match="no state"):
-        states.load(tmp_path / "none.state", other, {})
+def test_a_discriminator_goes_on_with_another_pipeline(streets):
+    taught, _ = learn(streets, "image")
+    other, _ = learn(streets, "image", updates=1)
+    before = [master.clone() for master in masters(other)]
+    state = taught.trainers["discriminator"].state()
+    other.trainers["discriminator"].restore(state, weights_alone=True)
+    pairs = zip(masters(taught, "discriminator"), masters(other, "discriminator"), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert all(torch.equal(a, b) for a, b in zip(before, masters(other), strict=True))
+    assert other.trainers["discriminator"].steps == 0
 
 
-def test_tuning_begins_with_the_critic_of_the_image_and_its_own_pipeline(frames, tmp_path):
-    taught, _ = learn(frames, "image")
-    states.save(tmp_path / "image.state", taught, {})
-    other, _ = learn(frames, "image", updates=1)
-    before = [master.clone() for _, master in other.trainer.pairs]
-    states.load_discriminator(tmp_path / "image.state", other)
-    for (_, a), (_, b) in zip(taught.discriminator.pairs, other.discriminator.pairs, strict=True):
-        assert torch.equal(a, b)
-    assert all(torch.equal(a, b) for a, (_, b) in zip(before, other.trainer.pairs, strict=True))
-    with pytest.raises(SemcomError, match="--step image"):
-        states.load_discriminator(tmp_path / "none.state", other)
+def test_tuning_asks_for_the_discriminator_of_the_image(tmp_path):
+    with pytest.raises(SemcomError, match="--stage image"):
+        read_state(tmp_path / "image.state", "train `--stage image` first")
 
 
-def test_the_ends_of_training_and_of_the_codec_are_one(frames):
+def test_the_ends_of_training_and_of_the_codec_are_one(streets):
     pipeline = tiny()["image"].eval()
     codebook = pipeline.quantiser.codebook
     sender = ImageTransmitter(pipeline.transmitter, codebook, CAMVID_CLASSES)
     receiver = ImageReceiver(pipeline.receiver, codebook, CAMVID_CLASSES)
-    image, labels = (part[0] for part in frames)
-    indices, scores = sender(image, labels)
-    shown = receiver(indices, np.ones(scores.shape, bool), labels)
+    image, labels = streets[0]
+    (indices,), (scores,) = sender(image[None], [labels])
+    (shown,) = receiver([indices], [np.ones(scores.shape, bool)], [labels])
     shares = torch.from_numpy(sender.class_shares.of_labels(labels))[None]
     seen = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
@@ -288,13 +285,11 @@ def test_the_ends_of_training_and_of_the_codec_are_one(frames):
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
-    [(["--updates", "-1"], "start at 1"), (["--crop", "100", "128"], "multiples of 32")],
+    [(["--steps", "-1"], "start at 1"), (["--crop", "100", "128"], "multiples of 32")],
 )
 def test_options_that_do_not_fit_are_a_sentence_before_anything_is_read(words, sentence):
-    from semcom_ros.lab.training.sqgan import command
-
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    args = parser.parse_args(["--camvid", "/nowhere", "--step", "image", *words])
+    SqganTraining.add_arguments(parser)
+    args = parser.parse_args(["--camvid", "/nowhere", "--stage", "image", *words])
     with pytest.raises(SemcomError, match=sentence):
-        command.run(args)
+        SqganTraining.run(args)

@@ -23,7 +23,7 @@ from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.papers.gesco.draws import Draw, Draws
 from semcom_ros.lab.training import accelerated
-from semcom_ros.lab.training.recipe import launch_line, without_folder
+from semcom_ros.lab.training.accelerated import launch_line, without_folder
 from semcom_ros.labels import LABEL_SPACE, NAMES
 
 LOG_EVERY = 50

@@ -72,7 +72,7 @@ class Draws(Dataset):
             raise SemcomError(
                 f"Frame {at} of '{self.source.name}' has no labels: these networks learn from maps."
             )
-        return augment(frame.image, frame.labels, self.size, ZOOM, rng, jitter=True)
+        return augment((frame.image, frame.labels), rng, self.size, ZOOM, jitter=True)
 
 
 def draw_fraction(rng: np.random.Generator) -> float:

@@ -10,9 +10,9 @@ from torch import nn
 from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES
 from semcom_ros.codecs.sqgan.pipeline import Passed
 from semcom_ros.lab.papers.sqgan.draws import Draw, pixels
+from semcom_ros.lab.training.perceptual import Perceptual
 from semcom_ros.lab.training.sqgan import emphasis
 from semcom_ros.lab.training.sqgan.learning import give_back
-from semcom_ros.lab.training.sqgan.perceptual import Perceptual
 
 ADVERSARIAL = {"map": (0.75, 1.0), "image": (0.15, 0.2)}
 """Weight of the discriminator's logits, in units of the adaptive weight, and its most."""

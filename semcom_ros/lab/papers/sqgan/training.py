@@ -23,18 +23,17 @@ from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.papers.sqgan import losses
 from semcom_ros.lab.papers.sqgan.draws import Draw, Draws
-from semcom_ros.lab.training import accelerated
-from semcom_ros.lab.training.loop import cosine
-from semcom_ros.lab.training.recipe import launch_line
-from semcom_ros.lab.training.sqgan import perceptual
+from semcom_ros.lab.training import accelerated, perceptual
+from semcom_ros.lab.training.accelerated import launch_line
+from semcom_ros.lab.training.mixed_precision import cosine
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception import segmentation
 
-STEPS = ("map", "image", "tune")
+STAGES = ("map", "image", "tune")
 RATE = 1.25e-5
 """Learning rate, times the samples of an update."""
 LOG_EVERY = 50
-NAMED_RUN = ("step", "data", "split", "width", "multipliers", "size", "batch", "seed")
+NAMED_RUN = ("stage", "data", "split", "width", "multipliers", "size", "batch", "seed")
 """Options that make a run what it is; the others may change when it resumes."""
 DISTRIBUTED = DistributedDataParallelKwargs(broadcast_buffers=False)
 """No process changes another's buffers between the two looks at a batch: both are
@@ -45,7 +44,7 @@ RECIPE = "semcom train sqgan-paper --data cityscapes:DIR"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom train sqgan-paper`."""
     paper = Configuration()
-    parser.add_argument("--step", choices=STEPS, required=True, help="one after the other")
+    parser.add_argument("--stage", choices=STAGES, required=True, help="one after the other")
     accelerated.add_arguments(
         parser,
         paper.width,
@@ -59,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", type=Path, default=Path("models"), help="folder of the segmenter"
     )
-    parser.add_argument("--updates", type=int, default=74_400, help="in all; 200 epochs by 8")
+    parser.add_argument("--steps", type=int, default=74_400, help="updates in all; 200 epochs by 8")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -68,21 +67,21 @@ def run(args: argparse.Namespace) -> None:
     Raises SemcomError for sizes that do not fit the networks, data without labels, a step before
     that is missing and a state of another run.
     """
-    if min(args.updates, args.batch, args.every) < 1:
+    if min(args.steps, args.batch, args.every) < 1:
         raise SemcomError("Updates, samples and the updates between states start at 1: give more.")
     configuration = Configuration(width=args.width, multipliers=tuple(args.multipliers))
     configuration.check_size(tuple(args.size))
     named = {name: getattr(args, name) for name in NAMED_RUN}
-    state = args.state / args.step
-    accelerated.check_state(state, named, args.resume, args.updates, "--updates")
+    state = args.state / args.stage
+    accelerated.check_state(state, named, args.resume, args.steps, "--steps")
     source = open_source(args.data, args.split)
 
     accelerator = Accelerator(mixed_precision=args.precision, kwargs_handlers=[DISTRIBUTED])
     torch.manual_seed(args.seed)
-    kind = "map" if args.step == "map" else "image"
+    kind = "map" if args.stage == "map" else "image"
     pipeline = map_pipeline(configuration) if kind == "map" else image_pipeline(configuration)
     frozen = None
-    if args.step == "tune":
+    if args.stage == "tune":
         load(pipeline, args.out / file("image"))
         frozen = map_pipeline(configuration)
         load(frozen, args.out / file("map"))
@@ -97,21 +96,19 @@ def run(args: argparse.Namespace) -> None:
     done = int(accelerated.newest_state(state).name) if args.resume else 0
 
     processes = accelerator.num_processes
-    draws = Draws(source, tuple(args.size), args.seed, args.updates * processes, args.batch)
+    draws = Draws(source, tuple(args.size), args.seed, args.steps * processes, args.batch)
     left = Subset(draws, range(done * processes, len(draws)))
     loader = accelerator.prepare(DataLoader(left, batch_size=None, num_workers=args.workers))
-    distance = perceptual.perceptual(
-        args.vgg, args.models / segmentation.FILE, args.seed, accelerator.device
-    )
-    learning = Learning(args.step, accelerator, *prepared, distance, frozen)
+    distance = perceptual.perceptual(args.vgg, args.models / segmentation.FILE, accelerator.device)
+    learning = Learning(args.stage, accelerator, *prepared, distance, frozen)
     peak = RATE * args.batch * processes
     epoch = max(1, len(source) // (args.batch * processes))
     started, sums = time.monotonic(), {}
     for step, draw in enumerate(loader, done + 1):
-        rate = cosine(step - 1, args.updates, peak, warm_up=max(1, epoch // 10))
+        rate = cosine(step - 1, args.steps, peak, warm_up=max(1, epoch // 10))
         for name, value in learning.update(draw, rate).items():
             sums[name] = sums.get(name, 0.0) + value
-        last = step == args.updates
+        last = step == args.steps
         if (step % LOG_EVERY == 0 or last) and accelerator.is_main_process:
             seen = (step - 1) % LOG_EVERY + 1
             means = {name: round(float(total) / seen, 5) for name, total in sums.items()}
@@ -213,13 +210,13 @@ def save(
 ) -> None:
     """Write weights and card of a step after `step` updates."""
     card = {
-        "what": f"the pipeline of the SQ-GAN paper after the step '{args.step}'",
+        "what": f"the pipeline of the SQ-GAN paper after the stage '{args.stage}'",
         "label_space": LABEL_SPACE,
         "classes": list(NAMES),
         "network": asdict(configuration),
         "size": list(args.size),
         "perceptual": perceptual.in_words(args.vgg),
-        "recipe": launch_line("sqgan-paper", args, (*NAMED_RUN, "updates"), processes),
+        "recipe": launch_line("sqgan-paper", args, (*NAMED_RUN, "steps"), processes),
         "updates": step,
     }
-    weights.save(args.out / file(args.step), weights.tensors_of(pipeline), card)
+    weights.save(args.out / file(args.stage), weights.tensors_of(pipeline), card)

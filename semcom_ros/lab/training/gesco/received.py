@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,9 +14,8 @@ from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training.gesco.noisy_map import draw_level, noisy_planes
-from semcom_ros.labels import CLASSES, NAMES
+from semcom_ros.labels import CLASSES
 from semcom_ros.layers.class_shares import ClassShares
-from semcom_ros.layers.image_input import to_input
 
 CROP = (192, 384)
 """Whole cells of the thumbnail, so that a crop's thumbnail is a crop of the frame's."""
@@ -30,76 +29,81 @@ FDS_SEEN = ("auto", "auto", "auto", "paper")
 MAPS = ("received", "planes", "clean")
 """How maps arrive in training: coded on any grid or as noisy planes after fast denoising; as noisy
 planes undenoised, which is the paper's recipe; or as planes without noise."""
-EMPHASIS = {"pole": 1.5, "traffic sign": 2.0, "person": 2.0, "rider": 2.0, "car": 1.5, "sky": 0.7}
-"""Weight of a class's pixels in the loss where it is not 1: what planners look for counts more."""
 
 
-@dataclass(frozen=True)
-class Received:
-    """A batch as the RSU has it and as the camera saw it; images in 0..1, channels first.
+class ReceivedBatch(NamedTuple):
+    """A batch as the RSU has it and as the camera saw it.
 
-    pictured: bool [B], whether a thumbnail came, from which sampling can start.
+    class_shares: bfloat16 [B, classes, H/2, W/2]. coarse: bfloat16 [B, 3, H/16, W/16] in 0..1.
+    pictured: bool [B], whether a thumbnail came, from which sampling can start. image: uint8
+    [B, H, W, 3]. labels: uint8 [B, H, W].
     """
 
     class_shares: torch.Tensor
     coarse: torch.Tensor
     pictured: torch.Tensor
     image: torch.Tensor
-    emphasis: torch.Tensor
+    labels: torch.Tensor
 
 
-class Link:
-    """Batches of frames and labels in, what would be received of them at a random rate out."""
+class Reception:
+    """Frames and labels in, what would be received of them at a random rate out."""
 
-    def __init__(self, shared: GescoShared, classes: tuple[int, ...], maps: str, seed: int):
-        self.statistics = shared.statistics
+    def __init__(self, shared: GescoShared, classes: tuple[int, ...], maps: str):
+        self.statistics, self.maps = shared.statistics, maps
         self.class_shares = ClassShares(classes)
-        self.maps = maps
-        self.rng = np.random.default_rng(seed)
-        self.emphasis = np.ones(256, np.float32)
-        for name, weight in EMPHASIS.items():
-            self.emphasis[NAMES.index(name)] = weight
 
-    def __call__(self, images: np.ndarray, labels: np.ndarray) -> Received:
+    def __call__(
+        self, drawn: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
+    ) -> ReceivedBatch:
+        images, labels = map(np.stack, zip(*drawn, strict=True))
         # A crop costs half of a frame and starts on a cell of the thumbnail's chroma.
         step, cell = 2 * thumbnail.CELL, thumbnail.CELL
-        top = step * self.rng.integers((WORK_SIZE[0] - CROP[0]) // step + 1)
-        left = step * self.rng.integers((WORK_SIZE[1] - CROP[1]) // step + 1)
+        top = step * rng.integers((WORK_SIZE[0] - CROP[0]) // step + 1)
+        left = step * rng.integers((WORK_SIZE[1] - CROP[1]) // step + 1)
         rows, cols = slice(top, top + CROP[0]), slice(left, left + CROP[1])
-        class_shares = np.stack([self._class_shares(m, rows, cols) for m in labels])
-        sizes = self.rng.choice(THUMBNAIL_BYTES, len(images))
+        class_shares = np.stack([self._class_shares(m, rows, cols, rng) for m in labels])
+        sizes = rng.choice(THUMBNAIL_BYTES, len(images))
         coarse = np.stack([self._thumbnail(i, int(n)) for i, n in zip(images, sizes, strict=True)])
         coarse = coarse[:, top // cell :, left // cell :][:, : CROP[0] // cell, : CROP[1] // cell]
-        return Received(
+        return ReceivedBatch(
             _channels_last(class_shares),
             _channels_last(coarse.transpose(0, 3, 1, 2)),
             torch.from_numpy(sizes > 0),
-            to_input(np.ascontiguousarray(images[:, rows, cols]), torch.float32),
-            torch.from_numpy(self.emphasis[labels[:, rows, cols]])[:, None],
+            torch.from_numpy(np.ascontiguousarray(images[:, rows, cols])),
+            torch.from_numpy(np.ascontiguousarray(labels[:, rows, cols])),
         )
 
-    def _class_shares(self, labels: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
-        if self.rng.random() < NULL_MAP:
+    def _class_shares(
+        self, labels: np.ndarray, rows: slice, cols: slice, rng: np.random.Generator
+    ) -> np.ndarray:
+        if rng.random() < NULL_MAP:
             return np.zeros(
                 (len(self.class_shares.classes), CROP[0] // 2, CROP[1] // 2), np.float32
             )
         if self.maps != "received":
-            level = draw_level(self.rng) if self.maps == "planes" else None
-            return self._noisy(labels[rows, cols], level, None)
-        if self.rng.random() < PLANES:
+            level = draw_level(rng) if self.maps == "planes" else None
+            return self._noisy(labels[rows, cols], level, None, rng)
+        if rng.random() < PLANES:
             # Planes cross the air at full or at half size.
             cells = labels[rows, cols]
-            if self.rng.random() < 0.5:
+            if rng.random() < 0.5:
                 cells = pool(cells, (CROP[0] // 2, CROP[1] // 2))
-            return self._noisy(cells, draw_level(self.rng), str(self.rng.choice(FDS_SEEN)))
-        grid = GRIDS_SEEN[self.rng.integers(len(GRIDS_SEEN))]
+            return self._noisy(cells, draw_level(rng), str(rng.choice(FDS_SEEN)), rng)
+        grid = GRIDS_SEEN[rng.integers(len(GRIDS_SEEN))]
         return self.class_shares.of_labels(upsample(pool(labels, grid), WORK_SIZE)[0][rows, cols])
 
-    def _noisy(self, cells: np.ndarray, level_db: float | None, fds: str | None) -> np.ndarray:
+    def _noisy(
+        self,
+        cells: np.ndarray,
+        level_db: float | None,
+        fds: str | None,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
         present = np.unique(cells)
         one_hot = (cells == present[:, None, None]).astype(np.float32)
         planes = np.zeros((len(CLASSES), *cells.shape), np.float32)
-        planes[present] = noisy_planes(one_hot, level_db, self.rng)
+        planes[present] = noisy_planes(one_hot, level_db, rng)
         if fds and level_db is not None:
             planes = denoise(planes[present], present, fds=fds)
         return self.class_shares.of_planes(planes, CROP)

@@ -3,21 +3,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from torch.utils.data import default_collate
 
-from semcom_ros.datasets.scenes import Drive
 from semcom_ros.frame import Frame
 from semcom_ros.lab.ground_truth import Boxes, boxes_of
+from semcom_ros.lab.training.data import expose
 from semcom_ros.lab.training.perception.box_targets import BoxTargets, draw
 from semcom_ros.labels import CLASSES, NAMES, SUPERCLASS, TRAIN_ID, VOID
 from semcom_ros.perception.networks import STRIDE
@@ -77,31 +73,12 @@ def sample_of(frame: Frame) -> Sample:
     return Sample(frame.image, labels, depth, boxes_of(frame, DETECTED))
 
 
-def render_drives(frames: int, seeds: range, step: int = 20) -> list[Sample]:
-    """`frames` frames of the procedural drive, spread over towns `seeds`, `step` frames apart.
-
-    A process a core: rendering with all truth takes some 45 ms a frame.
-    """
-    share, more = divmod(frames, len(seeds))
-    places = [range(0, (share + (i < more)) * step, step) for i in range(len(seeds))]
-    # Spawned, not forked: OpenCV's and torch's threads do not survive a fork.
-    with ProcessPoolExecutor(
-        mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        return [sample for town in pool.map(_render_town, seeds, places) for sample in town]
-
-
-def _render_town(seed: int, indices: range) -> list[Sample]:
-    drive = Drive(seed)
-    return [sample_of(drive.render(i, truth=True)) for i in indices]
-
-
-class Batch(NamedTuple):
+class PerceptionBatch(NamedTuple):
     """Samples side by side: images uint8 [B, H, W, 3], labels uint8 [B, H, W] as in `Sample`,
     depth float32 [B, H, W] metres (NaN: no loss), and the targets of the boxes, each [B, ...].
     """
 
-    images: np.ndarray
+    images: torch.Tensor
     labels: torch.Tensor
     depth: torch.Tensor
     boxes: BoxTargets
@@ -127,26 +104,19 @@ def augment(sample: Sample, rng: np.random.Generator) -> Sample:
             pixels, matrix, (width, height), flags=how, borderMode=cv2.BORDER_REPLICATE
         )
 
+    image = expose(warp(sample.image, cv2.INTER_LINEAR), rng)
+    if rng.random() < 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(*BLUR))
     depth = sample.depth
     if depth is not None:
         depth = warp(depth.astype(np.float32), cv2.INTER_NEAREST) / scale
     return replace(
         sample,
-        image=_expose(warp(sample.image, cv2.INTER_LINEAR), rng),
+        image=image,
         labels=warp(sample.labels, cv2.INTER_NEAREST),
         depth=depth,
         boxes=sample.boxes.moved(scale, dx, dy, flip, (height, width)),
     )
-
-
-def _expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`image` in other light, and now and then out of focus."""
-    gain = rng.uniform(0.7, 1.3) * rng.uniform(0.9, 1.1, 3)
-    table = np.clip(np.arange(256)[:, None] * gain + rng.uniform(-25, 25), 0, 255)
-    image = cv2.LUT(image, table.astype(np.uint8).reshape(1, 256, 3))
-    if rng.random() < 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(*BLUR))
-    return image
 
 
 def _targets(sample: Sample) -> BoxTargets:
@@ -159,35 +129,14 @@ def _targets(sample: Sample) -> BoxTargets:
     return targets
 
 
-class Batches:
-    """Endless batches drawn from several sets by share, made in a thread ahead of their use.
-
-    The same for one seed.
-    """
-
-    def __init__(self, sets: list[tuple[list[Sample], float]], batch: int, seed: int):
-        self.sets, self.batch, self.seed = sets, batch, seed
-
-    def _make(self, index: int) -> Batch:
-        rng = np.random.default_rng((self.seed, index))
-        shares = np.array([share for _, share in self.sets])
-        samples = []
-        for _ in range(self.batch):
-            drawn = self.sets[rng.choice(len(shares), p=shares / shares.sum())][0]
-            samples.append(augment(drawn[rng.integers(len(drawn))], rng))
-        unknown = np.full(samples[0].labels.shape, np.nan, np.float32)
-        depth = [unknown if s.depth is None else s.depth for s in samples]
-        targets = [_targets(s) for s in samples]
-        return Batch(
-            np.stack([s.image for s in samples]),
-            torch.from_numpy(np.stack([s.labels for s in samples])),
-            torch.from_numpy(np.stack(depth)),
-            BoxTargets(*(torch.from_numpy(np.stack(t)) for t in zip(*targets, strict=True))),
+def collate(samples: list[Sample], rng: np.random.Generator) -> PerceptionBatch:
+    """The batch of `samples`."""
+    unknown = np.full(samples[0].labels.shape, np.nan, np.float32)
+    return PerceptionBatch(
+        *default_collate(
+            [
+                (s.image, s.labels, unknown if s.depth is None else s.depth, _targets(s))
+                for s in samples
+            ]
         )
-
-    def __iter__(self) -> Iterator[Batch]:
-        with ThreadPoolExecutor(1) as pool:
-            ahead = deque(pool.submit(self._make, i) for i in range(4))
-            for i in itertools.count(4):
-                ahead.append(pool.submit(self._make, i))
-                yield ahead.popleft().result()
+    )

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from semcom_ros.lab.training.perception.box_targets import BoxTargets
-from semcom_ros.lab.training.perception.data import COARSE, SEGMENTED, Batch
+from semcom_ros.lab.training.perception.data import COARSE, SEGMENTED, PerceptionBatch
 from semcom_ros.labels import VOID
 from semcom_ros.perception.networks import MIDDLE, Outputs
 from semcom_ros.runtime import declare_operators
@@ -33,17 +33,13 @@ def box_loss(sides: torch.Tensor, targets: BoxTargets) -> torch.Tensor:
     declare_operators()
     from torchvision.ops import generalized_box_iou_loss
 
-    rows, cols = sides.shape[2:]
-    places = (torch.arange(n, device=sides.device) + 0.5 for n in (rows, cols))
-    y, x = torch.meshgrid(*places, indexing="ij")
+    rows, cols = (torch.arange(n, device=sides.device) + 0.5 for n in sides.shape[2:])
+    y, x = torch.meshgrid(rows, cols, indexing="ij")
     left, top, right, bottom = sides.exp().unbind(1)
     said = torch.stack([x - left, y - top, x + right, y + bottom], -1)
-    taught = targets.weight > 0
-    if not taught.any():
-        return sides.sum() * 0
-    loss = generalized_box_iou_loss(said[taught], targets.box.permute(0, 2, 3, 1)[taught])
-    weight = targets.weight[taught]
-    return (loss * weight).sum() / weight.sum()
+    # All cells alike, whether they learn a box or not: a GPU need not tell first which do.
+    loss = generalized_box_iou_loss(said, targets.box.permute(0, 2, 3, 1))
+    return (loss * targets.weight).sum() / targets.weight.sum().clamp(min=1e-6)
 
 
 def depth_loss(depth: torch.Tensor, metres: torch.Tensor) -> torch.Tensor:
@@ -82,12 +78,12 @@ def label_losses(
     own = logs.gather(1, places[:, None])[:, 0]
     entropy = -(own * weight * exact).sum()
     coarse = (exact == 0) & (rows != VOID)
-    if coarse.any():
-        superclass = logs.new_full((len(COARSE), len(SEGMENTED)), -torch.inf)
-        for members, group in zip(superclass, COARSE, strict=True):
-            members[list(group)] = 0
-        among = logs.permute(0, 2, 3, 1)[coarse] + superclass[rows[coarse] - len(SEGMENTED)]
-        entropy = entropy - (among.logsumexp(1) * weight[coarse]).sum()
+    planes = logs.unbind(1)
+    superclass = torch.stack(
+        [torch.stack([planes[i] for i in group]).logsumexp(0) for group in COARSE], 1
+    )
+    group = (rows - len(SEGMENTED)).clamp(0, len(COARSE) - 1)
+    entropy = entropy - (superclass.gather(1, group[:, None])[:, 0] * weight * coarse).sum()
 
     zeros, at = balance.new_zeros(len(SEGMENTED)), places.flatten()
     said = (logs.exp().flatten(2) @ exact.flatten(1)[:, :, None]).sum((0, 2))
@@ -95,11 +91,13 @@ def label_losses(
     both = zeros.index_add(0, at, (own.exp() * exact).flatten())
     missed = 1 - (both + 1) / (said + true - both + 1)
     taught = true >= LEAST
-    overlap = missed[taught].sum() / taught.sum().clamp(min=1)
+    overlap = (missed * taught).sum() / taught.sum().clamp(min=1)
     return entropy / weight.sum().clamp(min=1e-6), overlap
 
 
-def losses(outputs: Outputs, batch: Batch, balance: torch.Tensor) -> dict[str, torch.Tensor]:
+def losses(
+    outputs: Outputs, batch: PerceptionBatch, balance: torch.Tensor
+) -> dict[str, torch.Tensor]:
     """All of them by name; training adds them up. balance: as `label_losses` takes it."""
     labels, heat, sides, depth = (x.float() for x in outputs)
     entropy, overlap = label_losses(labels, batch.labels, balance)

@@ -21,8 +21,9 @@ import torch
 
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
+from semcom_ros.lab.training.data import render_drive
 from semcom_ros.lab.training.imagenet_features import begin_from_imagenet
-from semcom_ros.lab.training.perception.data import Sample, render_drives
+from semcom_ros.lab.training.perception.data import Sample, sample_of
 from semcom_ros.lab.training.sight import perception, teacher
 from semcom_ros.lab.training.sight.augment import Mixture
 from semcom_ros.lab.training.sight.losses import LabelLoss, distillation
@@ -115,7 +116,9 @@ def run(args: argparse.Namespace) -> None:
     minutes = args.minutes * (len(args.stages) // len(args.minutes))
     # Rendered beside the first stages, which leave the processors alone.
     pool = ThreadPoolExecutor(1)
-    drives = pool.submit(render_drives, args.scenes, TOWNS) if PERCEPTION in args.stages else None
+    drives = None
+    if PERCEPTION in args.stages:
+        drives = pool.submit(render_drive, args.scenes, TOWNS, 20, sample_of, truth=True)
     for name, limit in zip(args.stages, minutes, strict=True):
         if name == PERCEPTION:
             _train_perception(sets, drives.result(), limit, args)

@@ -21,21 +21,23 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
 from semcom_ros.lab.ground_truth import boxes_of, frames_with_truth
 from semcom_ros.lab.metrics.perception_scores import LOWEST
+from semcom_ros.lab.training.data import Batches
 from semcom_ros.lab.training.perception.box_targets import BoxTargets
-from semcom_ros.lab.training.perception.command import (
+from semcom_ros.lab.training.perception.data import (
+    DETECTED,
+    SEGMENTED,
+    PerceptionBatch,
+    Sample,
+    augment,
+    collate,
+)
+from semcom_ros.lab.training.perception.losses import losses
+from semcom_ros.lab.training.perception.training import (
     HELD_OUT,
     balance_of,
     go_on_from,
     score_frames,
 )
-from semcom_ros.lab.training.perception.data import (
-    DETECTED,
-    SEGMENTED,
-    Batch,
-    Batches,
-    Sample,
-)
-from semcom_ros.lab.training.perception.losses import losses
 from semcom_ros.lab.training.recipe import origin
 from semcom_ros.lab.training.sight.pack import Frames
 from semcom_ros.lab.training.sight.teacher import Teacher
@@ -164,13 +166,13 @@ class Stream(IterableDataset):
     """Endless batches, made by the processes of a loader, each its own."""
 
     def __init__(self, sets: list[tuple[list[Sample], float]], batch: int, seed: int):
-        self.batches = Batches(sets, batch, seed)
+        self.batches = Batches(sets, batch, seed, augment, collate)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[PerceptionBatch]:
         worker = get_worker_info()
         first, apart = (worker.id, worker.num_workers) if worker else (0, 1)
         for index in itertools.count(first, apart):
-            yield self.batches._make(index)
+            yield self.batches[index]
 
 
 class Lessons:
@@ -201,5 +203,5 @@ class Lessons:
         seen = torch.as_tensor(images).to(self.device).permute(0, 3, 1, 2)
         seen = seen.to(torch.bfloat16, memory_format=torch.channels_last) / 255
         targets = BoxTargets(*(t.to(self.device) for t in boxes))
-        batch = Batch(images, labels.to(self.device), depth.to(self.device), targets)
+        batch = PerceptionBatch(images, labels.to(self.device), depth.to(self.device), targets)
         return losses(self.network(seen), batch, self.balance)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,14 +13,13 @@ from semcom_ros.codecs.sqgan.inference import MapReceiver, MapTransmitter
 from semcom_ros.codecs.sqgan.masking import keep
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.lab.training.sqgan import emphasis
 from semcom_ros.lab.training.sqgan.enhancement import enhance
 from semcom_ros.layers.class_shares import ClassShares
-from semcom_ros.layers.image_input import to_input
 
 CELL = 32
 """Pixels to which crops are aligned and sized: two cells of the latent grid."""
 GRIDS_SEEN = tuple(g for g in GRIDS if g[0] >= 24)
+"""On which maps are coded."""
 NOTHING_KEPT = 0.05
 """Share of the samples of which no latent vector arrives."""
 FRACTION = (-1.1, 0.7)
@@ -28,17 +27,14 @@ FRACTION = (-1.1, 0.7)
 few vectors that the smallest payloads hold."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """image [B, 3, H, W] in 0..1; sent and received: shares [B, classes, H/2, W/2] of the map;
-    weight and given_back [B, 1, H, W]: of the class at a pixel, in the image's error and before
-    the discriminator looks; fractions [B] of latent vectors kept."""
+class MaskedBatch(NamedTuple):
+    """image: uint8 [B, H, W, 3]. labels: uint8 [B, H, W]. sent and received: bfloat16 shares
+    [B, classes, H/2, W/2] of the map. fractions: float32 [B] of latent vectors kept."""
 
     image: torch.Tensor
+    labels: torch.Tensor
     sent: torch.Tensor
     received: torch.Tensor
-    weight: torch.Tensor
-    given_back: torch.Tensor
     fractions: torch.Tensor
 
 
@@ -67,7 +63,7 @@ class MapLink:
         return receiver([indices], [kept])[0][0]
 
 
-class Maker:
+class Transmission:
     """Frames and labels at the size of work to batches of crops.
 
     link: how maps arrive, or none where they arrive as they are. enhanced: with objects of one
@@ -78,24 +74,20 @@ class Maker:
         self,
         classes: tuple[int, ...],
         crop: tuple[int, int],
-        seed: int,
         enhanced: bool,
         link: MapLink | None = None,
     ):
         self.class_shares = ClassShares(classes)
         self.crop, self.enhanced, self.link = crop, enhanced, link
-        self.rng = np.random.default_rng(seed)
-        # No weight of 0: our segmenter's features, unlike VGG's, do not hold the sky's colour.
-        least = emphasis.IMAGE_OTHERS
-        self.weight = emphasis.table(emphasis.IMAGE, least).clip(least) / least
-        self.given_back = emphasis.table(emphasis.GIVEN_BACK, 0.0)
 
-    def __call__(self, images: np.ndarray, labels: np.ndarray) -> Batch:
-        """One batch of images uint8 [B, H, W, 3] and labels uint8 [B, H, W]."""
+    def __call__(
+        self, drawn: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
+    ) -> MaskedBatch:
+        images, labels = map(np.stack, zip(*drawn, strict=True))
         if self.enhanced:
-            images, labels = enhance(images, labels, self.rng)
+            images, labels = enhance(images, labels, rng)
         tops, lefts = (
-            CELL * self.rng.integers(0, (whole - part) // CELL + 1, len(images))
+            CELL * rng.integers(0, (whole - part) // CELL + 1, len(images))
             for whole, part in zip(WORK_SIZE, self.crop, strict=True)
         )
 
@@ -106,16 +98,16 @@ class Maker:
                 [p[top : top + height, left : left + width] for p, top, left in corners]
             )
 
-        received = labels if self.link is None else [self.link(m, self.rng) for m in labels]
         true = cropped(labels)
-        sent = self._class_shares(true)
-        return Batch(
-            to_input(cropped(images), torch.float32),
+        sent = received = self._class_shares(true)
+        if self.link is not None:
+            received = self._class_shares(cropped([self.link(m, rng) for m in labels]))
+        return MaskedBatch(
+            torch.from_numpy(cropped(images)),
+            torch.from_numpy(true),
             sent,
-            sent if self.link is None else self._class_shares(cropped(received)),
-            torch.from_numpy(self.weight[true])[:, None],
-            torch.from_numpy(self.given_back[true])[:, None],
-            torch.from_numpy(draw_fractions(self.rng, len(images))),
+            received,
+            torch.from_numpy(draw_fractions(rng, len(images))),
         )
 
     def _class_shares(self, labels: np.ndarray) -> torch.Tensor:

@@ -1,78 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a batch changes the narrow networks: losses of map and image, and the discriminator'."""
+"""How a batch changes the narrow networks: losses of map and image, and the discriminator's."""
 
 from __future__ import annotations
 
 import torch
 
 from semcom_ros.codecs.sqgan.pipeline import Pipeline, shares_of
-from semcom_ros.lab.training.gesco.discriminator import Discriminator, Judged, compete
-from semcom_ros.lab.training.loop import MixedPrecision
-from semcom_ros.lab.training.sqgan.batches import Batch
-from semcom_ros.lab.training.sqgan.perceptual import Perceptual
+from semcom_ros.lab.training.adversarial import Adversarial, Discriminator, Judged, Seen
+from semcom_ros.lab.training.perceptual import Perceptual
+from semcom_ros.lab.training.sqgan import emphasis
+from semcom_ros.lab.training.sqgan.batches import MaskedBatch
+from semcom_ros.layers.image_input import to_input
 from semcom_ros.layers.vector_quantiser import as_float
 
 PIXELS = 4.0
 """Weight of the absolute error beside the features'."""
 
 
-class Learning:
-    """A pipeline and its discriminator; a subclass says by `objective` what is learned."""
+class PipelineLearning(Adversarial):
+    """A pipeline; its codebook stays in float32."""
 
-    def __init__(self, pipeline: Pipeline, discriminator: Discriminator):
-        self.pipeline = pipeline
-        self.trainer = MixedPrecision(pipeline, torch.bfloat16, decay=0.998, weight_decay=0.01)
-        self.discriminator = MixedPrecision(
-            discriminator, torch.bfloat16, decay=0.0, weight_decay=0.0
-        )
+    def __init__(self, pipeline: Pipeline, discriminator: Discriminator, device: str = "cpu"):
+        super().__init__(pipeline, discriminator, device)
         as_float(pipeline)
-        pipeline.train()
 
-    @property
-    def average(self) -> Pipeline:
-        """The pipeline with averaged weights."""
-        return self.trainer.average
-
-    def objective(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float], Judged, Judged]:
-        """The loss without the discriminator, its parts, and the pair to tell apart."""
-        raise NotImplementedError
-
-    def update(self, batch: Batch, rate: float, adversarial: float) -> dict[str, float]:
-        """Learn from one batch; the discriminator takes part where `adversarial` is not 0."""
-        loss, seen, fake, real = self.objective(batch)
-        if adversarial:
-            logits, seen["hinge"] = compete(self.discriminator, fake, real, rate)
-            loss = loss + adversarial * logits
-        loss.backward()
-        self.trainer.step(rate)
-        return seen
+    def codewords(self, indices: torch.Tensor) -> torch.Tensor:
+        """How many are used."""
+        used = self.network.quantiser.uses.new_zeros(len(self.network.quantiser.uses))
+        return used.index_fill(0, indices.flatten(), 1).sum()
 
 
-class MapLearning(Learning):
-    """Class-weighted cross-entropy of the map; the discriminator compares it with the image."""
+class MapLearning(PipelineLearning):
+    """Class-weighted cross-entropy of the map; the discriminator compares it with the image.
+
+    class_weights: float32 [classes].
+    """
 
     def __init__(
-        self, pipeline: Pipeline, discriminator: Discriminator, class_weights: torch.Tensor
+        self,
+        pipeline: Pipeline,
+        discriminator: Discriminator,
+        class_weights: torch.Tensor,
+        device: str = "cpu",
     ):
-        super().__init__(pipeline, discriminator)
-        self.class_weights = class_weights.reshape(1, -1, 1, 1)
+        super().__init__(pipeline, discriminator, device)
+        self.class_weights = class_weights.reshape(1, -1, 1, 1).to(device)
 
-    def objective(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float], Judged, Judged]:
-        passed = self.pipeline((batch.sent,), shares_of(batch.sent), batch.fractions)
+    def objective(self, batch: MaskedBatch) -> tuple[torch.Tensor, Seen, Judged, Judged]:
+        passed = self.network((batch.sent,), shares_of(batch.sent), batch.fractions)
         logits = passed.output.float()
         weighted = self.class_weights * batch.sent.float()
         entropy = -(weighted * logits.log_softmax(1)).sum() / weighted.sum()
-        loss = entropy + passed.commitment
         seen = {
-            "entropy": entropy.item(),
-            "commitment": passed.commitment.item(),
-            "codewords": float(passed.indices.unique().numel()),
+            "entropy": entropy,
+            "commitment": passed.commitment,
+            "codewords": self.codewords(passed.indices),
         }
-        image = batch.image.bfloat16()
-        return loss, seen, (image, logits.softmax(1).bfloat16()), (image, batch.sent)
+        image = to_input(batch.image, torch.bfloat16, self.device)
+        fake = (image, logits.softmax(1).bfloat16())
+        return entropy + passed.commitment, seen, fake, (image, batch.sent)
 
 
-class ImageLearning(Learning):
+class ImageLearning(PipelineLearning):
     """Class-weighted error and feature distance of the image, and a semantic-aware discriminator.
 
     aware: the residual of classes that are not worth bits is given back before it looks.
@@ -84,29 +73,37 @@ class ImageLearning(Learning):
         discriminator: Discriminator,
         perceptual: Perceptual,
         aware: bool = True,
+        device: str = "cpu",
     ):
-        super().__init__(pipeline, discriminator)
+        super().__init__(pipeline, discriminator, device)
         self.perceptual, self.aware = perceptual, aware
+        # No weight of 0: our segmenter's features, unlike VGG's, do not hold the sky's colour.
+        least = emphasis.IMAGE_OTHERS
+        weight = emphasis.table(emphasis.IMAGE, least).clip(least) / least
+        self.weight = torch.from_numpy(weight).to(device)
+        self.given_back = torch.from_numpy(emphasis.table(emphasis.GIVEN_BACK, 0.0)).to(device)
 
-    def objective(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float], Judged, Judged]:
-        shown = batch.image.to(torch.bfloat16, memory_format=torch.channels_last)
-        passed = self.pipeline(
+    def objective(self, batch: MaskedBatch) -> tuple[torch.Tensor, Seen, Judged, Judged]:
+        true = to_input(batch.image, torch.float32, self.device)
+        shown, labels = true.bfloat16(), batch.labels.long()
+        passed = self.network(
             (shown, batch.sent), shares_of(batch.sent), batch.fractions, (batch.received,)
         )
         image = passed.output.float()
-        l1 = ((image - batch.image).abs() * batch.weight).mean()
-        features = self.perceptual(image, batch.image)
-        loss = PIXELS * l1 + features + passed.commitment
+        l1 = ((image - true).abs() * self.weight[labels][:, None]).mean()
+        features = self.perceptual(image, true)
         seen = {
-            "l1": l1.item(),
-            "features": features.item(),
-            "commitment": passed.commitment.item(),
-            "spread": passed.scores.float().std().item(),
-            "codewords": float(passed.indices.unique().numel()),
+            "l1": l1,
+            "features": features,
+            "commitment": passed.commitment,
+            "spread": passed.scores.float().std(),
+            "codewords": self.codewords(passed.indices),
         }
-        judged = give_back(image, batch.image, batch.given_back) if self.aware else image
-        fake = (judged.bfloat16(), batch.received)
-        return loss, seen, fake, (shown, batch.received)
+        judged = image
+        if self.aware:
+            judged = give_back(image, true, self.given_back[labels][:, None])
+        loss = PIXELS * l1 + features + passed.commitment
+        return loss, seen, (judged.bfloat16(), batch.received), (shown, batch.received)
 
 
 def give_back(image: torch.Tensor, target: torch.Tensor, share: torch.Tensor) -> torch.Tensor:

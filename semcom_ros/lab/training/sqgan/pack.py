@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from semcom_ros import weights
 from semcom_ros.codecs.sqgan import token_coder, token_prior
@@ -32,9 +30,7 @@ from semcom_ros.codecs.sqgan.token_prior import UNKNOWN, TokenPrior
 from semcom_ros.coding.grids import GRIDS, pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training.recipe import command_line
-from semcom_ros.lab.training.sqgan.codewords import ordered
-from semcom_ros.lab.training.sqgan.sets import HELD_OUT, held_out, street_sets
-from semcom_ros.lab.training.sqgan.steps import MAP, RECIPE, TUNED
+from semcom_ros.lab.training.sqgan.sets import FILES, HELD_OUT, RECIPE, held_out, street_sets
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception.segmentation import Segmenter
 
@@ -48,12 +44,11 @@ Tokens = tuple[np.ndarray, np.ndarray, np.ndarray]
 def run(args: argparse.Namespace) -> None:
     """Read the pipelines in `args.work`, learn the statistics of their tokens, write `args.models`.
 
-    Raises SemcomError for a step that has not been trained.
+    Raises SemcomError for a stage that has not been trained.
     """
-    torch.set_num_threads(os.cpu_count() or 1)
     cards, pipelines = {}, {}
-    for name, file in zip(PIPELINES, (MAP, TUNED), strict=True):
-        path = args.work / file
+    for name, stage in zip(PIPELINES, ("map", "tune"), strict=True):
+        path = args.work / FILES[stage]
         tensors, cards[name] = weights.load(path, RECIPE)
         classes = weights.classes_of(cards[name], path)
         if cards[name].get("mask") != "samm" or cards[name].get("score") != "conditioned":
@@ -77,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         "on": f"estimated maps of {HELD_OUT}",
         **measured(pipelines, classes, unseen, tokens),
     }
-    own = argparse.Namespace(step="pack", scenes=args.scenes, seed=args.seed)
+    own = argparse.Namespace(stage="pack", scenes=args.scenes, seed=args.seed)
     card = {
         "label_space": LABEL_SPACE,
         "classes": [NAMES[c] for c in classes],
@@ -100,6 +95,22 @@ def order(pipeline: Pipeline) -> None:
     codebook = pipeline.quantiser.codebook
     # In half precision, as both ends are going to hold it.
     codebook.copy_(codebook[ordered(codebook.numpy())].half().float())
+
+
+def ordered(codebook: np.ndarray) -> np.ndarray:
+    """Places int [J] of the codewords float [J, dims] in an order to code them in, J a power of 2.
+
+    They are halved along the direction of their largest spread, and each half again: so the first
+    bits of an index name a cluster, which a neighbour foretells where the codeword itself is rare.
+    """
+    places = np.arange(len(codebook))
+    if len(codebook) == 1:
+        return places
+    centred = codebook - codebook.mean(0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    along = np.argsort(centred @ directions[0], kind="stable")
+    halves = np.split(along, 2)
+    return np.concatenate([half[ordered(codebook[half])] for half in halves])
 
 
 def learn(

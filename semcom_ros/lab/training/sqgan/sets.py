@@ -11,6 +11,9 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
 from semcom_ros.perception.segmentation import Segmenter
 
+FILES = {"map": "map.safetensors", "image": "image.safetensors", "tune": "tuned.safetensors"}
+"""The weights that each stage hands on, in the folder `--work`."""
+RECIPE = "semcom train sqgan --camvid DIR"
 REAL = 0.75
 """Share of the samples that are CamVid's."""
 TOWNS = range(100, 120)

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from semcom_ros.codecs.sqgan.decoder import Decoder
 from semcom_ros.codecs.sqgan.encoder import Encoder
@@ -21,7 +19,7 @@ from semcom_ros.codecs.sqgan.split import Split
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
-from semcom_ros.lab.training.gesco.judge import RECIPE
+from semcom_ros.lab.training.judge import RECIPE
 from semcom_ros.lab.training.recipe import command_line
 from semcom_ros.lab.training.sqgan.sets import HELD_OUT, held_out
 from semcom_ros.perception.segmentation import Segmenter
@@ -56,7 +54,6 @@ class Measured:
 
 def run(args: argparse.Namespace) -> None:
     """Try every split on frames held out; write the table into the encoder's card."""
-    torch.set_num_threads(os.cpu_count() or 1)
     segmenter = Segmenter.from_pretrained(args.models)
     judge = Segmenter.from_pretrained(args.judge, recipe=RECIPE)
     samples = held_out(args.camvid)
@@ -113,7 +110,7 @@ def write(models: Path, split: Split, rows: list[dict[str, Any]]) -> None:
     content = json.loads(card.read_text())
     content["split"] = split.card()
     content["split_on"] = f"one in {EVERY} of these frames: {HELD_OUT}"
-    content["split_recipe"] = command_line("sqgan", argparse.Namespace(step="split"))
+    content["split_recipe"] = command_line("sqgan", argparse.Namespace(stage="split"))
     content["split_tried"] = [
         {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows
     ]

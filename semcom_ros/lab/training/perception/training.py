@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,19 +17,20 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.ground_truth import comparable, frames_with_truth
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.perception_scores import LOWEST, DepthScores, DetectionScores
-from semcom_ros.lab.training.loop import MixedPrecision, cosine, train
+from semcom_ros.lab.training.data import Batches, render_drive
+from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.perception.data import (
     COARSE,
     DETECTED,
     SEGMENTED,
-    Batches,
+    PerceptionBatch,
     Sample,
-    render_drives,
+    augment,
+    collate,
     sample_of,
 )
 from semcom_ros.lab.training.perception.losses import losses
-from semcom_ros.lab.training.recipe import command_line, origin
-from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
+from semcom_ros.labels import TRAIN_ID
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.perception import segmentation
 from semcom_ros.perception.networks import BRANCHES, FINE, WIDTHS, PerceptionNetwork
@@ -39,93 +40,77 @@ from semcom_ros.perception.segmentation import load_network
 TOWNS = range(100, 400)
 HELD_OUT = (1, 2)
 """Towns that score; no frame of theirs is learnt from."""
-CHECKPOINTS = 10
 BALANCE = 0.3
 """Rare labels weigh frequency to the minus this."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `semcom train perception`."""
-    parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
-    parser.add_argument("--out", type=Path, default=Path("models") / FILE)
-    parser.add_argument("--steps", type=int, default=3000, help="updates")
-    parser.add_argument("--batch", type=int, default=4, help="frames an update")
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
-    parser.add_argument("--scenes", type=int, default=2000, help="frames of the procedural drive")
-    parser.add_argument("--share", type=float, default=0.75, help="of them in a batch")
-    parser.add_argument("--start", type=Path, help="perception weights to go on from")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--log", type=Path, default=Path("out/train/perception.jsonl"))
+class PerceptionTraining(Training):
+    """Keeps the best by mIoU + mAP50 - AbsRel on the held-out towns."""
 
+    name, what = "perception", "perception network: labels, boxes and depth"
+    out, classes = Path("models") / FILE, SEGMENTED
+    steps, batch, rate, scenes = 3000, 4, 1e-3, 2000
+    best_by, warm_up, checkpoints = "mark", 100, 10
 
-def run(args: argparse.Namespace) -> None:
-    """Train, keep the best by mIoU + mAP50 - AbsRel on the held-out towns, write weights, card."""
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(os.cpu_count() or 1)
-    classes = [TRAIN_ID[name] for name in SEGMENTED]
-    camvid = f"camvid:{args.camvid}"
-    real = [sample_of(f) for f in frames_with_truth(camvid, "train", range(367))]
-    drives = render_drives(args.scenes, TOWNS)
-    sets = [(drives, args.share), (real, 1 - args.share)]
-    batches = iter(Batches(sets, args.batch, args.seed))
-    balance = torch.from_numpy(balance_of(sets))
-    towns = [
-        frame for s in HELD_OUT for frame in frames_with_truth(f"scenes:{s}", "", range(0, 300, 15))
-    ]
-    streets = frames_with_truth(camvid, "val", range(0, 101, 6))
+    @classmethod
+    def options(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--share", type=float, default=0.75, help="of the drive in a batch")
 
-    network = PerceptionNetwork(len(classes), len(DETECTED))
-    if args.start:
-        go_on_from(args.start, network)
-    else:
-        _start_from_segmenter(network)
-    before = origin(args.start, "perception")
-    trainer = MixedPrecision(network, torch.bfloat16, decay=0.995, weight_decay=0.02)
-    network.train()
+    def begin(self) -> None:
+        args, camvid = self.args, f"camvid:{self.args.camvid}"
+        real = [sample_of(f) for f in frames_with_truth(camvid, "train", range(367))]
+        drives = render_drive(args.scenes, TOWNS, 20, sample_of, truth=True)
+        sets = [(drives, args.share), (real, 1 - args.share)]
+        self.batches = Batches(sets, args.batch, args.seed, augment, collate)
+        self.balance = torch.from_numpy(balance_of(sets)).to(self.device)
+        self.towns = [
+            frame
+            for seed in HELD_OUT
+            for frame in frames_with_truth(f"scenes:{seed}", "", range(0, 300, 15))
+        ]
+        self.streets = frames_with_truth(camvid, "val", range(0, 101, 6))
+        network = PerceptionNetwork(len(SEGMENTED), len(DETECTED))
+        if not args.start:
+            start_from_segmenter(network)
+        self.learn(network, decay=0.995, weight_decay=0.02)
 
-    def update(step: int) -> dict[str, float]:
-        batch = next(batches)
-        parts = losses(network(to_input(batch.images, torch.bfloat16)), batch, balance)
+    def go_on_from(self, path: Path, network: PerceptionNetwork) -> None:
+        go_on_from(path, network)
+
+    def update(self, batch: PerceptionBatch, step: int) -> dict[str, torch.Tensor]:
+        outputs = self.network(to_input(batch.images, torch.bfloat16, self.device))
+        parts = losses(outputs, batch, self.balance)
         sum(parts.values()).backward()
-        norm = trainer.step(cosine(step, args.steps, args.rate, warm_up=100))
-        return {**{name: part.item() for name, part in parts.items()}, "gradient": norm}
+        return {**parts, "gradient": self.optimise(step)}
 
-    def score() -> dict[str, float]:
-        perception = Perception(trainer.average, classes, DETECTED, CAMERA.fx, threshold=LOWEST)
-        scores = score_frames(perception, towns)
-        on_streets = score_frames(perception, streets)
+    def score(self) -> dict[str, float]:
+        classes = [TRAIN_ID[name] for name in SEGMENTED]
+        perception = Perception(
+            self.average, classes, DETECTED, CAMERA.fx, self.args.device, LOWEST
+        )
+        scores = score_frames(perception, self.towns)
+        on_streets = score_frames(perception, self.streets)
         return {
             "mark": scores["miou"] + scores["map50"] - scores["absrel"],
             **scores,
             **{f"camvid {name}": on_streets[name] for name in ("miou", "map50", "recall")},
         }
 
-    def keep(scores: dict[str, float]) -> None:
-        card = {
-            "what": "perception network: labels, boxes and depth",
-            "label_space": LABEL_SPACE,
-            "classes": list(SEGMENTED),
+    def card(self) -> dict[str, Any]:
+        return {
             "detected": list(DETECTED),
             "widths": list(WIDTHS),
             "branches": list(BRANCHES),
             "fine": FINE,
             "focal": CAMERA.fx,
-            "data": f"{args.scenes} frames of the procedural drive (seeds {TOWNS.start} to "
+            "data": f"{self.args.scenes} frames of the procedural drive (seeds {TOWNS.start} to "
             f"{TOWNS.stop - 1}) and CamVid train (367 frames, boxes of its label regions)",
-            "recipe": command_line("perception", args),
-            **before,
             "scores": {
-                "on": f"procedural drive, seeds {HELD_OUT[0]} and {HELD_OUT[1]}, {len(towns)} "
-                f"frames; CamVid val, {len(streets)} frames",
-                "best of checkpoints": CHECKPOINTS,
-                **{name: round(value, 4) for name, value in scores.items()},
+                "on": f"procedural drive, seeds {HELD_OUT[0]} and {HELD_OUT[1]}, "
+                f"{len(self.towns)} frames; CamVid val, {len(self.streets)} frames",
+                "best of checkpoints": self.checkpoints,
             },
         }
-        weights.save(args.out, weights.tensors_of(trainer.average), card)
-
-    train(
-        update, args.steps, score, keep, "mark", args.log, every=max(1, args.steps // CHECKPOINTS)
-    )
 
 
 def balance_of(sets: list[tuple[list[Sample], float]]) -> np.ndarray:
@@ -139,7 +124,7 @@ def balance_of(sets: list[tuple[list[Sample], float]]) -> np.ndarray:
     return (balance / (balance * shares).sum()).astype(np.float32)
 
 
-def _start_from_segmenter(network: PerceptionNetwork) -> None:
+def start_from_segmenter(network: PerceptionNetwork) -> None:
     """Take over all of the shipped segmenter; an unknown class begins as its superclass."""
     known, classes = load_network(weights.models_dir() / segmentation.FILE)
     state = known.state_dict()
@@ -150,7 +135,7 @@ def _start_from_segmenter(network: PerceptionNetwork) -> None:
     sub_pixels = torch.tensor([4 * p + k for p in places for k in range(4)])
     for name in ("head.weight", "head.bias"):
         state[name] = state[name][sub_pixels]
-    _take_over(network, state)
+    take_over(network, state)
 
 
 def go_on_from(path: Path, network: PerceptionNetwork) -> None:
@@ -168,10 +153,10 @@ def go_on_from(path: Path, network: PerceptionNetwork) -> None:
         )
     smaller = PerceptionNetwork(len(SEGMENTED), len(DETECTED), fine=card["fine"])
     weights.fill(smaller, known, path)
-    _take_over(network, smaller.state_dict())
+    take_over(network, smaller.state_dict())
 
 
-def _take_over(network: PerceptionNetwork, known: dict[str, torch.Tensor]) -> None:
+def take_over(network: PerceptionNetwork, known: dict[str, torch.Tensor]) -> None:
     """Begin with the tensors `known`; where a layer has grown at its end they are its beginning.
 
     What it reads of the new channels before it begins at zero, so that it says what it said.

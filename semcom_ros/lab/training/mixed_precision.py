@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mixed precision on any device, and the learning rate."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class MixedPrecision:
+    """AdamW on float32 masters of a network that computes in bfloat16, with an average of them.
+
+    Convolutions hold bfloat16 weights, so no cast stands in the loop; normalisations stay float32.
+    network: the one given, moved to `device`. average: the network with exponentially averaged
+    weights, in float32, for scoring and saving.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device, decay: float, weight_decay: float):
+        self.average = copy.deepcopy(network).to(device).eval().requires_grad_(False)
+        self.network = network.to(device, torch.bfloat16, memory_format=torch.channels_last).train()
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.float()
+        self.used = list(network.parameters())
+        self.masters = [p.detach().float().clone().requires_grad_(True) for p in self.used]
+        self.decay, self.steps = decay, 0
+        groups = [
+            {"params": [m for m in self.masters if m.ndim > 1], "weight_decay": weight_decay},
+            {"params": [m for m in self.masters if m.ndim <= 1], "weight_decay": 0.0},
+        ]
+        # Fused, the step is left out on the GPU itself where gradients overflow.
+        self.fused = device.type == "cuda"
+        self.optimizer = torch.optim.AdamW(
+            groups, betas=(0.9, 0.98), fused=self.fused, foreach=not self.fused
+        )
+
+    def step(self, rate: float) -> torch.Tensor:
+        """Apply the gradients in the network at learning rate `rate`; returns their norm."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        for used, master in zip(self.used, self.masters, strict=True):
+            master.grad = used.grad.float() if used.grad is not None else None
+            used.grad = None
+        norm = nn.utils.clip_grad_norm_(self.masters, 5.0)
+        if self.fused:
+            self.optimizer.found_inf = (~norm.isfinite()).float()
+            self.optimizer.step()
+        elif norm.isfinite():
+            self.optimizer.step()
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            torch._foreach_copy_(self.used, self.masters)
+            torch._foreach_lerp_(list(self.average.parameters()), self.masters, 1 - decay)
+            for kept, seen in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                kept.copy_(seen)
+        return norm
+
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs to go on as if it had never stopped."""
+        return {
+            "masters": [master.detach() for master in self.masters],
+            "buffers": list(self.network.buffers()),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
+            "steps": self.steps,
+        }
+
+    def restore(self, state: dict[str, Any], weights_alone: bool = False) -> None:
+        """Go on where `state` was taken; weights_alone: as a new run that begins there."""
+        with torch.no_grad():
+            for name, kept in (("masters", self.masters), ("buffers", self.network.buffers())):
+                for tensor, saved in zip(kept, state[name], strict=True):
+                    tensor.copy_(saved)
+            torch._foreach_copy_(self.used, self.masters)
+        if not weights_alone:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.average.load_state_dict(state["average"])
+            self.steps = state["steps"]
+
+
+def cosine(step: int, steps: int, peak: float, warm_up: int = 200) -> float:
+    """Learning rate at `step` of `steps`: linear warm-up to `peak`, then half a cosine to zero."""
+    if step < warm_up:
+        return peak * (step + 1) / warm_up
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))

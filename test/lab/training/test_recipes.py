@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes as a user runs them: the best is kept, runs go on, and any device will do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from another_device import another_device
+
+from semcom_ros import weights
+from semcom_ros.cli import main
+from semcom_ros.errors import SemcomError
+from semcom_ros.lab.training import data, segmenter
+from semcom_ros.lab.training.loop import Training
+from semcom_ros.lab.training.perception import training as perception
+from semcom_ros.lab.training.sqgan import sets
+from semcom_ros.layers.residual import ConvNorm
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+class TinyNetwork(torch.nn.Sequential):
+    def __init__(self):
+        super().__init__(ConvNorm(1, 8), torch.nn.ReLU(), torch.nn.Conv2d(8, 1, 1))
+
+    def forward(self, x):
+        return super().forward(x)
+
+
+class TinyTraining(Training):
+    """Learns absolute values; its noise is drawn on the device."""
+
+    name, what, out = "tiny", "absolute values", Path("tiny.safetensors")
+    steps, batch, rate, scenes = 60, 2, 0.02, 0
+    best_by, warm_up, checkpoints = "accuracy", 1, 3
+    stop_at = None
+
+    def begin(self):
+        numbers = np.random.default_rng(0).standard_normal((16, 1, 8, 8), np.float32)
+        noise = partial(np.random.Generator.normal, scale=1e-3)
+        self.batches = data.Batches(
+            [(numbers, 1.0)], 2, self.args.seed, lambda x, rng: x + np.float32(noise(rng))
+        )
+        self.held_out = torch.from_numpy(numbers).to(self.device)
+        self.learn(TinyNetwork(), decay=0.9, weight_decay=0.01)
+
+    def update(self, batch, step):
+        if step == self.stop_at:
+            raise KeyboardInterrupt
+        found = self.network((batch + 1e-3 * torch.randn_like(batch)).bfloat16()).float()
+        loss = (found - batch.abs()).square().mean()
+        loss.backward()
+        return {"loss": loss, "gradient": self.optimise(step)}
+
+    def score(self):
+        with torch.no_grad():
+            error = self.average(self.held_out) - self.held_out.abs()
+        return {"accuracy": -float(error.square().mean())}
+
+    def card(self):
+        return {"data": "numbers", "scores": {"on": "the same"}}
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    parser = argparse.ArgumentParser()
+    TinyTraining.add_arguments(parser)
+
+    def run(name, *words, kind=TinyTraining):
+        places = ["--out", f"{tmp_path}/{name}.safetensors", "--log", f"{tmp_path}/{name}.jsonl"]
+        kind.run(parser.parse_args(["--camvid", "none", "--workers", "0", *places, *words]))
+        log = (tmp_path / f"{name}.jsonl").read_text().splitlines()
+        card = json.loads((tmp_path / f"{name}.json").read_text())
+        tensors, _ = weights.load(tmp_path / f"{name}.safetensors", "")
+        return tensors, card, [json.loads(line) for line in log]
+
+    return run
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_network_learns_in_half_precision_and_the_best_is_kept(tiny):
+    _, card, log = tiny("whole")
+    assert [line["step"] for line in log] == [20, 40, 60]
+    assert log[-1]["loss"] < log[0]["loss"] / 2
+    best = max(log, key=lambda line: line["accuracy"])
+    assert card["updates"] == best["step"]
+    assert card["scores"]["accuracy"] == pytest.approx(best["accuracy"], abs=1e-4)
+    assert (
+        card["recipe"].startswith("semcom train tiny --camvid DIR")
+        and "--rate 0.02" in (card["recipe"])
+    )
+    assert "device" not in card["recipe"] and "workers" not in card["recipe"]
+
+
+@pytest.mark.parametrize("stop", [25, 41])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_never_stopped(tiny, stop, monkeypatch):
+    whole, card, log = tiny("whole")
+    monkeypatch.setattr(TinyTraining, "stop_at", stop)
+    with pytest.raises(KeyboardInterrupt):
+        tiny("stopped")
+    monkeypatch.setattr(TinyTraining, "stop_at", None)
+    resumed, resumed_card, resumed_log = tiny("stopped", "--resume")
+    assert same(whole, resumed)
+    assert card["scores"] == resumed_card["scores"]
+    told = [[line | {"minutes": 0} for line in lines] for lines in (log, resumed_log)]
+    assert told[0] == told[1]
+    with pytest.raises(SemcomError, match="is at its end"):
+        tiny("stopped", "--resume")
+    with pytest.raises(SemcomError, match="its seed is 0, not 1"):
+        tiny("stopped", "--resume", "--seed", "1")
+    with pytest.raises(SemcomError, match="no state"):
+        tiny("other", "--resume")
+
+
+def test_batches_made_in_processes_are_the_same(tiny):
+    assert same(tiny("here")[0], tiny("elsewhere", "--workers", "2")[0])
+
+
+def test_a_compiled_network_learns_the_same(tiny, monkeypatch):
+    counted = []
+
+    def compiled(function):
+        counted.append(function)
+        return torch._dynamo.optimize("aot_eager")(function)
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    one, other = (tiny("as_it_is")[0], tiny("compiled", "--compile")[0])
+    assert len(counted) == 1
+    for name, tensor in one.items():
+        np.testing.assert_allclose(tensor, other[name], atol=2e-2)
+
+
+def test_a_run_begins_from_weights_of_its_own_classes(tiny, tmp_path):
+    tiny("before", "--steps", "5")
+    start = tmp_path / "before.safetensors"
+    _, card, _ = tiny("after", "--start", str(start), "--steps", "1")
+    assert card["start"]["recipe"].endswith("--seed 0") and "--start FILE" in card["recipe"]
+    told = json.loads(start.with_suffix(".json").read_text()) | {"classes": ["road"]}
+    start.with_suffix(".json").write_text(json.dumps(told))
+    with pytest.raises(SemcomError, match="its classes are not those"):
+        tiny("after", "--start", str(start))
+
+
+@pytest.fixture
+def train(small_camvid, tmp_path, monkeypatch):
+    """Runs `semcom train` for one update of one sample, scored on next to nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(segmenter, "TOWN_FRAMES", 1)
+    monkeypatch.setattr(sets, "UNSEEN_SCENES", 1)
+    frames = perception.frames_with_truth
+    monkeypatch.setattr(
+        perception, "frames_with_truth", lambda spec, split, at: frames(spec, split, at[:1])
+    )
+    models = weights.models_dir()
+
+    def run(*words):
+        few = "--batch 1 --scenes 1 --steps 1 --workers 0".split()
+        where = ["--camvid", small_camvid.partition(":")[2]]
+        assert main(["train", *words, *where, *few]) == 0
+
+    return models, run
+
+
+def recipes(device, train):
+    """Every recipe that trains, on `device`."""
+    models, run = train
+    judged = ["--models", str(models), "--judge", str(models / "judge.safetensors")]
+    sharp = ["--adversarial-from", "0"]
+    run("segmenter", "--device", device)
+    run("denoiser", "--device", device)
+    run("perception", "--device", device)
+    run("gesco", "--device", device, *judged, *sharp)
+    for stage in ("map", "image", "tune"):
+        words = ["--stage", stage, "--device", device, *judged, *sharp, "--crop", "64", "128"]
+        run("sqgan", *words, "--map-tokens", "1")
+
+
+def test_every_recipe_runs_on_another_device(train):
+    with another_device() as device:
+        recipes(device, train)
+
+
+@CUDA
+def test_every_recipe_runs_on_a_gpu(train):
+    recipes("cuda", train)
+
+
+@CUDA
+def test_a_run_on_a_gpu_goes_on_where_it_stopped(tiny, monkeypatch):
+    whole, *_ = tiny("whole", "--device", "cuda")
+    monkeypatch.setattr(TinyTraining, "stop_at", 25)
+    with pytest.raises(KeyboardInterrupt):
+        tiny("stopped", "--device", "cuda")
+    monkeypatch.setattr(TinyTraining, "stop_at", None)
+    resumed, *_ = tiny("stopped", "--device", "cuda", "--resume")
+    for name, tensor in whole.items():
+        np.testing.assert_allclose(tensor, resumed[name], atol=2e-2)
