@@ -175,8 +175,8 @@ class Training(Recipe):
             pin_memory=self.device.type == "cuda",
             # Its own, so that a run that goes on draws as one that never stopped.
             generator=torch.Generator(),
-            # OpenCV's threads do not survive the fork.
-            worker_init_fn=lambda _: cv2.setNumThreads(1),
+            # OpenCV's threads do not survive the fork; 1 would wait for them to end, 0 does not.
+            worker_init_fn=lambda _: cv2.setNumThreads(0),
         )
 
     def keep(self, step: int, scores: dict[str, float]) -> None:

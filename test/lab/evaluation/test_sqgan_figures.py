@@ -145,7 +145,7 @@ def test_of_the_ways_to_split_the_best_is_written_and_none_that_refuses_frames(
     frames, judge, tmp_path
 ):
     models = write_tiny(tmp_path)
-    encoder, decoder = Encoder(models), Decoder(models=models)
+    encoder, decoder = Encoder(models=models), Decoder(models=models)
     truth = [f.labels for f in frames]
     best, rows = split.table(encoder, decoder, judge, frames, truth, (300,), (12, 150))
     assert [(r["map_part"], r["map_bytes"]) for r in rows] == [
@@ -159,5 +159,5 @@ def test_of_the_ways_to_split_the_best_is_written_and_none_that_refuses_frames(
     ]
     split.write(models, best, rows)
     card = json.loads((models / "sqgan_encoder.json").read_text())
-    assert len(card["split_tried"]) == 4 and "--step split" in card["split_recipe"]
-    assert Encoder(models).split == best
+    assert len(card["split_tried"]) == 4 and "--stage split" in card["split_recipe"]
+    assert Encoder(models=models).split == best

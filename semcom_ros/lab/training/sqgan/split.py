@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     images = samples.images[::EVERY]
     frames = [Frame(*each) for each in zip(images, segmenter(images), strict=True)]
     truth = list(samples.labels[::EVERY])
-    encoder, decoder = Encoder(args.models), Decoder(models=args.models)
+    encoder, decoder = Encoder(models=args.models), Decoder(models=args.models)
     split, rows = table(encoder, decoder, judge, frames, truth, SETTINGS, MAP_BYTES)
     write(args.models, split, rows)
 
