@@ -11,7 +11,7 @@ import torch
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, fit
-from semcom_ros.lab.training.gesco.discriminator import Discriminator
+from semcom_ros.lab.training.adversarial import Discriminator
 from semcom_ros.lab.training.restorer.batches import (
     PictureBatches,
     Resampling,

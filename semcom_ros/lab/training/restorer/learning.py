@@ -13,7 +13,7 @@ from torch import nn
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
-from semcom_ros.lab.training.gesco.discriminator import Discriminator
+from semcom_ros.lab.training.adversarial import Discriminator
 from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
 from semcom_ros.lab.training.restorer.batches import PictureBatch
 from semcom_ros.lab.training.restorer.losses import ms_ssim_loss, smoothed_l1
