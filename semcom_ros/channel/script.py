@@ -28,9 +28,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from semcom_ros.channel.parameters import PARAMETERS
-from semcom_ros.channel.script_file import Cell, Row, read_script_file
+from semcom_ros.channel.script_file import Row, error_at, located, points_of, read_script, row_of
 from semcom_ros.errors import SemcomError, choose
 
 _Course = tuple[list[float], list[float]]
@@ -73,17 +74,21 @@ class Script:
         Raises SemcomError with the place of what is wrong in it.
         """
         path = Path(os.path.expanduser(path))
-        file = read_script_file(path)
-        courses = _read_courses(file.points, "time_s" if file.drive is None else "distance_m")
-        if isinstance(file.drive, dict):
-            speed_kmh, distance_m, period_s = _straight_drive(file.drive)
+        fields = read_script(path)
+        drive, loop = fields.get("drive"), fields.get("loop")
+        if loop is not None and str(loop.value).lower() not in ("true", "false"):
+            raise error_at(loop, f"loop is '{loop.value}'; it must be true or false.")
+        points = points_of(fields["points"], "points")
+        courses = _read_courses(points, "time_s" if drive is None else "distance_m")
+        if drive is None:
+            distance_m, period_s = None, _number("time_s", points[-1]["time_s"])
+        elif isinstance(drive, yaml.SequenceNode):
+            distance_m, period_s = _tabled_drive(points_of(drive, "drive"))
+        else:
+            speed_kmh, distance_m, period_s = _straight_drive(row_of(drive, "drive"))
             start = next(iter(courses.values()))[0][:1]
             courses.setdefault("speed_kmh", (start, [speed_kmh]))
-        elif file.drive is not None:
-            distance_m, period_s = _tabled_drive(file.drive)
-        else:
-            distance_m, period_s = None, float(file.points[-1]["time_s"].text)
-        if not file.loop:
+        if loop is None or loop.value.lower() == "false":
             return cls(path, courses, distance_m)
         if not period_s:
             raise SemcomError(f"{path}: The drive lasts 0 s: give it a time, or do not loop it.")
@@ -131,57 +136,14 @@ def _read_courses(rows: list[Row], by: str) -> dict[str, _Course]:
     """The course of every setting through the points that name it."""
     courses: dict[str, _Course] = {}
     for row, position in zip(rows, _growing(rows, by), strict=True):
-        for name, cell in row.items():
+        for name, node in row.items():
             if name != by:
                 positions, values = courses.setdefault(name, ([], []))
                 positions.append(position)
-                values.append(_setting(name, cell))
+                values.append(_setting(name, node))
     if not courses:
-        raise rows[0][by].error("The points set nothing: give them values, such as an snr_db.")
+        raise error_at(rows[0][by], "The points set nothing: give them values, such as an snr_db.")
     return courses
-
-
-def _setting(name: str, cell: Cell) -> float:
-    # All but the frame rate, by which the script's own time goes.
-    settable = [p.name for p in PARAMETERS.values() if type(p.default) in (float, int)]
-    settable.remove("rate_hz")
-    with cell.located():
-        choose(name, settable, "setting for a script")
-        value = _number(name, cell)
-        PARAMETERS[name].check(round(value) if _is_whole(name) else value)
-        return value
-
-
-def _number(name: str, cell: Cell) -> float:
-    try:
-        value = float(cell.text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise SemcomError(f"{name} is '{cell.text}'; it must be a number.")
-    return value
-
-
-def _growing(rows: list[Row], by: str) -> list[float]:
-    """The number `by` of every point, each more than the one before and none below 0."""
-    values: list[float] = []
-    for row in rows:
-        value = _required(row, by)
-        if values and value <= values[-1]:
-            raise row[by].error(f"{by} is {value:g}; it must grow from the {values[-1]:g} before.")
-        values.append(value)
-    return values
-
-
-def _required(row: Row, name: str) -> float:
-    """The number `name` of a point, at least 0."""
-    if name not in row:
-        raise next(iter(row.values())).error(f"There is no {name} here. {_MISSING[name]}")
-    with row[name].located():
-        value = _number(name, row[name])
-        if value < 0:
-            raise SemcomError(f"{name} is {value:g}; it must be 0 or more.")
-    return value
 
 
 def _tabled_drive(rows: list[Row]) -> tuple[_Distance, float]:
@@ -199,16 +161,55 @@ def _straight_drive(row: Row) -> tuple[float, _Distance, float]:
     offset_m = _required(row, "offset_m") if "offset_m" in row else 0.0
     _setting("speed_kmh", row["speed_kmh"])
     if not speed_kmh:
-        raise row["speed_kmh"].error("speed_kmh is 0: the vehicle must move, or use time_s.")
+        raise error_at(row["speed_kmh"], "speed_kmh is 0: the vehicle must move, or use time_s.")
     speed = speed_kmh / 3.6
+    return speed_kmh, lambda t: math.hypot(start_m - speed * t, offset_m), 2 * start_m / speed
 
-    def distance_m(time_s: float) -> float:
-        return math.hypot(start_m - speed * time_s, offset_m)
 
-    return speed_kmh, distance_m, 2 * start_m / speed
+def _setting(name: str, node: yaml.Node) -> float:
+    # All but the frame rate, by which the script's own time goes.
+    settable = [p.name for p in PARAMETERS.values() if type(p.default) in (float, int)]
+    settable.remove("rate_hz")
+    with located(node):
+        choose(name, settable, "setting for a script")
+        value = _number(name, node)
+        PARAMETERS[name].check(round(value) if _is_whole(name) else value)
+        return value
+
+
+def _growing(rows: list[Row], by: str) -> list[float]:
+    """The number `by` of every point, each more than the one before and none below 0."""
+    values = [_required(row, by) for row in rows]
+    for row, (before, value) in zip(rows[1:], pairwise(values), strict=True):
+        if value <= before:
+            raise error_at(row[by], f"{by} is {value:g}; it must grow from the {before:g} before.")
+    return values
+
+
+def _required(row: Row, name: str) -> float:
+    """The number `name` of a point, at least 0."""
+    if name not in row:
+        raise error_at(next(iter(row.values())), f"There is no {name} here. {_MISSING[name]}")
+    with located(row[name]):
+        value = _number(name, row[name])
+        if value < 0:
+            raise SemcomError(f"{name} is {value:g}; it must be 0 or more.")
+    return value
+
+
+def _number(name: str, node: yaml.Node) -> float:
+    if node.id != "scalar":
+        raise SemcomError(f"{name} must be a single value.")
+    try:
+        value = float(node.value)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SemcomError(f"{name} is '{node.value}'; it must be a number.")
+    return value
 
 
 def _refuse_others(row: Row, allowed: tuple[str, ...]) -> None:
-    for name, cell in row.items():
-        with cell.located():
+    for name, node in row.items():
+        with located(node):
             choose(name, allowed, "part of a drive")
