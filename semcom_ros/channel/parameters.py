@@ -10,94 +10,70 @@ from semcom_ros.channel.fading.propagation import PROPAGATIONS
 from semcom_ros.channel.packets.airtime import ACCESSES
 from semcom_ros.channel.packets.packet_loss import check_loss
 from semcom_ros.channel.phy.mcs import MCS_TABLE
+from semcom_ros.channel.phy.symbol_link import CSI, EQUALISERS
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.parameter import Parameter, Value
 
-
-def _setting(name: str, default: Value, text: str, *bounds: float, **more) -> Parameter:
-    return Parameter(name, default, text, *bounds, when="at once", **more)
-
-
 NONE = "none"
 """The ideal link: what is sent arrives as it was."""
+_TABLE: tuple[tuple, ...] = (
+    ("channel", NONE, "Model of the radio between vehicle and RSU; none is ideal.",
+     (NONE, *PROPAGATIONS)),
+    ("snr_db", 10.0, "Mean SNR of a complex symbol, E|x|^2 / E|n|^2, dB.", -20.0, 60.0),
+    ("k_db", 6.0, "K of rician: power of the direct path over the rest, dB.", -20.0, 40.0),
+    ("speed_kmh", 50.0, "Speed of the vehicle, km/h: how fast it fades; awgn does not.",
+     0.0, 500.0),
+    ("carrier_ghz", 5.9, "Carrier frequency, GHz; a trace has its own.", 0.1, 100.0),
+    ("symbol_rate_mhz", 10.0, "Symbols a microsecond, which is OFDM's bandwidth in MHz.",
+     0.1, 1000.0),
+    ("rate_hz", 10.0, "Frames a second.", 0.1, 120.0),
+    ("fading", "jakes",
+     "jakes: correlated in time and across frames; block: one fade a frame, independent.",
+     ("jakes", "block")),
+    ("csi", "perfect", "What the receiver knows of the fade: all, or what pilots tell.", CSI),
+    ("equaliser", "mmse", "How the receiver undoes the fade of symbols; none leaves it.",
+     tuple(EQUALISERS)),
+    ("delay_spread_ns", 100.0, "RMS delay spread of tdl_* and cdl_*, ns.", 0.0, 5000.0),
+    ("trace", "", "Folder of a DeepMIMO scenario, for channel trace."),
+    ("shadowing_db", 0.0, "Standard deviation of the shadowing, dB.", 0.0, 20.0),
+    ("shadowing_m", 25.0, "Way after which shadowing has changed, m.", 1.0, 1000.0),
+    ("mcs", "qpsk_1/2",
+     "Modulation and code rate of bits; auto follows the SNR that the RSU reports.",
+     ("auto", *(mcs.name for mcs in MCS_TABLE))),
+    ("bler_target", 0.1, "Most block errors that auto may cause.", 1e-3, 0.5),
+    ("protection", "equal",
+     "unequal: the most important part gets a more robust code if the others can pay.",
+     ("equal", "unequal")),
+    ("coding", "abstraction",
+     "abstraction draws block errors from tables; exact runs LDPC and QAM (needs Sionna).",
+     ("abstraction", "exact")),
+    ("loss", 0.0, "Share of packets lost whatever the SNR.", 0.0, 1.0),
+    ("burst", 0.0, "Mean number of packets lost in a row; 0: each by itself.", 0.0, 1000.0),
+    ("delay_ms", 0.0, "Delay of every packet, ms.", 0.0, 10000.0),
+    ("jitter_ms", 0.0, "Mean of the random delay on top, ms.", 0.0, 10000.0),
+    ("reorder", False, "Whether jitter may let packets overtake each other."),
+    ("duplicate", 0.0, "Share of packets that arrive twice.", 0.0, 1.0),
+    ("rate_kbps", 0.0, "Most kbit/s that get through; 0: no limit.", 0.0, 1e6),
+    ("queue", 4, "Packets that wait for the limit; the oldest gives way.", 1, 10000),
+    ("blackout_s", 0.0, "How long nothing gets through, s.", 0.0, 3600.0),
+    ("blackout_every_s", 60.0, "From one such blackout to the next, s.", 0.1, 86400.0),
+    ("access", "none", "Radio whose airtime the vehicles share; none: nothing is shared.",
+     ACCESSES),
+    ("vehicles", 1, "Vehicles in range that share the airtime.", 1, 1000),
+    ("script", "", "CSV or YAML file that sets snr_db and more over time or distance."),
+)  # fmt: skip
+"""Name, default, meaning, and the least and the greatest value, or all that there are."""
 
-PARAMETERS: dict[str, Parameter] = {
-    p.name: p
-    for p in (
-        _setting(
-            "channel", NONE, "Model of the radio between vehicle and RSU; none is ideal.",
-            choices=(NONE, *PROPAGATIONS),
-        ),
-        _setting("snr_db", 10.0, "Mean SNR of a complex symbol, E|x|^2 / E|n|^2, dB.", -20.0, 60.0),
-        _setting(
-            "k_db", 6.0, "K of rician: power of the direct path over the rest, dB.", -20.0, 40.0
-        ),
-        _setting(
-            "speed_kmh", 50.0, "Speed of the vehicle, km/h: how fast it fades; awgn does not.",
-            0.0, 500.0,
-        ),
-        _setting("carrier_ghz", 5.9, "Carrier frequency, GHz; a trace has its own.", 0.1, 100.0),
-        _setting(
-            "symbol_rate_mhz", 10.0, "Symbols a microsecond, which is OFDM's bandwidth in MHz.",
-            0.1, 1000.0,
-        ),
-        # The camera's own setting: the radio's time advances by a frame, not by a clock.
-        Parameter("rate_hz", 10.0, "Frames a second.", 0.1, 120.0),
-        _setting(
-            "fading", "jakes",
-            "jakes: correlated in time and across frames; block: one fade a frame, independent.",
-            choices=("jakes", "block"),
-        ),
-        _setting(
-            "csi", "perfect", "What the receiver knows of the fade: all, or what pilots tell.",
-            choices=("perfect", "estimated"),
-        ),
-        _setting(
-            "equaliser", "mmse", "How the receiver undoes the fade of symbols; none leaves it.",
-            choices=("mmse", "zf", "none"),
-        ),
-        _setting(
-            "delay_spread_ns", 100.0, "RMS delay spread of tdl_* and cdl_*, ns.", 0.0, 5000.0
-        ),
-        _setting("trace", "", "Folder of a DeepMIMO scenario, for channel trace."),
-        _setting("shadowing_db", 0.0, "Standard deviation of the shadowing, dB.", 0.0, 20.0),
-        _setting("shadowing_m", 25.0, "Way after which shadowing has changed, m.", 1.0, 1000.0),
-        _setting(
-            "mcs", "qpsk_1/2",
-            "Modulation and code rate of bits; auto follows the SNR that the RSU reports.",
-            choices=("auto", *(mcs.name for mcs in MCS_TABLE)),
-        ),
-        _setting("bler_target", 0.1, "Most block errors that auto may cause.", 1e-3, 0.5),
-        _setting(
-            "protection", "equal",
-            "unequal: the most important part gets a more robust code if the others can pay.",
-            choices=("equal", "unequal"),
-        ),
-        _setting(
-            "coding", "abstraction",
-            "abstraction draws block errors from tables; exact runs LDPC and QAM (needs Sionna).",
-            choices=("abstraction", "exact"),
-        ),
-        _setting("loss", 0.0, "Share of packets lost whatever the SNR.", 0.0, 1.0),
-        _setting(
-            "burst", 0.0, "Mean number of packets lost in a row; 0: each by itself.", 0.0, 1000.0
-        ),
-        _setting("delay_ms", 0.0, "Delay of every packet, ms.", 0.0, 10000.0),
-        _setting("jitter_ms", 0.0, "Mean of the random delay on top, ms.", 0.0, 10000.0),
-        _setting("reorder", False, "Whether jitter may let packets overtake each other."),
-        _setting("duplicate", 0.0, "Share of packets that arrive twice.", 0.0, 1.0),
-        _setting("rate_kbps", 0.0, "Most kbit/s that get through; 0: no limit.", 0.0, 1e6),
-        _setting("queue", 4, "Packets that wait for the limit; the oldest gives way.", 1, 10000),
-        _setting("blackout_s", 0.0, "How long nothing gets through, s.", 0.0, 3600.0),
-        _setting("blackout_every_s", 60.0, "From one such blackout to the next, s.", 0.1, 86400.0),
-        _setting(
-            "access", "none", "Radio whose airtime the vehicles share; none: nothing is shared.",
-            choices=ACCESSES,
-        ),
-        _setting("vehicles", 1, "Vehicles in range that share the airtime.", 1, 1000),
-        _setting("script", "", "CSV or YAML file that sets snr_db and more over time or distance."),
-    )
-}  # fmt: skip
+
+def _parameter(name: str, default: Value, text: str, *allowed) -> Parameter:
+    # The frame rate is the camera's own setting: the radio's time advances by a frame, not a clock.
+    when = "at configure" if name == "rate_hz" else "at once"
+    if len(allowed) == 1:
+        return Parameter(name, default, text, choices=allowed[0], when=when)
+    return Parameter(name, default, text, *allowed, when=when)
+
+
+PARAMETERS: dict[str, Parameter] = {row[0]: _parameter(*row) for row in _TABLE}
 
 
 def resolve(settings: Mapping[str, Value]) -> SimpleNamespace:
