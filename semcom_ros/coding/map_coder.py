@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from semcom_ros.coding.logistic import REACH, SQUASH, STRETCH
 from semcom_ros.coding.map_prior import CONTEXTS, Prior, scale_of
+from semcom_ros.coding.mixing import RATE, REACH, SQUASH, STRETCH
 from semcom_ros.coding.range_coder import code_bit, finish, start
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import CLASSES, VOID
@@ -31,7 +31,6 @@ _TO_SYMBOL[: len(CLASSES)] = range(len(CLASSES))
 _TO_SYMBOL[VOID] = len(CLASSES)
 _TO_LABEL = np.full(32, VOID, np.uint8)
 _TO_LABEL[: len(CLASSES)] = range(len(CLASSES))
-_RATE = np.array([(2 << 16) // (2 * n + 3) for n in range(1024)], np.int64)
 _TRUST = np.searchsorted([1, 4, 20], np.arange(1024), side="right").astype(np.int64)
 
 
@@ -84,22 +83,11 @@ def _contexts(
     NE3, NNN, WWW = g[y - 1, x + 3], g[y - 3, x], g[y, x - 3]
     near = (N == W) | ((NE == W) << 1) | ((NW == W) << 2) | ((NE == N) << 3) | ((NW == N) << 4)
     shape = (
-        (WW == W)
-        | ((NN == N) << 1)
-        | ((NNE == N) << 2)
-        | ((NNE == NE) << 3)
-        | ((NEE == NE) << 4)
-        | ((NEE == N) << 5)
-        | ((NWW == NW) << 6)
-        | ((NWW == W) << 7)
-        | ((NNW == NW) << 8)
-        | ((NNW == N) << 9)
-        | ((NNEE == NE) << 10)
-        | ((NNEE == NEE) << 11)
-        | ((NNN == NN) << 12)
-        | ((WWW == WW) << 13)
-        | ((NE3 == NEE) << 14)
-    )
+        (WW == W) | ((NN == N) << 1) | ((NNE == N) << 2) | ((NNE == NE) << 3) | ((NEE == NE) << 4)
+        | ((NEE == N) << 5) | ((NWW == NW) << 6) | ((NWW == W) << 7) | ((NNW == NW) << 8)
+        | ((NNW == N) << 9) | ((NNEE == NE) << 10) | ((NNEE == NEE) << 11) | ((NNN == NN) << 12)
+        | ((WWW == WW) << 13) | ((NE3 == NEE) << 14)
+    )  # fmt: skip
     row, column = y - 3, x - _MARGIN
     pair = _mix(W, N)
     four = _mix(_mix(pair, NE), NW)
@@ -111,16 +99,10 @@ def _contexts(
         return near, True
     NNWW, NE4 = g[y - 2, x - 2], g[y - 1, x + 4]
     wide = (
-        (NN == W)
-        | ((NNW == W) << 1)
-        | ((NNE == W) << 2)
-        | ((NNWW == NNW) << 3)
-        | ((NNWW == NWW) << 4)
-        | ((NE4 == NE3) << 5)
-        | ((NNN == W) << 6)
-        | ((NEE == W) << 7)
+        (NN == W) | ((NNW == W) << 1) | ((NNE == W) << 2) | ((NNWW == NNW) << 3)
+        | ((NNWW == NWW) << 4) | ((NE4 == NE3) << 5) | ((NNN == W) << 6) | ((NEE == W) << 7)
         | ((NE3 == N) << 8)
-    )
+    )  # fmt: skip
     path = _boundary(g, y, x)
     context[4] = four
     context[5] = _mix(_mix(four, NN), WW)
@@ -214,7 +196,7 @@ def _walk(
                 for q in range(used):
                     state: Any = np.int64(counters[q, slot[q]])
                     count, probability = state & 1023, state >> 10
-                    probability += (((bit << 22) - bit - probability) * _RATE[count]) >> 16
+                    probability += (((bit << 22) - bit - probability) * RATE[count]) >> 16
                     counters[q, slot[q]] = (probability << 10) | min(count + 1, max_count)
                 if question == 4:
                     node = node * 2 + bit

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from semcom_ros import weights
-from semcom_ros.coding.counters import restored, stored
+from semcom_ros.coding.mixing import restored, stored
 from semcom_ros.errors import SemcomError
 
 FILE = "gesco_map.safetensors"

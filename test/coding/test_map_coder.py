@@ -8,7 +8,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from semcom_ros.coding import logistic, map_coder, map_prior
+from semcom_ros.coding import map_coder, map_prior, mixing
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import CLASSES, VOID
 
@@ -71,7 +71,7 @@ def test_two_machines_write_the_same_bytes(scratch: map_prior.Prior) -> None:
 
 
 def test_the_logistic_tables_are_the_same_everywhere() -> None:
-    tables = logistic.SQUASH.astype("<i8").tobytes() + logistic.STRETCH.astype("<i8").tobytes()
+    tables = mixing.SQUASH.astype("<i8").tobytes() + mixing.STRETCH.astype("<i8").tobytes()
     assert hashlib.sha256(tables).hexdigest()[:16] == "620cbc8f1198626c"
 
 

@@ -18,10 +18,9 @@ from semcom_ros.codecs.sqgan.token_prior import (
     NODES,
     SYMBOLS,
 )
-from semcom_ros.coding.logistic import REACH, SQUASH, STRETCH
+from semcom_ros.coding.mixing import RATE, REACH, SQUASH, STRETCH
 from semcom_ros.coding.range_coder import code_bit, finish, start
 
-_RATE = np.array([(2 << 16) // (2 * n + 3) for n in range(1024)], np.int64)
 _MIX_RATE = 200
 _COUNT_BITS = 9
 SLACK = 32
@@ -55,7 +54,7 @@ def _decide(
     for q in range(CONTEXTS):
         state: Any = np.int64(counters[slots[q]])
         count, probability = state & 1023, state >> 10
-        probability += (((bit << 22) - bit - probability) * _RATE[count]) >> 16
+        probability += (((bit << 22) - bit - probability) * RATE[count]) >> 16
         counters[slots[q]] = (probability << 10) | min(count + 1, max_count)
     return bit
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semcom_ros.coding import counters
+from semcom_ros.coding import mixing
 from semcom_ros.labels import CLASSES, VOID
 
 BITS = 10
@@ -58,10 +58,10 @@ def scratch() -> TokenPrior:
 
 def stored(prior: TokenPrior) -> dict[str, np.ndarray]:
     """As tensors."""
-    return counters.stored(prior.counters, prior.weights)
+    return mixing.stored(prior.counters, prior.weights)
 
 
 def restored(tensors: dict[str, np.ndarray]) -> TokenPrior | None:
     """The prior of `stored` tensors, or None where they are of another version of the coder."""
-    state = counters.restored(tensors, (COUNTERS,), (SETS, CONTEXTS + 1))
+    state = mixing.restored(tensors, (COUNTERS,), (SETS, CONTEXTS + 1))
     return None if state is None else TokenPrior(*state)

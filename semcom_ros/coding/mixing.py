@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trained state of a coder in a file: weights, and counters (6 bits probability, 2 trust).
+"""What coders that mix contexts share: integer tables, and trained counters and weights in a file.
 
-A counter is a uint32: a probability in the upper 22 bits, times seen in the lower 10.
+A counter is a uint32: a probability in the upper 22 bits, times seen in the lower 10; in a file it
+has 6 bits of probability and 2 of trust.
 """
 
 from __future__ import annotations
@@ -11,8 +12,33 @@ import zlib
 
 import numpy as np
 
-from semcom_ros.coding.logistic import REACH, SQUASH
+REACH = 2815
+"""Eleven nats, in units of 1/256: probabilities down to 1/65536."""
 
+
+def _logistic_tables() -> tuple[np.ndarray, np.ndarray]:
+    """1 / (1 + e^-x) in 1/65536 for x in 1/256, and its inverse for 14-bit probabilities.
+
+    Made of Python integers: float exponentials differ between C libraries.
+    """
+    one = 1 << 128
+    step, term = 0, one
+    for n in range(1, 40):
+        step += term
+        term //= 256 * n
+    squash = np.zeros(2 * REACH + 1, np.int64)
+    power = one
+    for x in range(REACH + 1):
+        squash[REACH + x] = min(65535, (65536 * power) // (one + power))
+        squash[REACH - x] = 65536 - squash[REACH + x]
+        power = (power * step) >> 128
+    stretch = np.searchsorted(squash, np.arange(2, 65536, 4)) - REACH
+    return squash, stretch.clip(-REACH, REACH)
+
+
+SQUASH, STRETCH = _logistic_tables()
+RATE = np.array([(2 << 16) // (2 * n + 3) for n in range(1024)], np.int64)
+"""By times seen, how far a counter goes towards what it sees, in 1/65536."""
 _LEVELS = (0, 2, 8, 255)
 _STEP = 90  # of the logistic domain, in 1/256: the 63 levels span eleven nats either way
 
@@ -44,8 +70,7 @@ def _pack(counters: np.ndarray) -> np.ndarray:
 
 
 def _unpack(packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The counters uint32 of `shape` nearest to those of which `_pack` made `packed`, or
-    None where it holds none of that shape."""
+    """The counters uint32 of `shape` nearest to those that `_pack` was given, None for others."""
     stream = zlib.decompressobj()
     try:
         data = stream.decompress(packed.tobytes(), math.prod(shape) + 1)
