@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from semcom_ros.lab.evaluation.study.provenance import CELLS, PACKAGE, closure, hash_of
+from semcom_ros.lab.evaluation.study.provenance import CELLS, PACKAGE, closure, code_hash, hash_of
 
 STUDY = "lab/evaluation/study"
 RUN = (
@@ -81,5 +81,25 @@ def test_what_is_loaded_while_cells_are_measured_lies_in_the_closure(tmp_path: P
     command = [sys.executable, "-c", CELL, str(tmp_path)]
     done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     loaded = {Path(line) for line in done.stdout.split()}
-    assert PACKAGE / "codecs/image/jpeg2000/encoder.py" in loaded
+    assert PACKAGE / "codecs/image/encoder.py" in loaded
     assert loaded <= closure(CELLS, PACKAGE.parent)
+
+
+def test_somebody_elses_code_is_followed_within_its_own_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "theirs"
+    package.mkdir()
+    for name, text in (
+        ("__init__", ""),
+        ("codec", "import numpy\nfrom . import net\nfrom .layers import Layer\n"),
+        ("net", ""),
+        ("layers", "import theirs.deep\n"),
+        ("deep", ""),
+        ("training", ""),
+    ):
+        (package / f"{name}.py").write_text(text)
+    found = closure("theirs.codec", tmp_path)
+    assert {path.stem for path in found} == {"__init__", "codec", "net", "layers", "deep"}
+    monkeypatch.syspath_prepend(tmp_path)
+    assert code_hash("theirs.codec") == hash_of(found, tmp_path)

@@ -158,6 +158,6 @@ def test_the_studies_that_come_with_the_package_are_read() -> None:
     folder = Path(__file__).resolve().parents[3] / "config"
     results = read_study(folder / "results.yaml", ("camvid",))
     first = results.tables[0]
-    assert tables.sizes_of(first) == [128, 256, 512, 1024, 4096]
+    assert first.sizes == [128, 256, 512, 1024, 4096]
     assert {table.data for table in results.tables} == {("camvid",), ("scenes:1",)}
     assert read_study(folder / "gesco.yaml", ("camvid",)).tables

@@ -9,9 +9,8 @@ import pytest
 
 from semcom_ros.lab.evaluation.study.plots import draw_plots
 from semcom_ros.lab.evaluation.study.pools import Score
-from semcom_ros.lab.evaluation.study.records import Record, Scores
 from semcom_ros.lab.evaluation.study.study_file import CEILING, Cell, Table, parse_study
-from semcom_ros.lab.evaluation.study.tables import best, grids
+from semcom_ros.lab.evaluation.study.tables import Record, Scores, best, grids
 
 BANDS = ["miss_rate_0_20", "miss_rate_20_40", "miss_rate_40_60", "miss_rate_60_100"]
 Values = dict[tuple[str, str], float | str]
@@ -33,8 +32,8 @@ def scores(made: Table, values: Values) -> Scores:
             for metric in made.metrics:
                 value = values.get((entry.title, metric))
                 ends = (value - 1, value + 1) if isinstance(value, float) else None
-                cell = Cell("scenes:1", "val", 2, entry, link)
-                records.append(Record("T", cell, "", None, metric, Score(value, 2, ends)))
+                cell = Cell(made, "scenes:1", entry, link)
+                records.append(Record(cell, "", None, metric, Score(value, 2, ends)))
     return Scores(made, "scenes:1", records)
 
 

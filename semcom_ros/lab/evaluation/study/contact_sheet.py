@@ -13,7 +13,7 @@ import numpy as np
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.links import Link
-from semcom_ros.lab.evaluation.study.study_file import Entry, Table
+from semcom_ros.lab.evaluation.study.study_file import Cell, Table
 from semcom_ros.lab.picture import BAR, PAPER, captions, text_width, tile, write
 
 COLUMNS = ("original", "sent map", "received map", "regenerated", "error")
@@ -24,24 +24,17 @@ GAP = 3
 MOST_LINKS = 3
 
 
-def families(table: Table) -> dict[str, list[Entry]]:
-    """The rows of a table by what they share but for their payload sizes."""
-    found: dict[str, list[Entry]] = {}
-    for entry in table.entries:
-        found.setdefault(entry.family, []).append(entry)
-    return found
-
-
 def shown_links(table: Table) -> list[Link]:
     """The links with sheets: the first, the last and one between."""
     picked = np.linspace(0, len(table.links) - 1, min(MOST_LINKS, len(table.links)))
     return [table.links[i] for i in picked.round().astype(int)]
 
 
-def shown_entries(table: Table) -> list[Entry]:
-    """The rows of a sheet: of each family the middle size."""
-    sized = [sorted(rows, key=lambda e: e.size or 0) for rows in families(table).values()]
-    return [rows[len(rows) // 2] for rows in sized]
+def shown_cells(table: Table, data: str) -> list[list[Cell]]:
+    """A sheet for each link shown, on which is of each family the middle size."""
+    sized = [sorted(rows, key=lambda e: e.size or 0) for rows in table.families.values()]
+    entries = [rows[len(rows) // 2] for rows in sized]
+    return [[Cell(table, data, e, link) for e in entries] for link in shown_links(table)]
 
 
 def shown_frames(table: Table, frames: int) -> list[int]:

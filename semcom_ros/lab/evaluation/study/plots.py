@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from semcom_ros.lab.evaluation.shared import pyplot
-from semcom_ros.lab.evaluation.study.contact_sheet import families, shown_links
+from semcom_ros.lab.evaluation.study.contact_sheet import shown_links
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS
-from semcom_ros.lab.evaluation.study.records import Record, Scores
-from semcom_ros.lab.evaluation.study.study_file import CEILING, sizes_of
+from semcom_ros.lab.evaluation.study.study_file import CEILING
+from semcom_ros.lab.evaluation.study.tables import Record, Scores
 from semcom_ros.lab.metrics.pedestrians import BANDS
 
 # Okabe and Ito's colours, from dark to light and back, so that neighbours differ in grey as well.
@@ -72,9 +72,8 @@ def slug(text: str) -> str:
 def _figures(scores: Scores) -> Iterator[Figure]:
     """All figures of lines, some of them perhaps without panels."""
     table = scores.table
-    sizes = sizes_of(table)
     told: list[int] = []
-    for size in sizes:
+    for size in table.sizes:
         # On a logarithmic axis labels need room.
         if not told or size > 1.4 * told[-1]:
             told.append(size)
@@ -121,7 +120,7 @@ def _by_bytes(scores: Scores, metric: str) -> list[tuple[str, Lines]]:
     panels = []
     for link in shown_links(scores.table):
         lines: Lines = []
-        for family, entries in families(scores.table).items():
+        for family, entries in scores.table.families.items():
             pairs = [[scores.number(e, link, m) for m in ("bytes", metric)] for e in entries]
             points = [(size.number, r) for size, r in pairs if size and size.number and r]
             if len(entries) > 1 and points:
@@ -139,7 +138,7 @@ def _by_size(
     points: where on the axis the score of which link and metric belongs.
     """
     panels = []
-    for size in sizes_of(scores.table)[:MOST_PANELS] or [None]:
+    for size in scores.table.sizes[:MOST_PANELS] or [None]:
         lines: Lines = []
         for entry in (*scores.table.entries, *more):
             if entry.size in (size, None):

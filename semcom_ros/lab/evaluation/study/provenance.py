@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,10 @@ def file_hash(path: Path) -> str:
 
 @cache
 def code_hash(module: str = CELLS) -> str:
-    """SHA-256 of the `closure` of one of the package's modules."""
-    return hash_of(closure(module, PACKAGE.parent), PACKAGE.parent)
+    """SHA-256 of the `closure` of a module, this package's or somebody else's."""
+    place = Path(find_spec(module.partition(".")[0]).origin)
+    folder = place.parents[1] if place.stem == "__init__" else place.parent
+    return hash_of(closure(module, folder), folder)
 
 
 def hash_of(files: Iterable[Path], folder: Path) -> str:
@@ -87,7 +90,6 @@ def closure(module: str, folder: Path) -> set[Path]:
     texts name, as registries do: `package.module:Class`, or a package, for all modules in it. Data
     are the JSON files beside a module.
     """
-    package = module.partition(".")[0]
     waiting, known, found = [module], set(), set()
     while waiting:
         name = waiting.pop()
@@ -95,7 +97,9 @@ def closure(module: str, folder: Path) -> set[Path]:
             known.add(name)
             new = set(_files(name, folder)) - found
             found |= new
-            waiting += (other for path in new for other in _needed(path.read_bytes(), package))
+            for path in new:
+                inside = ".".join(path.parent.relative_to(folder).parts)
+                waiting += _needed(path.read_bytes(), module.partition(".")[0], inside)
     return found | {data for path in found for data in path.parent.glob("*.json")}
 
 
@@ -112,15 +116,16 @@ def _files(name: str, folder: Path) -> Iterator[Path]:
 
 
 @cache
-def _needed(content: bytes, package: str) -> tuple[str, ...]:
-    """Full names within `package` that a module's text imports or names."""
+def _needed(content: bytes, package: str, inside: str) -> tuple[str, ...]:
+    """Full names within `package` that the text of a module `inside` imports or names."""
     full_name = re.compile(rf"({package}(?:\.\w+)+)(?:\.|:\w+)?")
     found = []
     for node in ast.walk(ast.parse(content)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
+            source = resolve_name("." * node.level + (node.module or ""), inside)
+            found += [f"{source}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             named = full_name.fullmatch(node.value)
             found += [named[1], f"{named[1]}.*"] if named else []

@@ -1,17 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`report.md`: where the scores come from, their tables, who is best, and the pictures."""
+"""The files of a study: scores for programs, and a report for readers with tables and pictures."""
 
 from __future__ import annotations
 
+import csv
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from semcom_ros.lab.evaluation.study.metrics import METRICS
-from semcom_ros.lab.evaluation.study.records import Record, Scores
 from semcom_ros.lab.evaluation.study.study_file import CEILING, Study
-from semcom_ros.lab.evaluation.study.tables import best, grids, named
+from semcom_ros.lab.evaluation.study.tables import Record, Scores, best, grids, named
+
+COLUMNS = ("table", "data", "split", "system", "codec", "setting", "channel", "snr_db", "level",
+           "metric", "value", "unit", "n", "ci95_low", "ci95_high")  # fmt: skip
+
+
+def write_records(out: Path, records: Sequence[Record], provenance: Mapping[str, Any]) -> None:
+    """Write `scores.csv`, `latency.csv` and `scores.json`.
+
+    Times are kept out of `scores.csv`, which one seed makes one way.
+    """
+    fields = [r.fields() for r in records]
+    for name, timing in (("scores.csv", False), ("latency.csv", True)):
+        with (out / name).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            for row in (f for f in fields if METRICS[f["metric"]].timing == timing):
+                low, high = row["ci95"] or (None, None)
+                row = {**row, "ci95_low": low, "ci95_high": high}
+                writer.writerow({column: _written(value) for column, value in row.items()})
+    content = {"provenance": provenance, "scores": fields}
+    (out / "scores.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _written(value: Any) -> Any:
+    """Six digits: the last ones of a float hang on the machine."""
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def write_report(

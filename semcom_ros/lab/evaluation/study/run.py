@@ -21,27 +21,25 @@ from semcom_ros.lab.evaluation.study.contact_sheet import (
     draw_sheet,
     read_picture,
     save_picture,
-    shown_entries,
+    shown_cells,
     shown_frames,
-    shown_links,
 )
 from semcom_ros.lab.evaluation.study.data import LABELS
 from semcom_ros.lab.evaluation.study.links import spread
 from semcom_ros.lab.evaluation.study.plots import draw_plots, slug
 from semcom_ros.lab.evaluation.study.provenance import provenance
-from semcom_ros.lab.evaluation.study.records import Scores, write_records
-from semcom_ros.lab.evaluation.study.report import write_report
+from semcom_ros.lab.evaluation.study.report import write_records, write_report
 from semcom_ros.lab.evaluation.study.runner import Runner
 from semcom_ros.lab.evaluation.study.study_file import (
     FRAMES,
     SEED,
     SIZE,
-    Cell,
     Study,
     Table,
     parse_study,
     read_study,
 )
+from semcom_ros.lab.evaluation.study.tables import Scores
 from semcom_ros.lab.evaluation.study.workers import measure_apart, take_one_thread, workers_for
 
 QUICK_FRAMES = 16
@@ -52,53 +50,39 @@ _OF_ONE_TABLE = {
     "channel": "models of the radio, as awgn,rayleigh (default: none)",
     "snr_db": "mean SNR of a symbol, dB, as 0,10 or -5:30:5 (default: 10)",
 }
+_MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    "split": ("of data that has splits (default: val)", {}),
+    "metrics": ("as psnr,ms_ssim,miou (default: most)", {}),
+    **{p.name: (f"{p.text} (default: {p.default})", {"type": int}) for p in (FRAMES, SEED)},
+    "config": (
+        "a study of many tables, instead of the options of one",
+        {"type": Path, "metavar": "FILE.yaml"},
+    ),
+    "judge": (
+        "segmenter that reads the images shown (default: the shipped judge)", {"type": Path}),
+    "backbones": ("folder of the published weights of LPIPS and FID", {"type": Path}),
+    "workers": (
+        "processes at once, which share the machine (default: one a core; one for few frames)",
+        {"type": int, "metavar": "N"},
+    ),
+}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `semcom eval`."""
+    """Options of `semcom eval`; what is not given is not there, so that a study may say it."""
     # argparse takes `-5:30:5` for an option unless it is told that numbers may go on like this.
     parser._negative_number_matcher = re.compile(r"-\d[\d.,:-]*")
-
-    def option(name: str, text: str, **more: Any) -> None:
-        """What is not given is not there, so that a study file may say it."""
-        parser.add_argument(name, help=text, default=argparse.SUPPRESS, **more)
-
-    option(
-        "--data",
-        "frames, as camvid:DIR or scenes:SEED; may be given again (default: scenes:1)",
-        action="append",
-        metavar="KIND:PLACE",
-    )
-    option("--split", "of data that has splits (default: val)")
-    for name, text in _OF_ONE_TABLE.items():
-        option(f"--{name.replace('_', '-')}", text)
-    option("--metrics", "as psnr,ms_ssim,miou (default: most)")
-    for p in (FRAMES, SEED):
-        option(f"--{p.name}", f"{p.text} (default: {p.default})", type=int)
-    option(
-        "--config",
-        "a study of many tables, instead of the options of one",
-        type=Path,
-        metavar="FILE.yaml",
-    )
-    option(
-        "--judge", "segmenter that reads the images shown (default: the shipped judge)", type=Path
-    )
-    option("--backbones", "folder of the published weights of LPIPS and FID", type=Path)
-    option(
-        "--workers",
-        "processes at once, which share the machine (default: one a core; one for few frames)",
-        type=int,
-        metavar="N",
-    )
-    parser.set_defaults(command=["semcom", "eval"])
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"{QUICK_FRAMES} frames at most, and a study's quick tables alone",
-    )
+    about = "frames, as camvid:DIR or scenes:SEED; may be given again (default: scenes:1)"
+    options = {"data": (about, {"action": "append", "metavar": "KIND:PLACE"})}
+    options |= {name: (text, {}) for name, text in _OF_ONE_TABLE.items()} | _MORE
+    for name, (text, more) in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, help=text, default=argparse.SUPPRESS, **more)
+    about = f"{QUICK_FRAMES} frames at most, and a study's quick tables alone"
+    parser.add_argument("--quick", action="store_true", help=about)
     device_option(parser)
     parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder of the results")
+    parser.set_defaults(command=["semcom", "eval"])
 
 
 def run(args: argparse.Namespace) -> None:
@@ -227,16 +211,16 @@ def write_results(out: Path, runner: Runner, command: list[str]) -> None:
 def _sheets(folder: Path, runner: Runner, table: Table, data: str) -> list[Path]:
     """One sheet for each link shown: every method's strip of every frame shown."""
     files = []
-    frames = runner.frames[table.title][f"{data} {table.split}"]
-    for link in shown_links(table):
-        rows = []
-        for entry in shown_entries(table):
-            cell = Cell(data, table.split, table.frames, entry, link)
-            for index in shown_frames(table, frames):
-                strip = read_picture(runner.strip(table.title, cell, index))
-                rows.append((f"{entry.title}, frame {index}", strip))
+    frames = shown_frames(table, runner.frames[table.title][f"{data} {table.split}"])
+    for cells in shown_cells(table, data):
+        rows = [
+            (f"{cell.entry.title}, frame {index}", read_picture(runner.jobs[cell].strip(index)))
+            for cell in cells
+            for index in frames
+        ]
         if rows:
-            files.append(folder / f"{slug(f'{table.title} {data} {link.words}')}.png")
+            name = slug(f"{table.title} {data} {cells[0].link.words}")
+            files.append(folder / f"{name}.png")
             save_picture(files[-1], draw_sheet(rows))
     return files
 

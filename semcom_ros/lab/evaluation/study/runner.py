@@ -21,9 +21,8 @@ from semcom_ros.lab.evaluation.study.cells import measure
 from semcom_ros.lab.evaluation.study.contact_sheet import (
     draw_strip,
     save_picture,
-    shown_entries,
+    shown_cells,
     shown_frames,
-    shown_links,
 )
 from semcom_ros.lab.evaluation.study.data import Data
 from semcom_ros.lab.evaluation.study.frame_metrics import View
@@ -31,9 +30,9 @@ from semcom_ros.lab.evaluation.study.metrics import METRICS
 from semcom_ros.lab.evaluation.study.pools import Score
 from semcom_ros.lab.evaluation.study.provenance import code_hash, file_hash, versions
 from semcom_ros.lab.evaluation.study.readers import Readers
-from semcom_ros.lab.evaluation.study.records import Record
-from semcom_ros.lab.evaluation.study.study_file import Cell, Study, cells_of
+from semcom_ros.lab.evaluation.study.study_file import Cell, Study
 from semcom_ros.lab.evaluation.study.systems import System, create_system
+from semcom_ros.lab.evaluation.study.tables import Record
 
 STRIPS = "semcom_ros.lab.evaluation.study.contact_sheet"
 """Draws the pictures of a cell."""
@@ -45,27 +44,53 @@ Progress = Callable[[str, int], None]
 class Job:
     """One cell and all that the tables want of it.
 
-    identity: everything that its scores hang on. frames: whose strips belong on sheets.
+    identity: everything that its scores hang on. folder: of its files. frames: whose strips belong
+    on sheets.
     """
 
     cell: Cell
     data: Data
     system: System
     identity: dict[str, Any]
+    folder: Path
     metrics: dict[str, None] = field(default_factory=dict)
     frames: set[int] = field(default_factory=set)
 
     @cached_property
     def key(self) -> str:
-        """Names its files."""
+        """Names the files."""
         text = json.dumps(self.identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def strip(self, index: int) -> Path:
+        """The picture of one frame, as it is drawn now."""
+        return self.folder / f"{self.key}-{index}-{code_hash(STRIPS)[:8]}.png"
+
+    def load(self) -> dict[str, Score]:
+        """What is known so far; nothing where the file is missing or damaged."""
+        try:
+            content = json.loads((self.folder / f"{self.key}.json").read_text())["scores"]
+            return {
+                name: Score(s["value"], s["n"], tuple(s["ci95"]) if s["ci95"] else None)
+                for name, s in content.items()
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def store(self, scores: Mapping[str, Score]) -> None:
+        """Add `scores` to the file, at once or not at all."""
+        merged = {name: s._asdict() for name, s in sorted({**self.load(), **scores}.items())}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / f"{self.key}.part"
+        draft.write_text(json.dumps({"cell": self.identity, "scores": merged}, indent=1) + "\n")
+        os.replace(draft, draft.with_suffix(".json"))
 
 
 class Runner:
     """places: where each kind of data lies, as specs that `open_source` takes, by kind.
 
-    folder: of the cells, `<key>.json` with scores by metric. The rest as `Readers` takes it.
+    folder: of the cells' files. The rest as `Readers` takes it. jobs: by cell, one for all cells
+    whose scores hang on the same.
     """
 
     def __init__(
@@ -73,37 +98,34 @@ class Runner:
         backbones: Path | None = None, device: str = "cpu",
     ) -> None:  # fmt: skip
         self.made_of = (study, dict(places), folder, judge, backbones, device)
-        self.study, self.folder = study, folder
+        self.study = study
         self.readers = Readers(judge, backbones, device)
         self._data = cache(self._open)
         self._hash = cache(file_hash)
         self._system = cache(lambda data, name, options, labels: create_system(name, dict(options)))
-        self._jobs: dict[str, Job] = {}
-        self._job_of: dict[tuple[str, Cell], Job] = {}
-        for table, cell in cells_of(study):
+        self.jobs: dict[Cell, Job] = {}
+        self._once: dict[str, Job] = {}
+        for cell in study.cells():
             made = self._job(cell)
-            job = self._job_of[table.title, cell] = self._jobs.setdefault(made.key, made)
-            job.metrics.update(dict.fromkeys(table.metrics))
-            if cell.link in shown_links(table) and cell.entry in shown_entries(table):
-                job.frames.update(shown_frames(table, len(job.data)))
+            job = self.jobs[cell] = self._once.setdefault(made.key, made)
+            job.metrics.update(dict.fromkeys(cell.table.metrics))
+            if any(cell in cells for cells in shown_cells(cell.table, cell.data)):
+                job.frames.update(shown_frames(cell.table, len(job.data)))
 
     @property
     def frames(self) -> dict[str, dict[str, int]]:
         """Frames of each data set, table by table."""
-        found: dict[str, dict[str, int]] = {table.title: {} for table in self.study.tables}
-        for (title, cell), job in self._job_of.items():
-            found[title][f"{cell.data} {cell.split}"] = len(job.data)
+        found: dict[str, dict[str, int]] = {}
+        for cell, job in self.jobs.items():
+            of_table = found.setdefault(cell.table.title, {})
+            of_table[f"{cell.data} {cell.table.split}"] = len(job.data)
         return found
 
     @property
     def models(self) -> set[Path]:
         """The weights that the scores hang on."""
-        systems = (job.system.models for job in self._jobs.values())
+        systems = (job.system.models for job in self._once.values())
         return {*self.readers.models, *(path for models in systems for path in models)}
-
-    def strip(self, table: str, cell: Cell, index: int) -> Path:
-        """The picture of frame `index` of `cell` in `table`."""
-        return self._strip(self._job_of[table, cell], index)
 
     def left(self) -> list[tuple[Job, list[str]]]:
         """What is to be done: jobs with the metrics not on disk, maybe none for strips.
@@ -111,12 +133,12 @@ class Runner:
         One system's cells in a row: what it sends is the same over every link.
         """
         found = []
-        for job in self._jobs.values():
-            known = self._load(job)
+        for job in self._once.values():
+            known = job.load()
             metrics = [m for m in job.metrics if m not in known and not self._lack(m)]
-            if metrics or not all(self._strip(job, i).exists() for i in job.frames):
+            if metrics or not all(job.strip(i).exists() for i in job.frames):
                 found.append((job, metrics))
-        order = {id(job.system): i for i, job in enumerate(self._jobs.values())}
+        order = {id(job.system): i for i, job in enumerate(self._once.values())}
         return sorted(found, key=lambda one: order[id(one[0].system)])
 
     def groups(self, keys: Collection[str] | None = None) -> list[list[tuple[Job, list[str]]]]:
@@ -142,53 +164,25 @@ class Runner:
     def records(self) -> list[Record]:
         """Every score of the study in the order of its tables, metric by metric of each cell."""
         found = []
-        for table, cell in cells_of(self.study):
-            job = self._job_of[table.title, cell]
-            known, system = self._load(job), job.system
-            for metric in table.metrics:
+        for cell, job in self.jobs.items():
+            known, system = job.load(), job.system
+            for metric in cell.table.metrics:
                 score = known.get(metric) or Score(self._lack(metric), 0)
-                found.append(Record(table.title, cell, system.codec, system.setting, metric, score))
+                found.append(Record(cell, system.codec, system.setting, metric, score))
         return found
 
     def _measure(self, job: Job, metrics: list[str], progress: Progress) -> None:
-        cell = job.cell
+        _, data, entry, link = job.cell
 
         def watch(view: View) -> None:
             if view.index in job.frames:
-                save_picture(self._strip(job, view.index), draw_strip(view))
-            progress(f"{cell.data}: {cell.entry.title}, {cell.link.level}", 1)
+                save_picture(job.strip(view.index), draw_strip(view))
+            progress(f"{data}: {entry.title}, {link.level}", 1)
 
         scores = measure(
-            job.data, cell.entry.labels, job.system, cell.link, metrics, self.readers,
-            self.study.seed, watch,
-        )  # fmt: skip
-        self._store(job, scores)
-
-    def _load(self, job: Job) -> dict[str, Score]:
-        """What is known of the cell so far; nothing where its file is missing or damaged."""
-        try:
-            content = json.loads(self._file(job).read_text())["scores"]
-            return {
-                name: Score(s["value"], s["n"], tuple(s["ci95"]) if s["ci95"] else None)
-                for name, s in content.items()
-            }
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
-
-    def _store(self, job: Job, scores: Mapping[str, Score]) -> None:
-        """Add `scores` to the cell's file, at once or not at all."""
-        merged = {name: s._asdict() for name, s in sorted({**self._load(job), **scores}.items())}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self._file(job).with_suffix(".part")
-        draft.write_text(json.dumps({"cell": job.identity, "scores": merged}, indent=1) + "\n")
-        os.replace(draft, self._file(job))
-
-    def _file(self, job: Job) -> Path:
-        return self.folder / f"{job.key}.json"
-
-    def _strip(self, job: Job, index: int) -> Path:
-        """The picture of one frame, as it is drawn now."""
-        return self.folder / f"{job.key}-{index}-{code_hash(STRIPS)[:8]}.png"
+            job.data, entry.labels, job.system, link, metrics, self.readers, self.study.seed, watch
+        )
+        job.store(scores)
 
     def _lack(self, metric: str) -> str:
         return self.readers.lacks(METRICS[metric].needs)
@@ -208,7 +202,8 @@ class Runner:
 
     def _job(self, cell: Cell) -> Job:
         """Raises SemcomError where the system does not go over the link."""
-        data, entry, link = self._data(cell.data, cell.split, cell.frames), cell.entry, cell.link
+        table, name, entry, link = cell
+        data = self._data(name, table.split, table.frames)
         system = self._system(data, entry.system, entry.options, entry.labels)
         if link.kind not in system.links:
             raise SemcomError(
@@ -217,6 +212,8 @@ class Runner:
                 "table of its own."
             )
         models = (*self.readers.models, *system.models)
+        codec, colon, _ = dict(entry.options).get("codec", "").partition(":")
+        foreign = [codec] if colon else []
         identity = {
             "data": data.name,
             "content": data.hash,
@@ -228,8 +225,8 @@ class Runner:
             "files": [[path.name, self._hash(path)] for path in link.files],
             "seed": self.study.seed,
             "models": [[path.name, self._hash(path)] for path in models],
-            "code": code_hash(),
+            "code": [code_hash(), *(code_hash(one) for one in foreign)],
             "versions": versions(),
             "device": self.readers.device.partition(":")[0],
         }
-        return Job(cell, data, system, identity)
+        return Job(cell, data, system, identity, self.made_of[2])

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -84,6 +84,28 @@ class Table:
     sheet: int = SHEET.default
     quick: bool = True
 
+    @property
+    def sizes(self) -> list[int]:
+        """The payload sizes of the systems, from the smallest."""
+        return sorted({e.size for e in self.entries if e.size is not None})
+
+    @property
+    def families(self) -> dict[str, list[Entry]]:
+        """The rows by what they share but for their payload sizes."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.family, []).append(entry)
+        return found
+
+
+class Cell(NamedTuple):
+    """What is measured at once for a table."""
+
+    table: Table
+    data: str
+    entry: Entry
+    link: Link
+
 
 @dataclass(frozen=True)
 class Study:
@@ -92,26 +114,13 @@ class Study:
     tables: tuple[Table, ...]
     seed: int = SEED.default
 
-
-@dataclass(frozen=True)
-class Cell:
-    """What is measured at once. `data`, `split` and `frames` say on which frames."""
-
-    data: str
-    split: str
-    frames: int
-    entry: Entry
-    link: Link
-
-
-def cells_of(study: Study) -> Iterator[tuple[Table, Cell]]:
-    """Every cell of every table, each system over its links one after the other."""
-    for table in study.tables:
-        for data in table.data:
-            for entry in table.entries:
-                for link in table.links:
-                    yield table, Cell(data, table.split, table.frames, entry, link)
-            yield table, Cell(data, table.split, table.frames, CEILING, Link())
+    def cells(self) -> Iterator[Cell]:
+        """Every cell of every table, each system over its links one after the other."""
+        for table in self.tables:
+            for data in table.data:
+                for entry, link in product(table.entries, table.links):
+                    yield Cell(table, data, entry, link)
+                yield Cell(table, data, CEILING, Link())
 
 
 def read_study(
@@ -208,11 +217,6 @@ def parse_entries(content: Any) -> list[Entry]:
         title = f"{family}, {chosen[SIZE]} bytes" if SIZE in chosen else family
         entries.append(Entry(family, title, system, tuple(sorted(chosen.items())), labels))
     return entries
-
-
-def sizes_of(table: Table) -> list[int]:
-    """The payload sizes of a table's systems, from the smallest."""
-    return sorted({e.size for e in table.entries if e.size is not None})
 
 
 def _check_keys(content: Any, known: tuple[str, ...], what: str) -> None:

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores as tables in the papers' shape, methods down, and who is best among those of one size."""
+"""Scores as records, as tables in the papers' shape, and who is best among those of one size."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS
-from semcom_ros.lab.evaluation.study.records import Record, Scores
-from semcom_ros.lab.evaluation.study.study_file import CEILING, Entry, Table, sizes_of
+from semcom_ros.lab.evaluation.study.pools import Score
+from semcom_ros.lab.evaluation.study.study_file import CEILING, Cell, Entry, Table
 
 NOTHING = "–"
 ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
@@ -18,6 +19,60 @@ MEANING = (
     "Cells: in brackets, whose score lies within the 95 % confidence interval of the best one; "
     "only methods held to the same bytes are compared."
 )
+
+
+@dataclass(frozen=True)
+class Record:
+    """One score of one cell."""
+
+    cell: Cell
+    codec: str
+    setting: int | float | str | None
+    metric: str
+    score: Score
+
+    @property
+    def number(self) -> float | None:
+        """The score where it is a number."""
+        value = self.score.value
+        return value if isinstance(value, float | int) else None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval of a number: itself where none is known."""
+        return self.score.ci95 or (self.number, self.number)
+
+    def fields(self) -> dict[str, Any]:
+        """The record as it stands in `scores.json`."""
+        (table, data, entry, link), score = self.cell, self.score
+        return {
+            "table": table.title, "data": data, "split": table.split, "system": entry.title,
+            "codec": self.codec, "setting": self.setting, "channel": link.model,
+            "snr_db": link.snr_db, "level": link.level,
+            "metric": self.metric, "value": score.value, "unit": METRICS[self.metric].unit,
+            "n": score.n, "ci95": list(score.ci95) if score.ci95 else None,
+        }  # fmt: skip
+
+
+class Scores:
+    """The records of one table on one data set, found by row, link and metric."""
+
+    def __init__(self, table: Table, data: str, records: Sequence[Record]) -> None:
+        self.table, self.data = table, data
+        self._records = {
+            (r.cell.entry, r.cell.link, r.metric): r
+            for r in records
+            if (r.cell.table.title, r.cell.data) == (table.title, data)
+        }
+
+    def of(self, entry: Entry | None, link: Link, metric: str) -> Record | None:
+        """The record, or None; the ceiling is the same over every link."""
+        return self._records.get((entry, Link() if entry == CEILING else link, metric))
+
+    def number(self, entry: Entry | None, link: Link, metric: str) -> Record | None:
+        """The record where its score is a number."""
+        found = self.of(entry, link, metric)
+        return found if found and found.number is not None else None
 
 
 @dataclass
@@ -71,8 +126,7 @@ def grids(scores: Scores) -> Iterator[Grid]:
                 grid.add_scores(name, [(m, scores.of(entry, link, m)) for m in table.metrics])
         yield grid
         return
-    sizes = sizes_of(table)
-    by_level = table.across == "links"
+    sizes, by_level = table.sizes, table.across == "links"
     columns = [level_of(k, table.links) for k in table.links] if by_level else _bytes(sizes)
     for metric in table.metrics:
         grid = Grid(f"{scores.data}: {named(metric)}", "system", columns)
@@ -90,7 +144,7 @@ def grids(scores: Scores) -> Iterator[Grid]:
 def best(scores: Scores) -> Iterator[Grid]:
     """The best method in each column that the table's layout has, if sizes were compared at all."""
     table = scores.table
-    sizes = sizes_of(table)
+    sizes = table.sizes
     if len({e.family for e in table.entries if e.size is not None}) < 2:
         return
     by_level, several = table.across == "links", len(table.links) > 1
