@@ -177,7 +177,7 @@ def test_where_no_objects_are_known_the_regions_of_the_labels_stand_for_them() -
     labels = np.zeros((256, 512), np.uint8)
     labels[20:60, 100:150] = CAR
     seen = frame_metrics.boxes(looking_at(None, [], labels))
-    assert seen.truth.edges.tolist() == [[100, 20, 150, 60]]
+    assert seen[1].edges.tolist() == [[100, 20, 150, 60]]
     assert frame_metrics.boxes(looking_at(None, [])) is None
 
 

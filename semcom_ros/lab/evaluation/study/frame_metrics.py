@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,9 +20,6 @@ from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.pedestrians import Pedestrian, in_map, look_for_pedestrians, sure
 from semcom_ros.lab.metrics.perception_scores import FARTHEST, DetectionScores
 from semcom_ros.runtime import declare_operators
-
-if TYPE_CHECKING:
-    from semcom_ros.perception.detection import Detection
 
 STILL = 8.0
 """Grey levels by which a pixel of the original may change along its motion to be followed."""
@@ -62,27 +59,6 @@ class View:
 
 Measure = Callable[[View], Any]
 """A frame's number or whatever its pool takes, or None where nothing applies."""
-
-
-class Found(NamedTuple):
-    """What a detector of the classes `names` found in one frame, and what there is to find."""
-
-    names: tuple[str, ...]
-    detections: list[Detection]
-    truth: Boxes
-
-
-def budget_used(view: View) -> float | None:
-    """Percent."""
-    outcome = view.outcome
-    if outcome.bytes is None or outcome.budget is None:
-        return None
-    return 100 * outcome.bytes / outcome.budget
-
-
-def kbps(view: View) -> float | None:
-    n = view.outcome.bytes
-    return None if n is None else 8 * n * view.data.rate_hz / 1e3
 
 
 def ms_ssim(view: View) -> float:
@@ -136,23 +112,26 @@ def counts(truth: np.ndarray, estimate: np.ndarray, folded: bool = True) -> np.n
     return matrix.counts
 
 
+Found = tuple[list[str], Boxes, list]
+"""Classes, true boxes and detections of one frame."""
+
+
 def boxes(view: View) -> Found | None:
     """Detections in the image shown, and the true boxes; None where nothing is known of them."""
     if view.frame.objects is None and view.frame.labels is None:
         return None
     names = view.readers.perception.names
     detections = view.readers.seen(view.image, view.frame.camera).detections
-    truth, found = comparable(view.frame, detections, names)
-    return Found(tuple(names), found, truth)
+    return names, *comparable(view.frame, detections, names)
 
 
 def precision(which: str) -> Callable[[list[Found]], float | None]:
     """`ap` or `ap50` of `ClassScores`, mean over the classes; None where there is no object."""
 
     def score(items: list[Found]) -> float | None:
-        scores = DetectionScores(items[0].names)
-        for found in items:
-            scores.add(found.truth, found.detections)
+        scores = DetectionScores(items[0][0])
+        for _, truth, found in items:
+            scores.add(truth, found)
         means = scores.compute().get("mean")
         return None if means is None else getattr(means, which)
 
@@ -198,14 +177,6 @@ def depth_error(
         return float(error(truth[scored], near)) if scored.any() else None
 
     return compare
-
-
-def rmse(truth: np.ndarray, found: np.ndarray) -> float:
-    return np.sqrt(np.mean(np.square(found - truth)))
-
-
-def absrel(truth: np.ndarray, found: np.ndarray) -> float:
-    return np.mean(np.abs(found - truth) / truth)
 
 
 def flicker(view: View) -> float | None:

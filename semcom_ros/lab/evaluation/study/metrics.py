@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+import numpy as np
+
 from semcom_ros.lab.evaluation.study import frame_metrics as m
 from semcom_ros.lab.evaluation.study.pools import (
     Pool,
@@ -100,7 +102,9 @@ METRICS: dict[str, Metric] = {
     "bytes": Metric("bytes/frame", "bytes of the packed payload", _of("bytes"), digits=0),
     "bytes_p95": Metric("bytes/frame", "bytes that 95 % of the payloads keep to", _of("bytes"),
                         whole(percentile_95), digits=0),
-    "budget_used": Metric("%", "bytes sent of those allowed", m.budget_used, digits=1),
+    "budget_used": Metric("%", "bytes sent of those allowed", lambda view: view.outcome.bytes and
+                          view.outcome.budget and 100 * view.outcome.bytes / view.outcome.budget,
+                          digits=1),
     "container_bytes": Metric("bytes/frame", "bytes of the standard's own file that are not sent: "
                               "headers and boxes that the receiver makes anew",
                               _of("container_bytes"), digits=0),
@@ -108,7 +112,9 @@ METRICS: dict[str, Metric] = {
                        lambda view: bool(view.outcome.refusal), better="lower", detail=True),
     "bpp": Metric("bit/pixel", "bits a pixel of the frame's own grid", _of("bits_per_pixel"),
                   digits=4),
-    "kbps": Metric("kbit/s", "bit rate at the frame rate of the data", m.kbps, digits=1),
+    "kbps": Metric("kbit/s", "bit rate at the frame rate of the data", lambda view:
+                   view.outcome.bytes and 8 * view.outcome.bytes * view.data.rate_hz / 1e3,
+                   digits=1),
     "channel_uses": Metric("symbols/frame", "complex symbols on the air", _of("channel_uses"),
                            digits=0),
     "lost": Metric("", "share of frames for which the RSU shows an older one", _of("lost"),
@@ -138,8 +144,10 @@ METRICS: dict[str, Metric] = {
                   whole(m.precision("ap")), "higher", needs="perception"),
     "map50": Metric("", "mean average precision of boxes at IoU 0.50", m.boxes,
                     whole(m.precision("ap50")), "higher", needs="perception"),
-    **_depth("rmse", "root mean square", m.rmse, "m", 2),
-    **_depth("absrel", "mean relative", m.absrel),
+    **_depth("rmse", "root mean square", lambda truth, found: np.sqrt(np.mean(
+        np.square(found - truth))), "m", 2),
+    **_depth("absrel", "mean relative", lambda truth, found: np.mean(
+        np.abs(found - truth) / truth)),
     **_missed("", "the detections in the image shown", m.missed_in_image, "perception"),
     **_missed("_map", "the map received", m.missed_in_map),
     "flicker": Metric("grey levels", "change from frame to frame along the motion of the original, "
