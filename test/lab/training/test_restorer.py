@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from semcom_ros.codecs.gesco.fast_denoising import denoise
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, fit
+from semcom_ros.lab.map_noise import gaussian
 from semcom_ros.lab.training.adversarial import Discriminator
 from semcom_ros.lab.training.restorer.batches import (
     PictureBatches,
     Resampling,
     Streets,
+    denoised_planes,
     sharpness,
 )
 from semcom_ros.lab.training.restorer.coded_pictures import CLIP, approach, decode, encode, grown
@@ -52,6 +55,21 @@ def test_maps_on_a_grid_are_those_that_arrive(frame, grid):
     wanted = ClassShares(tuple(range(len(CLASSES)))).of_labels(arrived)
     # Ties are broken otherwise.
     assert (np.abs(shares - wanted).max(0) > 0).mean() < 0.02
+
+
+def test_noisy_planes_are_denoised_as_at_the_roadside(frame):
+    cells = Resampling(GRIDS[4], torch.device("cpu")).cells(torch.from_numpy(frame.labels)[None])
+    torch.manual_seed(0)
+    shares = denoised_planes(cells, 5.0)[0].numpy()
+    present = np.unique(cells)
+    one_hot = (cells.numpy() == present[:, None, None]).astype(np.float32)
+    noisy = gaussian(one_hot, 5.0, np.random.default_rng(0))
+    wanted = denoise(noisy, present, 20, noise_variance=10**-0.5)[: len(CLASSES)]
+    # Other noise, the same process: as often right, as sure.
+    for planes in (shares, wanted):
+        right = (planes.argmax(0) == cells[0].numpy()).mean()
+        assert right == pytest.approx((wanted.argmax(0) == cells[0].numpy()).mean(), abs=0.01)
+    assert shares.max(0).mean() == pytest.approx(wanted.max(0).mean(), abs=0.01)
 
 
 def test_ms_ssim_is_the_metric_of_the_study():

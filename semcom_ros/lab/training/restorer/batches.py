@@ -9,8 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from semcom_ros.codecs.gesco import fast_denoising as fds
 from semcom_ros.coding.grids import GRIDS, THIN
 from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.training.gesco.noisy_map import LEVELS_DB
 from semcom_ros.labels import CLASSES, TRAIN_ID, VOID
 from semcom_ros.layers.class_shares import SHARES_STRIDE
 
@@ -22,6 +24,8 @@ GRIDS_SEEN = (0, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
 """Of `GRIDS`: 256 to 40 rows, mostly those that a map of 80 to 250 bytes takes."""
 MAPS_AT_ONCE = 4
 """Samples that share a grid."""
+PLANES, PLANES_GRID = 0.12, 4
+"""Share of the maps that came as noisy planes, and their grid among `GRIDS`: 128 rows."""
 NO_MAP, NO_PICTURE, THUMBNAIL = 0.03, 0.06, 0.12
 """Shares of the samples that came without the one, without the other, or with a thumbnail's
 colours for a picture."""
@@ -119,6 +123,9 @@ class PictureBatches:
         return self._cropped(PictureBatch(shares, picture, sharp, image, emphasis))
 
     def _class_shares(self, labels: torch.Tensor) -> torch.Tensor:
+        if self.random.random() < PLANES:
+            level = self.random.choice(LEVELS_DB)
+            return denoised_planes(self.resampling[PLANES_GRID].cells(labels), float(level))
         return self.resampling[int(self.random.choice(GRIDS_SEEN))](labels)
 
     def _cropped(self, whole: PictureBatch) -> PictureBatch:
@@ -172,10 +179,41 @@ class Resampling:
     def __call__(self, labels: torch.Tensor) -> torch.Tensor:
         planes = _one_hot(labels)
         if not self.full:
-            cells = (self.down[0] @ planes @ self.down[1].T).mul_(self.vote).argmax(1)
-            planes = _one_hot(cells)
-            planes = _one_hot((self.up[0] @ planes @ self.up[1].T).argmax(1))
+            cells = _one_hot(self.cells(labels))
+            planes = _one_hot((self.up[0] @ cells @ self.up[1].T).argmax(1))
         return F.avg_pool2d(planes[:, : len(CLASSES)], SHARES_STRIDE)
+
+    def cells(self, labels: torch.Tensor) -> torch.Tensor:
+        """int64 [B, h, w], void as class 19."""
+        return (self.down[0] @ _one_hot(labels) @ self.down[1].T).mul_(self.vote).argmax(1)
+
+
+def denoised_planes(cells: torch.Tensor, level_db: float) -> torch.Tensor:
+    """Class shares [B, 19, h, w] of `cells` [B, h, w] that came as planes with Gaussian noise of a
+    PSNR of `level_db`, after `fast_denoising.denoise`, whose variance is known."""
+    planes = _one_hot(cells)
+    deviation = 10 ** (-level_db / 20)
+    received = planes + deviation * torch.randn_like(planes)
+    likely = (received - 0.5) / max(deviation**2, fds.LEAST_VARIANCE)
+    absent = planes.amax((2, 3), keepdim=True) == 0
+    likely = likely.masked_fill(absent, -torch.inf)
+    likely = (likely - likely.amax(1, keepdim=True)).clamp(min=fds.LEAST_LOG_LIKELIHOOD).exp()
+    likely = likely.masked_fill(absent, 0)
+    posteriors = likely / likely.sum(1, keepdim=True)
+    across, down = (
+        _gaussian(n, reach).to(cells.device) for n, reach in zip(fds.WINDOW, fds.REACH, strict=True)
+    )
+    for _ in range(fds.PASSES):
+        flat = F.pad(posteriors.flatten(0, 1)[:, None], (2, 2, 4, 4), mode="replicate")
+        around = F.conv2d(F.conv2d(flat, across[None, None, None]), down[None, None, :, None])
+        posteriors = (around.view_as(posteriors) + fds.LEAST_SHARE) ** 3 * likely
+        posteriors = posteriors / posteriors.sum(1, keepdim=True)
+    return posteriors[:, : len(CLASSES)]
+
+
+def _gaussian(size: int, deviation: float) -> torch.Tensor:
+    line = torch.exp(-((torch.arange(size) - size // 2) ** 2) / (2 * deviation**2))
+    return line / line.sum()
 
 
 def _one_hot(labels: torch.Tensor) -> torch.Tensor:
