@@ -17,11 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from semcom_ros.datasets import open_source
-from semcom_ros.datasets.camvid import CamVid
-from semcom_ros.datasets.kitti import Kitti
-from semcom_ros.datasets.source import images_in, read_rgb
-from semcom_ros.frame import Frame, fit
+from semcom_ros.datasets import Source, open_source
+from semcom_ros.frame import fit
 from semcom_ros.lab.training.restorer.coded_pictures import CLIP, CODINGS, approach, encode
 from semcom_ros.lab.training.sight.pack import EVERY
 
@@ -36,44 +33,38 @@ Clip = Callable[[np.random.Generator], list[np.ndarray]]
 def street_clips(data: Path) -> dict[str, Clip]:
     """How the clip of each frame is made, by the frame's name."""
 
-    def paths(name: str) -> list[Path]:
-        return list(images_in(data / name / "images/train"))
+    def still(source: Source, i: int) -> Clip:
+        return lambda rng: approach(fit(source[i]).image, rng)
 
-    def still(path: Path) -> Clip:
-        return lambda rng: approach(_read(path), rng)
-
-    def town(seed: int, last: int) -> Clip:
-        def made(rng: np.random.Generator) -> list[np.ndarray]:
-            source = open_source(f"scenes:{seed}")
-            return [fit(source[i]).image for i in range(last - CLIP + 1, last + 1)]
-
-        return made
+    def moving(source: Source, numbers: range) -> Clip:
+        return lambda rng: [fit(source[i]).image for i in numbers]
 
     sources = {
-        "camvid": CamVid(str(data / "camvid"), "train"),
-        "kitti": Kitti(str(data / "kitti_semantics"), "train"),
-        "kitti_held": Kitti(str(data / "kitti_semantics"), "val"),
+        "camvid": open_source(f"camvid:{data / 'camvid'}", "train"),
+        "kitti": open_source(f"kitti:{data / 'kitti_semantics'}", "train"),
+        "kitti_held": open_source(f"kitti:{data / 'kitti_semantics'}", "val"),
     }
     clips = {
-        f"{name}/{i}": lambda rng, source=source, i=i: approach(fit(source[i]).image, rng)
+        f"{name}/{i}": still(source, i)
         for name, source in sources.items()
         for i in range(len(source))
     }
     plain: list[Clip] = []
-    highway = paths("udacity_highway")
-    for last in range(0, len(highway), EVERY["udacity_highway"]):
-        seen = highway[last - STEP * (CLIP - 1) : last + 1 : STEP] if last else []
-        if seen and "still" not in seen[-1].stem and seen[0].stem[:-6] == seen[-1].stem[:-6]:
-            plain.append(lambda rng, seen=seen: [_read(path) for path in seen])
-        else:
-            plain.append(still(highway[last]))
-    plain += map(still, paths("driveai_sample")[:: EVERY["driveai_sample"]])
+    for name in ("udacity_highway", "driveai_sample"):
+        folder = data / name / "images/train"
+        source, stems = open_source(f"folder:{folder}"), sorted(p.stem for p in folder.iterdir())
+        for last in range(0, len(source), EVERY[name]):
+            numbers = range(last - STEP * (CLIP - 1), last + 1, STEP)
+            # Clips of drive2 are named drive2_tSECONDS_FRAME.
+            follows = last and stems[numbers[0]][:11] == stems[last][:11]
+            video = follows and stems[last].startswith("drive2_t")
+            plain.append(moving(source, numbers) if video else still(source, last))
     clips |= {f"plain/{i}": clip for i, clip in enumerate(plain)}
-    return clips | {f"scenes/{s}_{last}": town(s, last) for s in TOWNS for last in TOWN_FRAMES}
-
-
-def _read(path: Path) -> np.ndarray:
-    return fit(Frame(read_rgb(path))).image
+    for town in TOWNS:
+        source = open_source(f"scenes:{town}")
+        for last in TOWN_FRAMES:
+            clips[f"scenes/{town}_{last}"] = moving(source, range(last - CLIP + 1, last + 1))
+    return clips
 
 
 def write_pack(data: Path, out: Path) -> None:
