@@ -14,9 +14,9 @@ import pytest
 from semcom_ros.cli import main
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.graph import NodeProcess
-from semcom_ros.lab.demo.strip import ROWS, TILE, choose_rows, draw_strip
-from semcom_ros.lab.demo.summary import Scores, count_frames, summarise, summary_table
-from semcom_ros.lab.demo.video import Video
+from semcom_ros.lab.demo.pictures import ROWS, TILE, choose_rows, draw_strip, video
+from semcom_ros.lab.demo.summary import Scores, count_frames, show_summary, summarise
+from semcom_ros.lab.evaluation.shared import NOTHING
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.nodes.processes import NodeFailure, Processes
 from semcom_ros.nodes.record import Box, Moment, Record, moments
@@ -99,7 +99,9 @@ def test_frames_that_vanish_are_named_with_the_place_where_they_did(record: Reco
     assert counted["frames_unaccounted"] == ["1 between vehicle and RSU", "1 published twice"]
 
 
-def test_the_summary_measures_bytes_latency_and_rate(record: Record) -> None:
+def test_the_summary_measures_bytes_latency_and_rate(
+    record: Record, capsys: pytest.CaptureFixture
+) -> None:
     summary = summarise(record, Scores(), {**SETTINGS, "rate_hz": 10.0})
     assert (summary["bytes_median"], summary["bytes_max"]) == (300, 500)
     assert summary["kbit_per_s"] == 24.0
@@ -108,7 +110,10 @@ def test_the_summary_measures_bytes_latency_and_rate(record: Record) -> None:
     assert summary["rsu_rate_hz"] == 10.0
     assert summary["miou_received_vs_truth"] is None
     json.dumps(summary, allow_nan=False)
-    assert summary_table(summary).row_count
+    show_summary(summary)
+    printed = capsys.readouterr().out
+    assert "scenes:1 by gesco over loss" in printed
+    assert "30 / 30 ms" in printed and "10.00 Hz" in printed
 
 
 def test_scores_compare_received_with_truth_and_with_sent() -> None:
@@ -120,12 +125,15 @@ def test_scores_compare_received_with_truth_and_with_sent() -> None:
     assert scores.psnr == pytest.approx([20 * np.log10(255)] * 2)
 
 
-def test_a_drive_of_which_nothing_arrived_has_a_summary_without_numbers() -> None:
+def test_a_drive_of_which_nothing_arrived_has_a_summary_without_numbers(
+    capsys: pytest.CaptureFixture,
+) -> None:
     summary = summarise(Record(captured=STAMPS), Scores(), {**SETTINGS, "rate_hz": 10.0})
     assert summary["frames_decoded"] == 0 and not summary["every_frame_accounted"]
     assert summary["image_latency_ms"] == {"p50": None, "p99": None}
     assert summary["rsu_rate_hz"] is None
-    assert summary_table(summary).row_count
+    show_summary(summary)
+    assert f"{NOTHING} / {NOTHING} ms" in capsys.readouterr().out
 
 
 def test_the_strip_shows_complete_moments_spread_over_the_drive() -> None:
@@ -147,9 +155,9 @@ def test_the_strip_has_a_row_a_moment_and_says_what_was_not_received() -> None:
 def test_the_video_plays_frame_by_frame_at_the_drives_rate(tmp_path: Path) -> None:
     import av
 
-    with Video(tmp_path / "drive.mp4", 12.5, "received map") as video:
+    with video(tmp_path / "drive.mp4", 12.5, "received map") as append:
         for _ in range(5):
-            video.add(a_moment())
+            append(a_moment())
     with av.open(str(tmp_path / "drive.mp4")) as played:
         assert float(played.streams.video[0].average_rate) == 12.5
         frames = list(played.decode(video=0))

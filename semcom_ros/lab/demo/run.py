@@ -22,9 +22,9 @@ from semcom_ros.codecs import codec_of
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import arguments, codec_parameters, vehicle_rsu
-from semcom_ros.lab.demo.strip import choose_rows, save_strip
-from semcom_ros.lab.demo.summary import Scores, save_summary, summarise, summary_table
-from semcom_ros.lab.demo.video import Video
+from semcom_ros.lab.demo.pictures import choose_rows, save_strip, video
+from semcom_ros.lab.demo.summary import Scores, show_summary, summarise
+from semcom_ros.lab.evaluation.shared import write_json
 from semcom_ros.nodes.processes import NodeFailure
 from semcom_ros.nodes.record import Record, moments
 from semcom_ros.parameter import Value
@@ -120,21 +120,20 @@ def _drive(
 def _report(record: Record, source: Source, values: dict[str, Value], out: Path) -> None:
     """Go through the drive once for scores and video, and write every result."""
     scores, rows, shown = Scores(), [], choose_rows(record.complete())
-    with Video(out / "drive.mp4", values["rate_hz"], record.map_caption) as video:
+    with video(out / "drive.mp4", values["rate_hz"], record.map_caption) as append:
         for index, moment in moments(record, source):
             scores.add(moment)
-            video.add(moment)
+            append(moment)
             if index in shown:
                 rows.append(moment)
     save_strip(out / "strip.png", rows, record.map_caption)
     summary = summarise(record, scores, values)
-    save_summary(out / "summary.json", summary)
+    write_json(out / "summary.json", summary)
     payload = next(iter(record.payloads.values()), None)
     if payload is not None:
         (out / "payload.bin").write_bytes(payload)
-    console = Console()
-    console.print(summary_table(summary))
-    console.print(f"Written to {out}: {', '.join(RESULTS)}, logs", soft_wrap=True)
+    show_summary(summary)
+    Console().print(f"Written to {out}: {', '.join(RESULTS)}, logs", soft_wrap=True)
 
 
 def _leave(signum: int, stack: object) -> NoReturn:

@@ -7,22 +7,23 @@ at a subscriber of its topics.
 
 from __future__ import annotations
 
-import json
 import os
+from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-from rich.table import Table
+from rich.table import Column
 
 from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.evaluation.shared import NOTHING, number, show
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.rates import rates
 from semcom_ros.nodes.record import Moment, Record
 from semcom_ros.parameter import Value
 from semcom_ros.payload import REASONS
 
-Summary = dict[str, object]
+Summary = dict[str, Any]
 
 
 class Scores:
@@ -36,12 +37,11 @@ class Scores:
 
     def add(self, moment: Moment) -> None:
         """Compare what there is of one moment."""
-        pairs = (
+        for matrix, truth, estimate in (
             (self.sent_vs_truth, moment.truth, moment.sent),
             (self.received_vs_truth, moment.truth, moment.labels),
             (self.received_vs_sent, moment.sent, moment.labels),
-        )
-        for matrix, truth, estimate in pairs:
+        ):
             if truth is not None and estimate is not None:
                 matrix.add(truth, estimate)
         if moment.image is not None:
@@ -87,32 +87,29 @@ def count_frames(record: Record) -> Summary:
     frames_missing: those that the RSU knows, by their numbers, to have been sent and never come.
     frames_dropped, frames_duplicated: by the channel, with the reason why.
     """
-    vehicle = _counts(record, "vehicle_node")
-    channel = _counts(record, "channel_node")
-    rsu = _counts(record, "rsu_node")
+    camera, vehicle, channel, rsu = (
+        # The whole numbers among the values of a node's diagnostics, and 0 for what it lacks.
+        Counter({key: int(v) for key, v in record.status.get(node, {}).items() if v.isdecimal()})
+        for node in ("camera_node", "vehicle_node", "channel_node", "rsu_node")
+    )
     dropped = {key.removeprefix("dropped."): n for key, n in channel.items() if "dropped." in key}
-    duplicated = channel.get("duplicated", 0)
-    rejected = {reason: rsu.get(f"rejected.{reason}", 0) for reason in REASONS}
+    rejected = {reason: rsu[f"rejected.{reason}"] for reason in REASONS}
     captured, sent = len(record.captured), len(record.payloads)
-    arrived, overtaken, refused = (vehicle.get(n, 0) for n in ("received", "superseded", "errors"))
-    received, decoded = rsu.get("received", 0), rsu.get("decoded", 0)
-    superseded, never_came = rsu.get("superseded", 0), rsu.get("missing", 0)
-    done = decoded + sum(rejected.values()) + superseded
+    arrived, done = vehicle["received"], vehicle["superseded"] + vehicle["errors"]
+    received, ended = rsu["received"], sum(rejected.values()) + rsu["superseded"]
+    # The RSU misses most of what the channel dropped, but cannot know of what it dropped before the
+    # first and after the last to arrive: the larger count holds the other, or nearly so.
+    lost = max(rsu["missing"], sum(dropped.values()))
     left = {
         "between camera and vehicle": captured - arrived,
-        "in the vehicle": arrived - overtaken - refused - sent,
-        # The RSU misses most of what the channel dropped, but cannot know of what it dropped before
-        # the first and after the last to arrive: the larger count holds the other, or nearly so.
-        "between vehicle and RSU": sent
-        + duplicated
-        - received
-        - max(never_came, sum(dropped.values())),
-        "in the RSU": received - done,
-        "among the images published": decoded - len(record.images),
+        "in the vehicle": arrived - done - sent,
+        "between vehicle and RSU": sent + channel["duplicated"] - received - lost,
+        "in the RSU": received - rsu["decoded"] - ended,
+        "among the images published": rsu["decoded"] - len(record.images),
     }
     if record.sends_labels:
-        maps_only = rsu.get("maps_only", 0)
-        left["among the maps published"] = decoded + maps_only - len(record.labels)
+        maps = rsu["decoded"] + rsu["maps_only"]
+        left["among the maps published"] = maps - len(record.labels)
     unaccounted = [
         f"{count} {where}" if count > 0 else f"{-count} too many {where}"
         for where, count in left.items()
@@ -121,66 +118,50 @@ def count_frames(record: Record) -> Summary:
     if record.repeated:
         unaccounted.append(f"{record.repeated} published twice")
     return {
-        "frames_unreadable": _counts(record, "camera_node").get("unreadable", 0),
+        "frames_unreadable": camera["unreadable"],
         "frames_captured": captured,
-        "frames_superseded_at_vehicle": overtaken,
-        "frames_refused_at_vehicle": refused,
+        "frames_superseded_at_vehicle": vehicle["superseded"],
+        "frames_refused_at_vehicle": vehicle["errors"],
         "frames_sent": sent,
         "frames_dropped": dropped,
-        "frames_duplicated": duplicated,
-        "frames_missing": never_came,
+        "frames_duplicated": channel["duplicated"],
+        "frames_missing": rsu["missing"],
         "frames_received": received,
-        "frames_decoded": decoded,
+        "frames_decoded": rsu["decoded"],
         "frames_rejected": rejected,
-        "frames_superseded": superseded,
+        "frames_superseded": rsu["superseded"],
         "every_frame_accounted": not unaccounted,
         "frames_unaccounted": unaccounted,
     }
 
 
-def save_summary(path: Path, summary: Summary) -> None:
-    """Write `summary` as JSON."""
-    path.write_text(json.dumps(summary, indent=2) + "\n")
+def show_summary(s: Summary) -> None:
+    """Print the few lines of a summary that a user looks for."""
 
+    def latency(what: str) -> str:
+        ages = (number(s[f"{what}_latency_ms"][p], ".0f") for p in ("p50", "p99"))
+        return " / ".join(ages) + " ms"
 
-def summary_table(summary: Summary) -> Table:
-    """The few lines of `summary` that a user looks for."""
-    rejected = sum(summary["frames_rejected"].values())
-    reasons = ", ".join(f"{n} {reason}" for reason, n in summary["frames_rejected"].items() if n)
-    table = Table(title=f"{summary['data']} by {summary['codec']} over {summary['channel']}")
-    table.add_column("measure")
-    table.add_column("value", justify="right")
+    reasons = ", ".join(f"{n} {reason}" for reason, n in s["frames_rejected"].items() if n)
+    sent = (s["frames_sent"], s["frames_received"], s["frames_missing"])
+    ended = (s["frames_decoded"], sum(s["frames_rejected"].values()), s["frames_superseded"])
+    most = f"{s['bytes_max']} of {s['payload_bytes']}"
     rows = {
-        "frames sent / received / missing": (
-            f"{summary['frames_sent']} / {summary['frames_received']} / {summary['frames_missing']}"
-        ),
-        "decoded / rejected / superseded": (
-            f"{summary['frames_decoded']} / {rejected} / {summary['frames_superseded']}"
-        ),
-        "rejected because": reasons or "-",
-        "every frame accounted for": (
-            "yes" if summary["every_frame_accounted"] else "; ".join(summary["frames_unaccounted"])
-        ),
-        "bytes a frame, median / most": (
-            f"{summary['bytes_median']} / {summary['bytes_max']} of {summary['payload_bytes']}"
-        ),
-        "kbit/s": f"{summary['kbit_per_s']:.1f}",
-        "labels at the RSU, p50 / p99": _milliseconds(summary["label_latency_ms"]),
-        "image at the RSU, p50 / p99": _milliseconds(summary["image_latency_ms"]),
-        "RSU rate": _or_dash(summary["rsu_rate_hz"], "{:.2f} Hz"),
-        "mIoU received against truth": _or_dash(summary["miou_received_vs_truth"], "{:.3f}"),
-        "mIoU received against sent": _or_dash(summary["miou_received_vs_sent"], "{:.3f}"),
-        "PSNR image against original": _or_dash(summary["psnr_image_vs_original_db"], "{:.1f} dB"),
+        "frames sent / received / missing": " / ".join(map(str, sent)),
+        "decoded / rejected / superseded": " / ".join(map(str, ended)),
+        "rejected because": reasons or NOTHING,
+        "every frame accounted for": "; ".join(s["frames_unaccounted"]) or "yes",
+        "bytes a frame, median / most": f"{s['bytes_median']} / {most}",
+        "kbit/s": f"{s['kbit_per_s']:.1f}",
+        "labels at the RSU, p50 / p99": latency("label"),
+        "image at the RSU, p50 / p99": latency("image"),
+        "RSU rate": number(s["rsu_rate_hz"], ".2f") + " Hz",
+        "mIoU received against truth": number(s["miou_received_vs_truth"]),
+        "mIoU received against sent": number(s["miou_received_vs_sent"]),
+        "PSNR image against original": number(s["psnr_image_vs_original_db"], ".1f") + " dB",
     }
-    for measure, value in rows.items():
-        table.add_row(measure, value)
-    return table
-
-
-def _counts(record: Record, node: str) -> dict[str, int]:
-    """The whole numbers among the values of a node's diagnostics."""
-    values = record.status.get(node, {})
-    return {key: int(value) for key, value in values.items() if value.isdecimal()}
+    title = f"{s['data']} by {s['codec']} over {s['channel']}"
+    show(title, ("measure", Column("value", justify="right")), rows.items())
 
 
 def _latency(arrivals: Mapping[int, int]) -> dict[str, float | None]:
@@ -204,11 +185,3 @@ def _rounded(value: float | None) -> float | None:
 
 def _rounded_all(values: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in values.items()}
-
-
-def _milliseconds(latency: Mapping[str, float | None]) -> str:
-    return " / ".join(_or_dash(latency[p], "{:.0f}") for p in ("p50", "p99")) + " ms"
-
-
-def _or_dash(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from semcom_ros.codecs.gesco.paper.network import PaperNetwork
 from semcom_ros.codecs.sqgan import token_coder
 from semcom_ros.codecs.sqgan.paper import configuration as sqgan_paper
 from semcom_ros.codecs.sqgan.paper.networks import image_pipeline, map_pipeline
-from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, LATENT_GRID
+from semcom_ros.codecs.sqgan.shared import LATENT_GRID
 from semcom_ros.coding import map_coder
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.coding.map_prior import load_prior
@@ -159,25 +160,20 @@ def node(data: bytes, radio: Channel) -> Call:
 
 def gesco(args: argparse.Namespace, batch: int) -> Plan:
     """GESCO's parts: of the network what a frame's steps share, and a step."""
-    encoder, decoder, frame, data, plan = _codec(args, batch, "gesco", args.payload_bytes or 512)
-    network, classes = decoder.diffusion.network, decoder.diffusion.class_shares.classes
-    shares, coarse, noisy = (
-        _planes(args.device, *shape, batch=batch) for shape in ((len(classes), 2), (3, 16), (3, 1))
-    )
-    log_snr = torch.zeros(batch, device=args.device)
-    with torch.inference_mode():
-        conditions = network.condition(shares, coarse)
-    cells = pool(frame.labels, (encoder.planes_rows, 2 * encoder.planes_rows))
+    loop, frame, data, plan = _codec(args, batch, "gesco", args.payload_bytes or 512)
+    network, whole = loop.decoder.diffusion.network, plan.calls["decode_ms"]
+    rows = loop.encoder.planes_rows
+    cells = pool(frame.labels, (rows, 2 * rows))
     present = np.unique(cells)
     one_hot = (cells == present[:, None, None]).astype(np.float32)
     planes = gaussian(one_hot, NOISE_DB, np.random.default_rng(0))
     plan.single["fast_denoising_ms"] = partial(denoise, planes, present)
     plan.calls |= {
-        "condition_ms": partial(network.condition, shares, coarse),
-        "step_ms": partial(network.denoise, noisy, log_snr, conditions),
+        "condition_ms": _part(whole, network, "condition"),
+        "step_ms": _part(whole, network, "denoise"),
     }
     for n in STEPS:
-        if n != decoder.settings.steps:
+        if n != loop.decoder.settings.steps:
             other = Loopback("gesco", args.device, gesco_steps=n)
             plan.calls[f"decode_steps_{n}_ms"] = partial(other.receive, data)
     # Two passes for guidance in each of a thousand steps.
@@ -193,23 +189,19 @@ def _gesco_paper(device: str) -> Call:
 
 def sqgan(args: argparse.Namespace, batch: int) -> Plan:
     """SQ-GAN's parts: the networks of image and map, and the coder of the image's tokens."""
-    n_bytes = args.payload_bytes or 1024
-    encoder, decoder, frame, _, plan = _codec(args, batch, "sqgan", n_bytes)
-    labels = frame.labels
-    sent = (frame.image[np.newaxis], [labels])
-    (indices,), (scores,) = encoder.image_transmitter(*sent)
-    latents = ([indices], [np.ones(LATENT_GRID, bool)])
-    classes = np.zeros(LATENT_GRID, np.uint8)
-    prior = encoder.shared.tokens["image"]
-    tokens = partial(token_coder.encode, scores, indices, classes, IMAGE_LAYERS, n_bytes, 0, prior)
+    loop, frame, _, plan = _codec(args, batch, "sqgan", args.payload_bytes or 1024)
+    encoder, decoder = loop.encoder, loop.decoder
+    encode, decode = plan.single["encode_ms"], plan.calls["decode_ms"]
+    indices, _ = encoder.map_transmitter([frame.labels])
+    everything = [np.ones(LATENT_GRID, bool)]
     plan.single |= {
-        "image_sender_ms": partial(encoder.image_transmitter, *sent),
-        "map_sender_ms": partial(encoder.map_transmitter, [labels]),
-        "encode_tokens_ms": tokens,
-        "decode_tokens_ms": partial(token_coder.decode, tokens(), classes, IMAGE_LAYERS, prior),
-        "map_receiver_ms": partial(decoder.map_receiver, *latents),
-        "image_receiver_ms": partial(decoder.image_receiver, *latents, [labels]),
+        "image_sender_ms": _part(encode, encoder, "image_transmitter"),
+        "map_sender_ms": partial(encoder.map_transmitter, [frame.labels]),
+        "encode_tokens_ms": _part(encode, token_coder, "encode"),
+        "decode_tokens_ms": _part(decode, token_coder, "decode"),
+        "map_receiver_ms": partial(decoder.map_receiver, indices, everything),
     }
+    plan.calls["image_receiver_ms"] = _part(decode, decoder, "image_receiver")
     plan.ends = (
         End("encode", ("image_sender_ms",), "encode_", lambda d: _sqgan_paper(d)[0], "encode"),
         End("decode", ("image_receiver_ms",), "decode_", lambda d: _sqgan_paper(d)[1], "decode"),
@@ -262,7 +254,7 @@ def _frames(args: argparse.Namespace, batch: int) -> list[Frame]:
 
 def _codec(
     args: argparse.Namespace, batch: int, codec: str, n_bytes: int
-) -> tuple[Any, Any, Frame, list[bytes], Plan]:
+) -> tuple[Loopback, Frame, list[bytes], Plan]:
     """Both ends, a frame with labels, a batch of payloads, and the steps that all codecs have."""
     label, frames = Segmenter.from_pretrained(device=args.device), _frames(args, batch)
     found = label([frame.image for frame in frames])
@@ -278,12 +270,20 @@ def _codec(
         {"segment_ms": partial(label, [frames[0].image]), "encode_ms": partial(encode, frames[0])},
         {"bytes": len(data[0])},
     )
-    return loop.encoder, loop.decoder, frames[0], data, plan
+    return loop, frames[0], data, plan
 
 
-def _planes(device: str, channels: int, stride: int = 1, batch: int = 1) -> torch.Tensor:
+def _part(whole: Call, owner: Any, name: str) -> Call:
+    """The first call of `owner.name` that `whole` makes, with what it hands over."""
+    with mock.patch.object(owner, name, wraps=getattr(owner, name)) as seen:
+        whole()
+    first = seen.call_args_list[0]
+    return partial(getattr(owner, name), *first.args, **first.kwargs)
+
+
+def _planes(device: str, channels: int, stride: int = 1) -> torch.Tensor:
     """Random values in place of a network's input, at 1 / `stride` of the size of work."""
-    shape = (batch, channels, *(side // stride for side in WORK_SIZE))
+    shape = (1, channels, *(side // stride for side in WORK_SIZE))
     values = torch.rand(shape, device=device).to(torch.bfloat16)
     return values.contiguous(memory_format=torch.channels_last)
 

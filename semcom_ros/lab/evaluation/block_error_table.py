@@ -53,15 +53,20 @@ def run(args: argparse.Namespace) -> None:
     for mcs in MCS_TABLE:
         for n_bytes in PART_BYTES:
             points = measure(link, mcs, n_bytes, args.blocks, rng)
-            curves.append(_row(mcs, n_bytes, points))
-            row = curves[-1]
-            print(
-                f"{mcs.name:9} {n_bytes:5} bytes: half lost at {row['threshold_db']:6.2f} dB",
-                flush=True,
-            )
-    table = {"provenance": _provenance(args), "curves": curves}
+            threshold, width = fit(points)
+            curve = {
+                "mcs": mcs.name,
+                "block_bits": split_into_blocks(n_bytes, mcs)[0],
+                "threshold_db": round(threshold, 4),
+                "width_db": round(width, 4),
+                "points": points,
+            }
+            curves.append("    " + json.dumps(curve))
+            print(f"{mcs.name:9} {n_bytes:5} bytes: half lost at {threshold:6.2f} dB", flush=True)
+    about = json.dumps(_provenance(args), indent=2).replace("\n", "\n  ")
+    rows = ",\n".join(curves)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(_dump(table))
+    args.out.write_text(f'{{\n  "provenance": {about},\n  "curves": [\n{rows}\n  ]\n}}\n')
 
 
 def measure(
@@ -107,17 +112,6 @@ def fit(points: list[Point]) -> tuple[float, float]:
     return float(found[0]), float(np.exp(found[1]))
 
 
-def _row(mcs: Mcs, n_bytes: int, points: list[Point]) -> dict[str, Any]:
-    threshold, width = fit(points)
-    return {
-        "mcs": mcs.name,
-        "block_bits": split_into_blocks(n_bytes, mcs)[0],
-        "threshold_db": round(threshold, 4),
-        "width_db": round(width, 4),
-        "points": [list(point) for point in points],
-    }
-
-
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     about = {
         "command": f"semcom channel table --blocks {args.blocks} --seed {args.seed}",
@@ -131,10 +125,3 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
         "seed": args.seed,
     }
     return {**about, "date": args.date} if args.date else about
-
-
-def _dump(table: dict[str, Any]) -> str:
-    """JSON with one curve a line."""
-    curves = ",\n".join("    " + json.dumps(row) for row in table["curves"])
-    about = json.dumps(table["provenance"], indent=2).replace("\n", "\n  ")
-    return f'{{\n  "provenance": {about},\n  "curves": [\n{curves}\n  ]\n}}\n'

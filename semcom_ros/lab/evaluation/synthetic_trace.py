@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.io import savemat
 
 from semcom_ros.channel.fading.jakes import SPEED_OF_LIGHT
 from semcom_ros.errors import SemcomError
@@ -89,15 +90,9 @@ def trace_street(users: int, seed: int) -> Street:
 def write_v4(street: Street, folder: Path) -> None:
     """params.json and 11 arrays, as DeepMIMO v4 reads them: dBW, degrees, seconds, metres."""
     users, paths = street.power.shape
-    phase, delay, power, arrival_az, arrival_el, departure_az, departure_el, _ = _rows(street)
+    names = ("phase", "delay", "power", "aoa_az", "aoa_el", "aod_az", "aod_el")
     arrays = {
-        "power": power,
-        "phase": phase,
-        "delay": delay,
-        "aoa_az": arrival_az,
-        "aoa_el": arrival_el,
-        "aod_az": departure_az,
-        "aod_el": departure_el,
+        **dict(zip(names, _rows(street), strict=False)),
         "inter": np.tile(street.kind.astype(float), (users, 1)),
         "inter_pos": np.where(street.kind[:, None] == _DIRECT, np.nan, street.bounce)[:, :, None],
         "rx_pos": street.positions,
@@ -112,51 +107,43 @@ def write_v4(street: Street, folder: Path) -> None:
         }
         for i, (name, points) in enumerate((("rsu", 1), ("vehicle", users)))
     }  # fmt: skip
-    params = {
-        "version": "4.0.0",
-        "rt_params": {"frequency": CARRIER_HZ, "raytracer_name": "semcom_ros", "max_paths": paths},
-        "scene": {"num_scenes": 1},
-        "materials": {},
-        "txrx_sets": sets,
-    }
-    (folder / "params.json").write_text(json.dumps(params, indent=2) + "\n")
+    rays = {"frequency": CARRIER_HZ, "raytracer_name": "semcom_ros", "max_paths": paths}
+    params = {"version": "4.0.0", "rt_params": rays, "scene": {"num_scenes": 1}, "materials": {}}
+    (folder / "params.json").write_text(json.dumps(params | {"txrx_sets": sets}, indent=2) + "\n")
 
 
 def write_v3(street: Street, folder: Path) -> None:
     """params.mat and BS1_UE_0-<users>.mat: a cell a user, of 8 rows and a column a path."""
-    from scipy.io import savemat
-
     cells = np.empty(len(street.positions), object)
-    for u, rows in enumerate(np.moveaxis(_rows(street), 0, 1)):
-        cells[u] = {"p": rows}
+    cells[:] = [{"p": rows} for rows in np.moveaxis(_rows(street), 0, 1)]
     places = np.column_stack([street.positions, _distance_and_loss(street)])
-    name = f"BS1_UE_0-{len(cells)}.mat"
-    savemat(folder / name, {"channels": cells, "rx_locs": places, "tx_loc": RSU_M[None]})
+    drive = {"channels": cells, "rx_locs": places, "tx_loc": RSU_M[None]}
+    savemat(folder / f"BS1_UE_0-{len(cells)}.mat", drive)
     savemat(folder / "params.mat", {"version": 3, **_params(street)})
 
 
 def write_o1_60(street: Street, folder: Path) -> None:
     """The 8 files O1_60.*.mat of DeepMIMO v2, of base station 1."""
-    from scipy.io import savemat
-
     users, paths = street.power.shape
-    phase, delay, power, arrival_az, arrival_el, departure_az, departure_el, _ = _rows(street)
+    phase, delay, power, *angles, _ = _rows(street)
     number = np.broadcast_to(np.arange(1.0, paths + 1), (users, paths))
     own = np.arange(1.0, users + 1)
+    arrays = {
+        "1.LoS": ("LOS_tag", np.append(users, np.ones(users))),
+        "1.PL": ("PL", _distance_and_loss(street)),
+        "Loc": ("Loc", np.column_stack([own, street.positions])),
+        "TX_Loc": ("TX_Loc", np.append(1.0, RSU_M)[None]),
+    }
+    for name, (what, array) in arrays.items():
+        savemat(folder / f"O1_60.{name}.mat", {f"{what}_array_full": array})
     for name, columns in {
         "CIR": (phase, delay, power),
-        "DoA": (arrival_az, arrival_el, power),
-        "DoD": (departure_az, departure_el, power),
+        "DoA": (*angles[:2], power),
+        "DoD": (*angles[2:], power),
     }.items():
         of_users = np.stack([number, *columns], axis=2).reshape(users, -1)
         flat = np.column_stack([own, np.full(users, paths), of_users]).reshape(-1)
         savemat(folder / f"O1_60.1.{name}.mat", {f"{name}_array_combined": np.append(users, flat)})
-    los = np.append(users, np.ones(users))
-    savemat(folder / "O1_60.1.LoS.mat", {"LOS_tag_array_full": los})
-    savemat(folder / "O1_60.1.PL.mat", {"PL_array_full": _distance_and_loss(street)})
-    places = np.column_stack([own, street.positions])
-    savemat(folder / "O1_60.Loc.mat", {"Loc_array_full": places})
-    savemat(folder / "O1_60.TX_Loc.mat", {"TX_Loc_array_full": np.append(1.0, RSU_M)[None]})
     savemat(folder / "O1_60.params.mat", _params(street))
 
 
