@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from tiny_checkpoints import (
     STREET,
     depth_anything,
@@ -27,7 +26,6 @@ from semcom_ros.perception.segmentation import AT_ONCE, Segmenter
 
 CAMERAS = [Camera(256, 512, f, f, 255.5, 127.5) for f in (300.0, 430.0)] + [None] * 6
 SKY = TRAIN_ID["sky"]
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +113,7 @@ def test_all_tensors_of_a_network_are_on_its_device(device):
     assert {tensor.device.type for tensor in segmenter.features(image)} == {device}
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_a_gpu_sees_what_the_cpu_sees(images):
     maps, on_gpu = (Segmenter.from_pretrained(device=d)(images) for d in ("cpu", "cuda"))
     assert np.mean(maps == on_gpu) > 0.99

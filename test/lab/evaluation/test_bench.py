@@ -19,12 +19,12 @@ STEPS = {
     "segmenter": ("segment_ms",),
     "perception": ("all_ms",),
     "gesco": (*CODEC, "condition_ms", "step_ms", "decode_steps_8_ms"),
-    "sqgan": CODEC,
+    "sqgan": (*CODEC, "image_receiver_ms"),
 }
 """Those that are timed of a batch."""
 SINGLE = {
     "gesco": ("segment_ms", "encode_ms", "fast_denoising_ms"),
-    "sqgan": ("segment_ms", "encode_ms", "image_sender_ms", "image_receiver_ms"),
+    "sqgan": ("segment_ms", "encode_ms", "image_sender_ms", "map_receiver_ms"),
 }
 
 

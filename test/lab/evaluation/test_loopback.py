@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from semcom_ros.datasets.procedural import Scenes
 
+from semcom_ros.datasets import open_source
 from semcom_ros.frame import Frame, fit
 from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.metrics.confusion import psnr
@@ -21,7 +21,7 @@ CODECS = ("gesco", "sqgan")
 @cache
 def streets(n: int = 3) -> list[Frame]:
     """Frames with their true labels."""
-    return [fit(Scenes(5)[7 * i]) for i in range(n)]
+    return [fit(open_source("scenes:5")[7 * i]) for i in range(n)]
 
 
 @pytest.mark.parametrize("codec", CODECS)
