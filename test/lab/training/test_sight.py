@@ -142,6 +142,7 @@ def test_stages_leave_weights_that_the_segmenter_loads(packed, tmp_path, monkeyp
     drive = _frames(2, (252, 512))
     monkeypatch.setattr(sets, "render_drive", lambda *_: drive)
     monkeypatch.setattr(sets, "CROP", (64, 128))
+    monkeypatch.setattr(sets, "HELD_OUT", range(1, 2))
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     drawn = [sample_of(Drive(100).render(i, truth=True)) for i in (0, 20)]
@@ -168,6 +169,10 @@ def test_stages_leave_weights_that_the_segmenter_loads(packed, tmp_path, monkeyp
     np.save(tmp_path / "odd.npy", np.zeros((3, 256, 512, 3), np.uint8))
     with pytest.raises(SemcomError, match="not one of"):
         perception.with_regenerated(drawn, tmp_path / "odd.npy")
+    again = ["--stages", "panel", "--start", tmp_path / "out", "--out", tmp_path / "again"]
+    command.run(parser.parse_args([str(x) for x in (*options, *folders, *again)]))
+    card = json.loads((tmp_path / "again/panel.json").read_text())
+    assert "2 updates" in card["start"]["recipe"]
     with pytest.raises(SemcomError, match="--minutes"):
         command.run(parser.parse_args(["--minutes", "1", "2"]))
 

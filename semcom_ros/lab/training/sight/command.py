@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`semcom train sight`: teacher, vehicle's segmenter and panel, each for so many minutes.
 
-The teacher learns from labels, the segmenter from labels and the teacher. The panel, which judges
-regenerated images, learns from labels alone, on a backbone that none of the others stands on. The
-last weights are kept: no frame chooses.
+The teacher learns from labels, the segmenter from labels and from the teacher, where there is one.
+The panel, which judges regenerated images, learns from labels alone, on a backbone that none of the
+others stands on. The last weights are kept: no frame chooses.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training.data import render_drive
 from semcom_ros.lab.training.imagenet_features import begin_from_imagenet
 from semcom_ros.lab.training.perception.data import Sample, sample_of
+from semcom_ros.lab.training.recipe import origin
 from semcom_ros.lab.training.sight import perception, teacher
 from semcom_ros.lab.training.sight.augment import Mixture
 from semcom_ros.lab.training.sight.losses import LabelLoss, distillation
@@ -34,7 +35,7 @@ from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.layers.efficientnet_lite import BLOCKS
 from semcom_ros.perception import perceive
 from semcom_ros.perception.lite_network import LiteSegmentationNetwork
-from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.perception.segmentation import Segmenter, load_network
 
 
 class Stage(NamedTuple):
@@ -54,24 +55,24 @@ STAGES = {
         teacher.FILE,
         {"backbone": "lite1", "kept": 6, "last": BLOCKS, "channels": 128, "fine": 64},
         {"camvid": 16, "kitti": 11, "drive": 5},
-        32,
-        1.2e-3,
+        16,
+        1.0e-3,
     ),
     "segmenter": Stage(
         "semantic segmentation network",
         "segmenter.safetensors",
         {"backbone": "lite0", "kept": 6, "last": BLOCKS, "channels": 64, "fine": 32},
         {"camvid": 14, "kitti": 9, "drive": 5, "plain": 3, "wide": 1},
-        32,
-        1.5e-3,
+        16,
+        1.0e-3,
     ),
     "panel": Stage(
         "segmenter that judges images and chooses none",
         "panel.safetensors",
         {"backbone": "lite2", "kept": 6, "last": 2, "channels": 80, "fine": 40},
         {"camvid": 15, "kitti": 11, "drive": 6},
-        32,
-        1.2e-3,
+        16,
+        1.0e-3,
     ),
 }
 
@@ -91,6 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--updates", type=int, help="end each stage after so many, for trials")
     parser.add_argument("--batch", type=int, help="windows an update, if not the stage's own")
     parser.add_argument("--scenes", type=int, default=1500, help="frames of the procedural drive")
+    parser.add_argument(
+        "--start", type=Path, help="folder of weights of these stages to go on from"
+    )
     parser.add_argument("--regenerated", type=Path, help="folder of images from an RSU")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that render")
@@ -111,7 +115,6 @@ def run(args: argparse.Namespace) -> None:
     if args.data is not None and not any(args.pack.glob("*.mkv")):
         write_pack(args.data, args.pack)
     torch.manual_seed(args.seed)
-    torch.backends.cudnn.benchmark = True
     sets = Sets(args.pack, args.scenes, args.processes, args.device)
     minutes = args.minutes * (len(args.stages) // len(args.minutes))
     # Rendered beside the first stages, which leave the processors alone.
@@ -142,7 +145,8 @@ def _train_perception(
     start = weights.models_dir() / perceive.FILE
     told = ("regenerated", "out", "device", "processes", "seed", "batch")
     options = perception.Options(start, **{name: getattr(args, name) for name in told})
-    one = teacher.Teacher(args.work / teacher.FILE, args.device)
+    known = (args.work / teacher.FILE, args.out / STAGES["segmenter"].file)
+    one = teacher.Teacher(next((k for k in known if k.is_file()), known[0]), args.device)
     updates = perception.train_perception(sets.frames, drives, one, plan, options)
     state.unlink(missing_ok=True)
     print(json.dumps({"stage": PERCEPTION, "updates": updates}), flush=True)
@@ -154,13 +158,18 @@ def _train_stage(
     state = args.work / f"{name}.state"
     if not args.resume:
         state.unlink(missing_ok=True)
-    network = LiteSegmentationNetwork(len(NAMES), **stage.form)
-    begin_from_imagenet(network.backbone, args.imagenet)
+    before = args.start / stage.file if args.start else None
+    if before is not None and before.is_file():
+        network, _ = load_network(before)
+    else:
+        before = None
+        network = LiteSegmentationNetwork(len(NAMES), **stage.form)
+        begin_from_imagenet(network.backbone, args.imagenet)
     learner = Learner(network, network.backbone, args.device)
     mixture = sets.mixture(stage.shares, args.batch or stage.batch)
     loss = LabelLoss(sets.pixel_shares(stage.shares), args.device)
     taught = None
-    if name == "segmenter":
+    if name == "segmenter" and (args.work / teacher.FILE).is_file():
         taught = teacher.Teacher(args.work / teacher.FILE, args.device)
     log = args.work / LOG
     plan = Plan(minutes * 60, stage.rate, log, state, args.updates)
@@ -177,6 +186,7 @@ def _train_stage(
         "recipe": f"semcom train sight --data DIR --stages {' '.join(args.stages)} --minutes "
         f"{' '.join(map(str, args.minutes))} --device {args.device} --seed {args.seed}: "
         f"{updates} updates of {args.batch or stage.batch} windows",
+        **(origin(before, "sight") if before else {}),
     }
     tensors = weights.tensors_of(learner.average)
     weights.save(path, tensors, card)
@@ -202,5 +212,5 @@ def _losses(
     logits = network(images.to(torch.bfloat16, memory_format=torch.channels_last)).float()
     parts = loss(logits, rows)
     if taught is not None:
-        parts["teacher"] = 2 * distillation(logits, taught(plain))
+        parts["teacher"] = distillation(logits, taught(plain))
     return parts

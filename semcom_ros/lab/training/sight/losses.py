@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from semcom_ros.lab.training.sight.rows import CLASSES, FOLDED, GROUPS, ROWS, folding
 from semcom_ros.labels import VOID
 
-BALANCE = 0.3
+BALANCE = 0.4
 """Rare rows weigh frequency to the minus this."""
 LEAST = 50
 """Pixels in a batch; the overlap of a class with fewer says little."""
@@ -47,7 +47,7 @@ class LabelLoss:
         return {
             "entropy": -(own * weight).sum() / weight.sum().clamp(min=1),
             "overlap": _missed(coarse, self.folded[rows]),
-            "exact overlap": 0.5 * _missed(said, exact),
+            "exact overlap": _missed(said, exact),
         }
 
 

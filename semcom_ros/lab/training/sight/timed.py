@@ -28,7 +28,7 @@ class Learner:
     as pretrained ones do. average: the averaged network in float32.
     """
 
-    SLOWER = 0.35
+    SLOWER = 0.6
     DECAY = 0.997
 
     def __init__(self, network: nn.Module, slow: nn.Module | None, device: str, weight_decay=0.03):
