@@ -26,7 +26,7 @@ MAX_BITS = 7
 
 
 @dataclass(frozen=True)
-class Statistics:
+class CoefficientStatistics:
     """What both ends know of the coefficients, in the order luma, blue, red, each row by row.
 
     mean: float32 [768]. log_spread: int16 [768], log2 of the mean absolute deviation in 1/16
@@ -37,7 +37,7 @@ class Statistics:
     log_spread: np.ndarray
 
     @classmethod
-    def of(cls, images: np.ndarray) -> Statistics:
+    def of(cls, images: np.ndarray) -> CoefficientStatistics:
         """Measured on frames uint8 [N, 256, 512, 3] RGB."""
         found = np.stack([_transform(image) for image in images])
         mean = found.mean(0)
@@ -53,7 +53,7 @@ class Statistics:
         return np.bincount(widest // MAX_BITS, minlength=COEFFICIENTS)
 
 
-def encode(image: np.ndarray, n_bytes: int, statistics: Statistics) -> bytes:
+def encode(image: np.ndarray, n_bytes: int, statistics: CoefficientStatistics) -> bytes:
     """The thumbnail of a frame uint8 [256, 512, 3] RGB in exactly `n_bytes` bytes."""
     bits = statistics.share(8 * n_bytes)
     spread = np.exp2(statistics.log_spread / OCTAVE)
@@ -66,7 +66,7 @@ def encode(image: np.ndarray, n_bytes: int, statistics: Statistics) -> bytes:
     return np.packbits(stream.astype(np.uint8)).tobytes()
 
 
-def decode(data: bytes, statistics: Statistics) -> np.ndarray:
+def decode(data: bytes, statistics: CoefficientStatistics) -> np.ndarray:
     """The thumbnail, float32 [16, 32, 3] RGB in 0..1, from any bytes that `encode` could give."""
     stream = np.unpackbits(np.frombuffer(data, np.uint8)).astype(np.int64)
     bits = statistics.share(len(stream))
@@ -78,7 +78,7 @@ def decode(data: bytes, statistics: Statistics) -> np.ndarray:
     return _restore(x * spread + statistics.mean)
 
 
-def typical(statistics: Statistics) -> np.ndarray:
+def typical(statistics: CoefficientStatistics) -> np.ndarray:
     """The thumbnail, float32 [16, 32, 3], of the mean frame: what stands in where none came."""
     return _restore(statistics.mean.astype(np.float64))
 

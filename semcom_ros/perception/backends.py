@@ -98,22 +98,23 @@ class ChosenPerception:
             told = "segmentation" in self._left_out
             skies = [m == TRAIN_ID["sky"] if told and m is not None else None for m in labels]
             focals = [c.fx if c is not None and c.calibrated else None for c in cameras]
-            seen = self._shipped(images, focals, skies)
-            seen = [s._replace(**self._left_out) for s in seen]
+            seen = [s._replace(**self._left_out) for s in self._shipped(images, focals, skies)]
         if self._segmenter:
-            maps = self._segmenter(images)
-            seen = [s._replace(segmentation=m) for s, m in zip(seen, maps, strict=True)]
+            seen = _with("segmentation", self._segmenter(images), seen)
         if self._detector:
-            found = self._detector(images)
-            seen = [s._replace(detections=d) for s, d in zip(seen, found, strict=True)]
+            seen = _with("detections", self._detector(images), seen)
         if self._depth:
             ground = [s.segmentation if m is None else m for s, m in zip(seen, labels, strict=True)]
-            depths = self._depth(images, ground, cameras)
-            seen = [
-                s._replace(problem=str(d)) if isinstance(d, SemcomError) else s._replace(depth=d)
-                for s, d in zip(seen, depths, strict=True)
-            ]
+            seen = _with("depth", self._depth(images, ground, cameras), seen)
         return seen
+
+
+def _with(field: str, found: Sequence, seen: list[Predictions]) -> list[Predictions]:
+    """`seen` with what was found of each image, an error as its problem."""
+    return [
+        s._replace(problem=str(v)) if isinstance(v, SemcomError) else s._replace(**{field: v})
+        for s, v in zip(seen, found, strict=True)
+    ]
 
 
 def _check(size: tuple[int, int], camera: Camera | None, labels: np.ndarray | None) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,26 +21,13 @@ if TYPE_CHECKING:
     from transformers.utils import ModelOutput
 
 
-class Task(NamedTuple):
-    """Where `transformers` lists the networks of a task, and what reads their answers."""
-
-    tables: tuple[str, ...]
-    post_process: str
-
-
 TASKS = {
-    "segmentation": Task(
-        (
-            "MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING_NAMES",
-            "MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING_NAMES",
-        ),
-        "post_process_semantic_segmentation",
-    ),
-    "detection": Task(
-        ("MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES",), "post_process_object_detection"
-    ),
-    "depth": Task(("MODEL_FOR_DEPTH_ESTIMATION_MAPPING_NAMES",), "post_process_depth_estimation"),
+    "segmentation": ("semantic_segmentation", "universal_segmentation"),
+    "detection": ("object_detection",),
+    "depth": ("depth_estimation",),
 }
+"""What `transformers` calls them: where it lists networks, and the first where it reads answers."""
+_TABLE = "MODEL_FOR_{}_MAPPING_NAMES"
 PROCESSOR = "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -112,7 +99,7 @@ class Checkpoint:
     def _read(
         self, answer: ModelOutput, shape: tuple[int, int, int], **options: object
     ) -> list[dict | Tensor]:
-        read: Callable | None = getattr(self._processor, TASKS[self.task].post_process, None)
+        read = getattr(self._processor, f"post_process_{TASKS[self.task][0]}", None)
         if read is None:
             raise TypeError(f"{type(self._processor).__name__} does not read its answers")
         sizes = {"target_sizes", "source_sizes"} & inspect.signature(read).parameters.keys()
@@ -144,6 +131,7 @@ def _source(name: str) -> Path | str:
 
 def _check_folder(folder: Path) -> None:
     """Raise SemcomError unless `folder` holds all that a checkpoint needs, without any pickle."""
+    files = ("config.json", PROCESSOR)
     if not any((folder / weights).is_file() for weights in WEIGHTS):
         pickles = [path.name for pattern in PICKLES for path in sorted(folder.glob(pattern))]
         if pickles:
@@ -153,8 +141,8 @@ def _check_folder(folder: Path) -> None:
                 f"from_pretrained('{folder}', use_safetensors=False) and call "
                 f"save_pretrained('{folder}'), which writes {WEIGHTS[0]}."
             )
-        raise SemcomError(f"The folder {folder} has no {WEIGHTS[0]}: {_download('ID', folder)}")
-    for file in ("config.json", PROCESSOR):
+        files = (WEIGHTS[0], *files)
+    for file in files:
         if not (folder / file).is_file():
             raise SemcomError(f"The folder {folder} has no {file}: {_download('ID', folder)}")
 
@@ -165,8 +153,14 @@ def _architecture(config: PretrainedConfig, name: str, task: str) -> str:
 
     stated = (config.architectures or ["a network without a name"])[0]
     classes = {
-        each: {c for table in known.tables for c in getattr(modeling_auto, table).values()}
-        for each, known in TASKS.items()
+        each: {
+            network
+            for name in names
+            for network in getattr(
+                modeling_auto, f"MODEL_FOR_{name.upper()}_MAPPING_NAMES"
+            ).values()
+        }
+        for each, names in TASKS.items()
     }
     if stated in classes[task]:
         return stated

@@ -12,7 +12,7 @@ from semcom_ros.datasets.scenes.drive import Drive
 @pytest.fixture(scope="module")
 def statistics():
     frames = [Drive(seed).render(5 * i).image for seed in range(3) for i in range(6)]
-    return thumbnail.Statistics.of(np.stack(frames))
+    return thumbnail.CoefficientStatistics.of(np.stack(frames))
 
 
 def error(image, thumbnail):

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,15 +18,6 @@ AUTO, EXACT, UNEQUAL = "auto", "exact", "unequal"
 UP_MARGIN_DB = 1.0
 """SNR beyond its threshold that a scheme needs before `RateControl` climbs to it."""
 _BY_NAME = {mcs.name: mcs for mcs in MCS_TABLE}
-
-
-class Arrival(NamedTuple):
-    """A part as it arrived, with the error rates that its symbols met (0..1): of its block or
-    blocks after decoding, and of its bits before it."""
-
-    part: Part
-    block_error_rate: float
-    bit_error_rate: float
 
 
 class BitLink:
@@ -73,20 +63,22 @@ class BitLink:
         gains: np.ndarray,
         noise_variance: np.ndarray,
         random: np.random.Generator,
-    ) -> Arrival:
+    ) -> tuple[Part, float, float]:
         """Carry `part` over the fades `gains` complex64 [n], one for each of its symbols.
 
         noise_variance: E|n|^2 of each, of unit mean power: all that is noise to the receiver.
+        Returns the part as it arrived, and the error rates that its symbols met (0..1): of its
+        block or blocks after decoding, and of its bits before it.
         """
         if self._exact is not None:
             bits = self._exact.transmit(part.bits, mcs, gains, noise_variance, random)
             received = erase(part) if bits is None else replace(part, bits=bits)
-            return Arrival(received, float(bits is None), self._exact.bit_error_rate)
+            return received, float(bits is None), self._exact.bit_error_rate
         sinr = np.maximum(np.abs(gains) ** 2 / noise_variance, 1e-9)
         # Every eighth symbol tells the mean as well, and the formula is the dearest step of all.
         bit_error_rates = awgn_bit_error_rate(mcs.modulation, 10 * np.log10(sinr[::8]))
         arrived, rate = block_errors.transmit(len(part.bits), mcs, sinr, random)
-        return Arrival(part if arrived else erase(part), rate, float(bit_error_rates.mean()))
+        return part if arrived else erase(part), rate, float(bit_error_rates.mean())
 
 
 def erase(part: Part) -> Part:

@@ -11,7 +11,7 @@ import numpy as np
 
 from semcom_ros import weights
 from semcom_ros.coding.map_prior import Prior, load_prior
-from semcom_ros.coding.thumbnail import COEFFICIENTS, Statistics
+from semcom_ros.coding.thumbnail import COEFFICIENTS, CoefficientStatistics
 from semcom_ros.errors import SemcomError
 
 MAP_PART, CLASSES_PART, PLANES_PART, THUMBNAIL_PART = "labels", "classes", "planes", "thumbnail"
@@ -24,7 +24,7 @@ class GescoShared:
     """prior: of the map coder. statistics: of the thumbnail. model: 8 bytes naming both."""
 
     prior: Prior
-    statistics: Statistics
+    statistics: CoefficientStatistics
     model: bytes
 
     @classmethod
@@ -43,6 +43,6 @@ class GescoShared:
                 f"{models / THUMBNAIL_FILE} holds no statistics of {COEFFICIENTS} coefficients: "
                 f"restore models/ from the repository or make it with `{THUMBNAIL_RECIPE}`."
             )
-        statistics = Statistics(mean.astype(np.float32), spread)
+        statistics = CoefficientStatistics(mean.astype(np.float32), spread)
         names = prior_hash + bytes.fromhex(card["sha256"])
         return cls(prior, statistics, hashlib.sha256(names).digest()[:8])

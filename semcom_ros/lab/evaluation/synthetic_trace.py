@@ -34,7 +34,7 @@ _DIRECT, _REFLECTED, _SCATTERED = 0, 1, 3
 
 
 @dataclass(frozen=True, eq=False)
-class Street:
+class TracedStreet:
     """The paths [u, p] from the RSU to the u positions [u, 3] of the drive.
 
     power: linear, received of 1 W between isotropic antennas. bounce: where each path met
@@ -49,7 +49,7 @@ class Street:
     kind: np.ndarray
 
 
-def trace_street(users: int, seed: int) -> Street:
+def trace_street(users: int, seed: int) -> TracedStreet:
     """The street at `users` positions; `seed` places its scatterers. Raises SemcomError."""
     if users < 1:
         raise SemcomError(f"A trace needs 1 position or more, not {users}.")
@@ -77,7 +77,7 @@ def trace_street(users: int, seed: int) -> Street:
         amplitudes.append(np.sqrt(radar))
     length, amplitude = np.stack(lengths, axis=1), np.stack(amplitudes, axis=1)
     turns = -length / wave_m + np.where(amplitude < 0, 0.5, 0)
-    return Street(
+    return TracedStreet(
         positions,
         amplitude**2,
         2 * np.pi * (turns - np.round(turns)),
@@ -87,7 +87,7 @@ def trace_street(users: int, seed: int) -> Street:
     )
 
 
-def write_v4(street: Street, folder: Path) -> None:
+def write_v4(street: TracedStreet, folder: Path) -> None:
     """params.json and 11 arrays, as DeepMIMO v4 reads them: dBW, degrees, seconds, metres."""
     users, paths = street.power.shape
     names = ("phase", "delay", "power", "aoa_az", "aoa_el", "aod_az", "aod_el")
@@ -112,7 +112,7 @@ def write_v4(street: Street, folder: Path) -> None:
     (folder / "params.json").write_text(json.dumps(params | {"txrx_sets": sets}, indent=2) + "\n")
 
 
-def write_v3(street: Street, folder: Path) -> None:
+def write_v3(street: TracedStreet, folder: Path) -> None:
     """params.mat and BS1_UE_0-<users>.mat: a cell a user, of 8 rows and a column a path."""
     cells = np.empty(len(street.positions), object)
     cells[:] = [{"p": rows} for rows in np.moveaxis(_rows(street), 0, 1)]
@@ -122,7 +122,7 @@ def write_v3(street: Street, folder: Path) -> None:
     savemat(folder / "params.mat", {"version": 3, **_params(street)})
 
 
-def write_o1_60(street: Street, folder: Path) -> None:
+def write_o1_60(street: TracedStreet, folder: Path) -> None:
     """The 8 files O1_60.*.mat of DeepMIMO v2, of base station 1."""
     users, paths = street.power.shape
     phase, delay, power, *angles, _ = _rows(street)
@@ -150,7 +150,7 @@ def write_o1_60(street: Street, folder: Path) -> None:
 FORMATS = {"v4": write_v4, "v3": write_v3, "o1_60": write_o1_60}
 
 
-def _rows(street: Street) -> np.ndarray:
+def _rows(street: TracedStreet) -> np.ndarray:
     """[8, u, p] in v3's order: phase, delay, power, angles of arrival and departure, if direct.
 
     Degrees and seconds; the power is in dB of the one sent. Elevations count from the zenith.
@@ -170,13 +170,13 @@ def _angles(rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rad2deg(np.arctan2(rays[..., 1], rays[..., 0])), np.rad2deg(zenith)
 
 
-def _distance_and_loss(street: Street) -> np.ndarray:
+def _distance_and_loss(street: TracedStreet) -> np.ndarray:
     """Metres from the RSU and dB of path loss [u, 2]."""
     distance = np.linalg.norm(street.positions - RSU_M, axis=1)
     return np.column_stack([distance, -10 * np.log10(street.power.sum(axis=1))])
 
 
-def _params(street: Street) -> dict[str, object]:
+def _params(street: TracedStreet) -> dict[str, object]:
     return {
         "carrier_freq": CARRIER_HZ,
         "transmit_power": 0.0,

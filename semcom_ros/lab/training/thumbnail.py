@@ -10,7 +10,7 @@ import numpy as np
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.shared import THUMBNAIL_FILE
-from semcom_ros.coding.thumbnail import Statistics
+from semcom_ros.coding.thumbnail import CoefficientStatistics
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.recipe import Recipe
@@ -30,7 +30,7 @@ class ThumbnailStatistics(Recipe):
     def make(self) -> None:
         camvid = data.read_camvid(self.args.camvid, "train", WORK_SIZE).images
         scenes = data.render_scenes(self.args.scenes, range(100, 120)).images
-        statistics = Statistics.of(np.concatenate((camvid, scenes)))
+        statistics = CoefficientStatistics.of(np.concatenate((camvid, scenes)))
         tensors = {"mean": statistics.mean, "log_spread": statistics.log_spread}
         seen = f"CamVid train ({len(camvid)} frames) and {len(scenes)} frames of the procedural "
         weights.save(self.args.out, tensors, self.described(data=f"{seen}drive"))
