@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ import numpy as np
 from semcom_ros.errors import SemcomError
 from semcom_ros.objects import Object
 
+Images = np.ndarray | Sequence[np.ndarray]
+"""A batch uint8 [B, H, W, 3] RGB, or its images."""
 WORK_SIZE = (256, 512)
 """Height and width in pixels that codecs and networks work at: the papers' own."""
 MIN_SIDE = 32

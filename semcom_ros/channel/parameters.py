@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
+from typing import Any
 
 from semcom_ros.channel.fading.propagation import PROPAGATIONS
 from semcom_ros.channel.packets.airtime import ACCESSES
@@ -12,11 +13,11 @@ from semcom_ros.channel.packets.packet_loss import check_loss
 from semcom_ros.channel.phy.mcs import MCS_TABLE
 from semcom_ros.channel.phy.symbol_link import CSI, EQUALISERS
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.parameter import Parameter, Value
+from semcom_ros.parameter import Parameter, Value, When
 
 NONE = "none"
 """The ideal link: what is sent arrives as it was."""
-_TABLE: tuple[tuple, ...] = (
+_TABLE: tuple[tuple[Any, ...], ...] = (
     ("channel", NONE, "Model of the radio between vehicle and RSU; none is ideal.",
      (NONE, *PROPAGATIONS)),
     ("snr_db", 10.0, "Mean SNR of a complex symbol, E|x|^2 / E|n|^2, dB.", -20.0, 60.0),
@@ -65,12 +66,13 @@ _TABLE: tuple[tuple, ...] = (
 """Name, default, meaning, and the least and the greatest value, or all that there are."""
 
 
-def _parameter(name: str, default: Value, text: str, *allowed) -> Parameter:
+def _parameter(name: str, default: Value, text: str, *allowed: Any) -> Parameter:
     # The frame rate is the camera's own setting: the radio's time advances by a frame, not a clock.
-    when = "at configure" if name == "rate_hz" else "at once"
+    when: When = "at configure" if name == "rate_hz" else "at once"
     if len(allowed) == 1:
         return Parameter(name, default, text, choices=allowed[0], when=when)
-    return Parameter(name, default, text, *allowed, when=when)
+    low, high = allowed or (None, None)
+    return Parameter(name, default, text, low, high, when=when)
 
 
 PARAMETERS: dict[str, Parameter] = {row[0]: _parameter(*row) for row in _TABLE}

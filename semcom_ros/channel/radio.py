@@ -111,10 +111,10 @@ class Channel:
         if self._next_packet_is_lost(payload.header.sequence):
             parts = tuple(erase(part) for part in payload.parts)
             received = replace(payload, parts=parts)
-        elif self.current.channel == NONE:
+        elif self._propagation is None:
             received = replace(payload, parts=tuple(_noiseless(part) for part in payload.parts))
         else:
-            received = self._transmit(payload)
+            received = self._transmit(payload, self._propagation)
         alive = {part.name for part in payload.parts if not part.erased}
         self._counts["parts_sent"] += len(alive)
         self._counts["parts_lost"] += sum(p.erased for p in received.parts if p.name in alive)
@@ -162,7 +162,7 @@ class Channel:
         self._shadowing.configure(now.shadowing_db, now.shadowing_m)
         self._propagation, self._made_of, self.current = propagation, _made_of(now), now
 
-    def _transmit(self, payload: Payload) -> Payload:
+    def _transmit(self, payload: Payload, propagation: Propagation) -> Payload:
         """Send the parts one after the other over one stretch of the fade."""
         settings = self.current
         random = np.random.default_rng((self.seed, 1, self.frame))
@@ -173,7 +173,7 @@ class Channel:
         if not sum(lengths):
             return payload
         state = DriveState(self.frame, self._way_m, settings.speed_kmh / 3.6)
-        stretch = self._propagation.gains(sum(lengths), state)
+        stretch = propagation.gains(sum(lengths), state)
         at = dict(zip((p.name for p in payload.parts), _slices(lengths), strict=True))
         snr_db = settings.snr_db + self._shadowing.at(self._way_m)
         noise = noise_power(snr_db, stretch)
@@ -188,7 +188,8 @@ class Channel:
             received = transmit_symbols(
                 sent, stretch.gains[here], fade.at(here), noise, settings.equaliser, random
             )
-            for part, own in zip(analog, _slices([len(p.symbols) for p in analog]), strict=True):
+            places = _slices([_symbols(part, codes) for part in analog])
+            for part, own in zip(analog, places, strict=True):
                 symbols, noise_variance = (values[own] for values in received)
                 arrived[part.name] = replace(part, symbols=symbols, noise_variance=noise_variance)
         block_errors, bit_errors = [], []
@@ -204,7 +205,7 @@ class Channel:
         self._state |= {
             "snr_db": f"{snr_db:.1f}",
             "snr_estimated_db": f"{measured:.1f}",
-            "fade_db": f"{10 * np.log10(max(mean_power(stretch.gains), FLOOR)):.1f}",
+            "fade_db": f"{10 * math.log10(max(mean_power(stretch.gains), float(FLOOR))):.1f}",
             "mcs": " ".join(mcs.name for mcs in codes.values()),
             "bler": f"{1 - np.prod(1 - np.array(block_errors)):.4f}" if coded else "",
             "ber": f"{np.mean(bit_errors):.5f}" if coded else "",

@@ -33,6 +33,7 @@ import yaml
 from semcom_ros.channel.parameters import PARAMETERS
 from semcom_ros.channel.script_file import Row, error_at, located, points_of, read_script, row_of
 from semcom_ros.errors import SemcomError, choose
+from semcom_ros.parameter import Value
 
 _Course = tuple[list[float], list[float]]
 """Positions, growing, and the values there."""
@@ -94,7 +95,7 @@ class Script:
             raise SemcomError(f"{path}: The drive lasts 0 s: give it a time, or do not loop it.")
         return cls(path, courses, distance_m, period_s)
 
-    def at(self, time_s: float) -> dict[str, float]:
+    def at(self, time_s: float) -> dict[str, Value]:
         """Every setting of the script `time_s` after the drive began.
 
         In between points a setting is linear, a whole number rounded; beyond them it stays as it is
@@ -105,7 +106,7 @@ class Script:
         position = time_s if self._distance_m is None else self._distance_m(time_s)
         return self._values(position)
 
-    def check(self, check: Callable[[dict[str, float]], None]) -> None:
+    def check(self, check: Callable[[dict[str, Value]], object]) -> None:
         """Call `check` with the settings at every point and at some positions in between.
 
         Raises SemcomError, with the file and the position added, where `check` does.
@@ -119,7 +120,7 @@ class Script:
                 place = f"{position:g} " + ("s" if self._distance_m is None else "m from the RSU")
                 raise SemcomError(f"{self._path}: At {place}: {error}") from None
 
-    def _values(self, position: float) -> dict[str, float]:
+    def _values(self, position: float) -> dict[str, Value]:
         values = {name: _on(course, position) for name, course in self._courses.items()}
         return {name: round(v) if _is_whole(name) else v for name, v in values.items()}
 
@@ -198,7 +199,7 @@ def _required(row: Row, name: str) -> float:
 
 
 def _number(name: str, node: yaml.Node) -> float:
-    if node.id != "scalar":
+    if not isinstance(node, yaml.ScalarNode):
         raise SemcomError(f"{name} must be a single value.")
     try:
         value = float(node.value)

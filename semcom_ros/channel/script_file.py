@@ -50,12 +50,12 @@ def read_script(path: Path) -> Row:
 
 def _read_csv(path: Path, text: str) -> yaml.Node:
     """The points of a CSV file as a YAML file would list them."""
-    names: list[yaml.Node] = []
+    names: list[yaml.ScalarNode] = []
     rows = []
     reader = csv.reader(text.splitlines())
     for values in reader:
         line = reader.line_num - 1
-        marks = [yaml.Mark(str(path), 0, line, i, None, None) for i in range(len(values))]
+        marks = [yaml.Mark(str(path), 0, line, i, None, 0) for i in range(len(values))]
         cells = [
             yaml.ScalarNode("", *cell) for cell in zip(map(str.strip, values), marks, strict=True)
         ]
@@ -82,14 +82,14 @@ def _read_csv(path: Path, text: str) -> yaml.Node:
 
 def points_of(node: yaml.Node, what: str) -> list[Row]:
     """The rows of a list of them."""
-    if node.id != "sequence" or not node.value:
+    if not isinstance(node, yaml.SequenceNode) or not node.value:
         raise error_at(node, f"{what} must be a list of points, - {{name: value, ...}}.")
     return [row_of(each, f"A point of {what}") for each in node.value]
 
 
 def row_of(node: yaml.Node, what: str, allowed: tuple[str, ...] = ()) -> Row:
     """The nodes of a mapping by name, which is one of `allowed`, if any are given."""
-    if node.id != "mapping" or not node.value:
+    if not isinstance(node, yaml.MappingNode) or not node.value:
         raise error_at(node, f"{what} must be a mapping, name: value.")
     row: Row = {}
     for key, value in node.value:

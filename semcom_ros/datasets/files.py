@@ -15,6 +15,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+IDENTITY = np.arange(256, dtype=np.uint8)
 _ALIKE = 3
 """Letters at the beginning of two names that make one the likely meaning of the other."""
 
@@ -52,7 +53,7 @@ class Files:
         name: str,
         files: list[Path],
         maps: Path | None = None,
-        train_ids: np.ndarray | None = None,
+        train_ids: np.ndarray = IDENTITY,
         layout: str = "",
     ) -> None:
         self.name = name

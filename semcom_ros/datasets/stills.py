@@ -14,8 +14,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
-
 from semcom_ros.datasets.files import Files, existing, first_size, images_in, needed
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Camera
@@ -100,7 +98,7 @@ class Kitti(Files):
         maps = needed(root / "labels" / "train", layout)
         val = [int(file.stem.split("_")[0]) in HELD_OUT for file in files]
         chosen = [file for file, held in zip(files, val, strict=True) if held == (split == "val")]
-        super().__init__(f"kitti:{where}", chosen, maps, np.arange(256, dtype=np.uint8), layout)
+        super().__init__(f"kitti:{where}", chosen, maps, layout=layout)
 
 
 class Coco(Files):

@@ -8,13 +8,13 @@ import cv2
 from semcom_ros.datasets.files import existing, position
 from semcom_ros.datasets.scenes.drive import CAMERA, RATE_HZ, Drive
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Frame
+from semcom_ros.frame import Camera, Frame
 
 
 class VideoFile:
     """One video file, quickest when its frames are asked for in order; labels are unknown."""
 
-    camera = None
+    camera: Camera | None = None
 
     def __init__(self, where: str) -> None:
         self._path = existing(where)
@@ -51,7 +51,7 @@ class Scenes:
     """
 
     rate_hz = float(RATE_HZ)
-    camera = CAMERA
+    camera: Camera | None = CAMERA
 
     def __init__(self, seed: str, truth: bool = False) -> None:
         if not seed.isdecimal():

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Camera
+from semcom_ros.frame import Camera, Images
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.perception.checkpoint_tasks import (
     CAMERA_HEIGHT_M,
@@ -65,19 +66,18 @@ class ChosenPerception:
         depth: CheckpointDepth | None,
     ):
         self._shipped = shipped
-        self._left_out = dict.fromkeys(not_shipped)
+        self._left_out: dict[str, Any] = dict.fromkeys(not_shipped)
         self._segmenter, self._detector, self._depth = segmenter, detector, depth
 
     @property
     def names(self) -> list[str]:
         """The classes that it detects."""
-        if "detections" not in self._left_out:
-            return self._shipped.names
-        return self._detector.names if self._detector else []
+        looks = self._shipped if "detections" not in self._left_out else self._detector
+        return looks.names if looks else []
 
     def __call__(
         self,
-        images: Sequence[np.ndarray],
+        images: Images,
         cameras: Sequence[Camera | None] | None = None,
         labels: Sequence[np.ndarray | None] | None = None,
     ) -> list[Predictions]:
@@ -87,29 +87,29 @@ class ChosenPerception:
         segmentation; relative depth that lacks the camera or the road is a `problem` of its image
         alone. Raises SemcomError when images, cameras and labels do not belong together.
         """
-        images = stacked(images)
-        unknown = [None] * len(images)
+        batch = stacked(images)
+        unknown = [None] * len(batch)
         cameras = unknown if cameras is None else cameras
         labels = unknown if labels is None else labels
         for camera, known in zip(cameras, labels, strict=True):
-            _check(images.shape[1:3], camera, known)
-        seen = [Predictions() for _ in images]
+            _check(batch.shape[1:3], camera, known)
+        seen = [Predictions() for _ in batch]
         if self._shipped:
             told = "segmentation" in self._left_out
             skies = [m == TRAIN_ID["sky"] if told and m is not None else None for m in labels]
             focals = [c.fx if c is not None and c.calibrated else None for c in cameras]
-            seen = [s._replace(**self._left_out) for s in self._shipped(images, focals, skies)]
+            seen = [s._replace(**self._left_out) for s in self._shipped(batch, focals, skies)]
         if self._segmenter:
-            seen = _with("segmentation", self._segmenter(images), seen)
+            seen = _with("segmentation", self._segmenter(batch), seen)
         if self._detector:
-            seen = _with("detections", self._detector(images), seen)
+            seen = _with("detections", self._detector(batch), seen)
         if self._depth:
             ground = [s.segmentation if m is None else m for s, m in zip(seen, labels, strict=True)]
-            seen = _with("depth", self._depth(images, ground, cameras), seen)
+            seen = _with("depth", self._depth(batch, ground, cameras), seen)
         return seen
 
 
-def _with(field: str, found: Sequence, seen: list[Predictions]) -> list[Predictions]:
+def _with(field: str, found: Iterable[Any], seen: list[Predictions]) -> list[Predictions]:
     """`seen` with what was found of each image, an error as its problem."""
     return [
         s._replace(problem=str(v)) if isinstance(v, SemcomError) else s._replace(**{field: v})

@@ -133,11 +133,11 @@ class CheckpointDepth:
         A relative network needs both; a metric one needs neither. In place of a depth that cannot
         be told stands the error that says why: the others go on.
         """
-        depths = []
-        for said, *known in zip(self._checkpoint(images), labels, cameras, strict=True):
+        depths: list[np.ndarray | SemcomError] = []
+        for said, known, camera in zip(self._checkpoint(images), labels, cameras, strict=True):
             depth = said["predicted_depth"].cpu().numpy().reshape(images.shape[1:3])
             try:
-                depths.append(self._in_metres(depth, said.get("focal_length"), *known))
+                depths.append(self._in_metres(depth, said.get("focal_length"), known, camera))
             except SemcomError as error:
                 depths.append(error)
         return depths

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
     from transformers import PretrainedConfig
     from transformers.utils import ModelOutput
 
@@ -71,9 +71,9 @@ class Checkpoint:
     @property
     def names(self) -> Mapping[int, str]:
         """What the network calls its classes."""
-        return {int(i): str(label) for i, label in self.config.id2label.items()}
+        return {int(i): str(label) for i, label in (self.config.id2label or {}).items()}
 
-    def __call__(self, images: np.ndarray, **options: object) -> list[dict | Tensor]:
+    def __call__(self, images: np.ndarray, **options: object) -> list[Any]:
         """The network's answer to each image, at its size, as the image processor reads it.
 
         images: uint8 [B, H, W, 3] RGB. options: what the processor's reading takes beside sizes.
@@ -98,7 +98,7 @@ class Checkpoint:
 
     def _read(
         self, answer: ModelOutput, shape: tuple[int, int, int], **options: object
-    ) -> list[dict | Tensor]:
+    ) -> list[Any]:
         read = getattr(self._processor, f"post_process_{TASKS[self.task][0]}", None)
         if read is None:
             raise TypeError(f"{type(self._processor).__name__} does not read its answers")
@@ -131,7 +131,7 @@ def _source(name: str) -> Path | str:
 
 def _check_folder(folder: Path) -> None:
     """Raise SemcomError unless `folder` holds all that a checkpoint needs, without any pickle."""
-    files = ("config.json", PROCESSOR)
+    files: tuple[str, ...] = ("config.json", PROCESSOR)
     if not any((folder / weights).is_file() for weights in WEIGHTS):
         pickles = [path.name for pattern in PICKLES for path in sorted(folder.glob(pattern))]
         if pickles:
@@ -171,7 +171,7 @@ def _architecture(config: PretrainedConfig, name: str, task: str) -> str:
     )
 
 
-def _load(network: type, source: Path | str) -> tuple[nn.Module, list[str]]:
+def _load(network: Any, source: Path | str) -> tuple[nn.Module, list[str]]:
     """The network, and the names of weights that are not in the file.
 
     Those become NaN, which shows in the answer if they have a part in it: DPT carries some that

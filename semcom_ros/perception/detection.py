@@ -62,7 +62,9 @@ def read_boxes(
         x0, x1 = (np.clip(v, 0, width) for v in (x - left, x + right))
         y0, y1 = (np.clip(v, 0, height) for v in (y - top, y + bottom))
         boxes = np.stack([x0, y0, x1 - x0, y1 - y0], 1).astype(np.float64)
-        kept = cv2.dnn.NMSBoxesBatched(boxes, score, kind, threshold, OVERLAP)
+        kept = cv2.dnn.NMSBoxesBatched(
+            boxes.tolist(), score.tolist(), kind.tolist(), threshold, OVERLAP
+        )
         found = [Detection(names[kind[i]], float(score[i]), *map(float, boxes[i])) for i in kept]
         images.append(sorted(found, key=lambda d: -d.score))
     return images

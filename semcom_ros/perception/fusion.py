@@ -46,7 +46,7 @@ def fuse(
     detection (0 where it was missed) an object scores c (1 + s) / 2: an image that was made from
     the map tells whether the map makes sense, but cannot make it surer than it was received.
     """
-    supported = supported_labels(received)
+    supported, confidence = supported_labels(received), np.asarray(received.confidence)
     kinds = _KIND[supported]
     free, left = kinds.copy(), supported.copy()
     fused = []
@@ -58,12 +58,12 @@ def fuse(
             continue
         free[box][mine] = VOID
         name = _name(detection.name, supported[box][mine])
-        certain = received.confidence[box][mine].mean() / 255
+        certain = confidence[box][mine].mean() / 255
         score = float(certain * (1 + detection.score) / 2)
         fused.append(replace(detection, name=name, score=score))
         around = _pixels(detection, supported.shape, MARGIN)
         left[around][kinds[around] == kind] = VOID
-    missed = find_regions(left, received.confidence, min_area)
+    missed = find_regions(left, confidence, min_area)
     fused += [replace(region, score=region.score / 2) for region in missed]
     return sorted(fused, key=lambda d: -d.score)
 
@@ -75,9 +75,8 @@ def objects_in(received: Reconstruction, min_area: int) -> list[Detection]:
 
 def supported_labels(received: Reconstruction) -> np.ndarray:
     """Labels uint8 [H, W] of `received`, void where they rest on nothing received."""
-    if received.support is None:
-        return received.labels
-    return np.where(received.support, received.labels, np.uint8(VOID))
+    labels, support = np.asarray(received.labels), received.support
+    return labels if support is None else np.where(support, labels, np.uint8(VOID))
 
 
 def class_pixels(

@@ -152,7 +152,7 @@ class PerceptionNetwork(PyramidNetwork):
         self.heat = nn.Conv2d(branches[0], detected, 1)
         self.sides = nn.Conv2d(branches[1], 4, 1)
         self.depth = nn.Conv2d(branches[2], 4, 1)
-        nn.init.constant_(self.heat.bias, RARE)
+        nn.init.constant_(self.heat.get_parameter("bias"), RARE)
         nn.init.zeros_(self.refine.weight)
 
     def forward(self, x: torch.Tensor, label: bool = True) -> Outputs:

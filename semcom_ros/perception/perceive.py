@@ -6,12 +6,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Images
 from semcom_ros.labels import CLASSES, TRAIN_ID
 from semcom_ros.perception.detection import THRESHOLD, Detection, read_boxes
 
@@ -81,7 +82,7 @@ class Perception:
 
     def __call__(
         self,
-        images: Sequence[np.ndarray],
+        images: Images,
         focals: Sequence[float | None] | None = None,
         skies: Sequence[np.ndarray | None] | None = None,
     ) -> list[Predictions]:
@@ -96,19 +97,19 @@ class Perception:
 
         from semcom_ros.layers.image_input import to_input
 
-        images = stacked(images)
-        height, width = images.shape[1:3]
+        batch = stacked(images)
+        height, width = batch.shape[1:3]
         if height % 32 or width % 32:
             raise SemcomError(
                 f"An image of {width}x{height} pixels cannot be looked at: fit it to 512x256 "
                 "or other multiples of 32."
             )
-        unknown = [None] * len(images)
+        unknown = [None] * len(batch)
         skies = unknown if skies is None else skies
         focals = unknown if focals is None else focals
         scales = [(focal or self.focal) / self.focal for focal in focals]
         with torch.inference_mode():
-            pixels = to_input(images, torch.bfloat16, self.device)
+            pixels = to_input(batch, torch.bfloat16, self.device)
             outputs = self.network(pixels, label=any(sky is None for sky in skies))
             labels = unknown
             if outputs.labels is not None:
@@ -134,7 +135,7 @@ def read_depth(outputs: Outputs, scales: Sequence[float]) -> np.ndarray:
     return (depth.exp() * metres[:, None, None]).cpu().numpy()
 
 
-def stacked(images: Sequence[np.ndarray]) -> np.ndarray:
+def stacked(images: Images) -> np.ndarray:
     """A batch uint8 [B, H, W, 3] of `images`; raises SemcomError where they make none."""
     shapes = {(image.shape, image.dtype) for image in images}
     if len(shapes) > 1:
@@ -146,10 +147,10 @@ def stacked(images: Sequence[np.ndarray]) -> np.ndarray:
                 f"An image of shape {shape} and type {dtype} cannot be looked at: "
                 "give uint8 [H, W, 3] RGB."
             )
-    return np.stack(images)
+    return np.array(images)
 
 
-def _detected(card: dict, path: Path) -> list[str]:
+def _detected(card: dict[str, Any], path: Path) -> list[str]:
     """The classes that the network in `path` detects; raises SemcomError for what is no thing."""
     names = card.get("detected", [])
     odd = [name for name in names if name not in {c.name for c in CLASSES if c.thing}]

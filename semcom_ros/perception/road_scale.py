@@ -36,7 +36,8 @@ def metric_depth(
     Raises SemcomError when the camera is not calibrated or is another image's, when no road is in
     view, or when the road does not come nearer towards the camera.
     """
-    rows, cols, values = _road(inverse, labels, camera)
+    camera, labels, rows, cols = _road(inverse, labels, camera)
+    values = inverse[rows, cols].astype(np.float64)
     plane = _fit_plane(_rays(camera, rows, cols), values)
     sky = labels == TRAIN_ID["sky"]
     shift = float(np.median(inverse[sky])) if sky.mean() >= ROAD_SHARE else plane[2]
@@ -54,8 +55,8 @@ def metric_depth(
 
 def _road(
     inverse: np.ndarray, labels: np.ndarray | None, camera: Camera | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row, column and value of each pixel of the road."""
+) -> tuple[Camera, np.ndarray, np.ndarray, np.ndarray]:
+    """Camera and labels, which are there, and row and column of each pixel of the road."""
     if camera is None or not camera.calibrated:
         raise SemcomError(
             "A relative depth needs the camera's intrinsics to become metres: publish camera_info "
@@ -77,7 +78,7 @@ def _road(
             f"A relative depth cannot become metres: only {rows.size} pixels of road are in view, "
             f"and {ROAD_SHARE:.0%} of the image is needed. Take a metric depth checkpoint."
         )
-    return rows, cols, inverse[rows, cols].astype(np.float64)
+    return camera, labels, rows, cols
 
 
 def _rays(camera: Camera, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:

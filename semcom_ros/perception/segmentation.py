@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from semcom_ros import weights
-from semcom_ros.frame import WORK_SIZE
+from semcom_ros.frame import WORK_SIZE, Images
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.layers.residual import for_inference
 from semcom_ros.perception.lite_network import FORM, LiteSegmentationNetwork
@@ -39,6 +39,7 @@ def load_network(path: Path, recipe: str = RECIPE) -> tuple[Network, tuple[int, 
     """
     tensors, card = weights.load(path, recipe)
     classes = weights.classes_of(card, path)
+    network: Network
     if "backbone" in card:
         network = LiteSegmentationNetwork(len(classes), **{name: card[name] for name in FORM})
     else:
@@ -75,14 +76,14 @@ class Segmenter:
         for _ in range(WARM_UPS):
             self(np.zeros((1, *WORK_SIZE, 3), np.uint8))
 
-    def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
+    def __call__(self, images: Images) -> np.ndarray:
         parts = (images[i : i + AT_ONCE] for i in range(0, len(images), AT_ONCE))
         return np.concatenate([self.read(self.features(part), part[0].shape[:2]) for part in parts])
 
     @torch.inference_mode()
-    def features(self, images: Sequence[np.ndarray]) -> list[torch.Tensor]:
+    def features(self, images: Images) -> list[torch.Tensor]:
         """What the encoder makes of `images` at 1/4, 1/8, 1/16, 1/32: bfloat16 [B, C, h, w]."""
-        return self.network.features(to_input(np.stack(images), torch.bfloat16, self.device))
+        return self.network.features(to_input(np.array(images), torch.bfloat16, self.device))
 
     @torch.inference_mode()
     def read(self, pyramid: list[torch.Tensor], size: tuple[int, int]) -> np.ndarray:

@@ -164,8 +164,8 @@ def _only_array(path: Path) -> np.ndarray:
 
 def _unwrap(cell: np.ndarray) -> np.ndarray:
     """The matrix in a MATLAB cell, which may hold it in a struct of one field."""
-    while cell.dtype.kind in "OV":
-        cell = cell.reshape(-1)[0] if cell.dtype.kind == "O" else cell[cell.dtype.names[0]]
+    while cell.dtype.names or cell.dtype.kind == "O":
+        cell = cell[cell.dtype.names[0]] if cell.dtype.names else cell.reshape(-1)[0]
     return cell
 
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +117,7 @@ class ClusteredDelayLine(OfdmPropagation):
         self._useful = powers @ share**2 / powers.sum()
         self._carrier_hz = settings.carrier_ghz * 1e9
         self._phy = load_sionna()
-        self._built: tuple[float, object] = 0.0, self._build(0.0)
+        self._built = 0.0, self._build(0.0)
 
     def gains(self, n: int, state: DriveState) -> Gains:
         speed_mps = self._speed_mps(state.speed_mps)
@@ -132,7 +134,7 @@ class ClusteredDelayLine(OfdmPropagation):
         useful = self._useful * self._doppler_share(speed_mps)
         return self._laid(paths @ steering.astype(np.complex64), n, useful)
 
-    def _build(self, speed_mps: float):
+    def _build(self, speed_mps: float) -> Callable[..., Any]:
         """Sionna's model at that speed."""
         import torch
         from sionna.phy.channel.tr38901 import CDL, AntennaArray

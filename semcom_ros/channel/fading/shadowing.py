@@ -24,6 +24,7 @@ class Shadowing:
 
     def __init__(self, std_db: float, decorrelation_m: float, seed: int) -> None:
         self._seed = seed
+        self._points: tuple[float, float]
         self._restart()
         self.configure(std_db, decorrelation_m)
 

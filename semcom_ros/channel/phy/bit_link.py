@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from semcom_ros.channel.phy import block_errors
 from semcom_ros.channel.phy.mcs import MCS_TABLE, Mcs, split_into_blocks, symbols_needed
 from semcom_ros.channel.phy.theory import awgn_bit_error_rate
 from semcom_ros.payload import Part
+
+if TYPE_CHECKING:
+    from semcom_ros.channel.phy.sionna_phy import ExactLink
 
 AUTO, EXACT, UNEQUAL = "auto", "exact", "unequal"
 UP_MARGIN_DB = 1.0
@@ -28,7 +32,7 @@ class BitLink:
 
     def __init__(self, settings: SimpleNamespace) -> None:
         self.reported_snr_db: float | None = None
-        self._exact = None
+        self._exact: ExactLink | None = None
         self._rate_control = RateControl(settings.bler_target)
         self.configure(settings)
 
@@ -47,14 +51,14 @@ class BitLink:
         """The MCS of each of `parts`, which all hold bits."""
         if not parts:
             return []
+        lengths = [len(part.bits or b"") for part in parts]
         if self._settings.mcs == AUTO:
-            longest = max(len(part.bits) for part in parts)
-            mcs = self._rate_control.choose(self.reported_snr_db, longest)
+            mcs = self._rate_control.choose(self.reported_snr_db, max(lengths))
         else:
             mcs = _BY_NAME[self._settings.mcs]
         unequal = self._settings.protection == UNEQUAL
         importances = [part.importance for part in parts]
-        return protect([len(part.bits) for part in parts], importances, mcs, unequal)
+        return protect(lengths, importances, mcs, unequal)
 
     def transmit(
         self,
@@ -70,14 +74,15 @@ class BitLink:
         Returns the part as it arrived, and the error rates that its symbols met (0..1): of its
         block or blocks after decoding, and of its bits before it.
         """
+        sent = part.bits or b""
         if self._exact is not None:
-            bits = self._exact.transmit(part.bits, mcs, gains, noise_variance, random)
+            bits = self._exact.transmit(sent, mcs, gains, noise_variance, random)
             received = erase(part) if bits is None else replace(part, bits=bits)
             return received, float(bits is None), self._exact.bit_error_rate
         sinr = np.maximum(np.abs(gains) ** 2 / noise_variance, 1e-9)
         # Every eighth symbol tells the mean as well, and the formula is the dearest step of all.
         bit_error_rates = awgn_bit_error_rate(mcs.modulation, 10 * np.log10(sinr[::8]))
-        arrived, rate = block_errors.transmit(len(part.bits), mcs, sinr, random)
+        arrived, rate = block_errors.transmit(len(sent), mcs, sinr, random)
         return part if arrived else erase(part), rate, float(bit_error_rates.mean())
 
 

@@ -205,11 +205,11 @@ def crc24(data: np.ndarray) -> int:
 
     Its first bit is the highest power. A wrong block passes with probability 2^-24.
     """
-    remainder = 0
+    remainder = np.int64(0)
     for byte in data:
         remainder ^= np.int64(byte) << 16
         for _ in range(8):
             remainder <<= 1
             if remainder >> 24:
                 remainder ^= 0x1000000 | _CRC_GENERATOR
-    return remainder
+    return int(remainder)

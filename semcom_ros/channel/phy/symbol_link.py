@@ -126,8 +126,8 @@ def estimate(gains: np.ndarray, spacing: int, noise: float, rng: np.random.Gener
     of_noise = weight**2 * ((1 - place) ** 2 + place**2)
     of_pull = weight * (1 - weight) * 2 / 3
     of_mean = (1 - weight**2) * trust / count
-    error = missed + noise * (of_noise + of_pull + of_mean)
-    error = np.tile(error.astype(np.float32), count - 1)[:n]
+    between = missed + noise * (of_noise + of_pull + of_mean)
+    error = np.tile(between.astype(np.float32), count - 1)[:n]
     # The power cannot be told more exactly than the mean of the noise's power varies.
     power = max(mean_power(pilots) - noise, noise / count**0.5)
     return Estimate(joined, error, power)

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from semcom_ros.datasets.scenes.surfaces import Surfaces
 from semcom_ros.datasets.scenes.things import Bicycle, Person, Post, Rider, Thing, Vehicle
 from semcom_ros.objects import Box3D, Object
 
-_EXTENTS = {
+_EXTENTS: dict[type[Thing], Callable[[Any], np.ndarray]] = {
     Vehicle: vehicles.extent,
     Bicycle: silhouettes.bicycle_extent,
     Person: silhouettes.person_extent,
@@ -38,12 +39,12 @@ def objects(
     view: Viewpoint,
 ) -> tuple[Object, ...]:
     """Those of `things`, in their order, that `instances` [H, W] show."""
-    seen = {t.id: surfaces.seen(t.id, instances) for t in things if t.id}
-    shown = [t for t in things if seen.get(t.id)]
-    boxes = boxes_3d(shown, street, view)
+    found = [(t, surfaces.seen(t.id, instances)) for t in things if t.id]
+    shown = [(t, *seen) for t, seen in found if seen]
+    boxes = boxes_3d([t for t, *_ in shown], street, view)
     return tuple(
-        Object(t.name, t.id, seen[t.id][0], box, seen[t.id][1])
-        for t, box in zip(shown, boxes, strict=True)
+        Object(t.name, t.id, box, box_3d, visible)
+        for (t, box, visible), box_3d in zip(shown, boxes, strict=True)
     )
 
 

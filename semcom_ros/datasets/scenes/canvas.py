@@ -54,7 +54,7 @@ class Canvas:
         self, view: Viewpoint, light: Light, pixels: np.ndarray, truth: bool = False
     ) -> None:
         self.view, self.light, self.pixels = view, light, pixels
-        self.surfaces = Surfaces(*pixels.shape[:2], _SHIFT) if truth else None
+        self.surfaces = Surfaces(pixels.shape[0], pixels.shape[1], _SHIFT) if truth else None
         self._haze = np.array(light.haze)
 
     def faded(self, colours: np.ndarray, distance: float) -> np.ndarray:
@@ -159,11 +159,11 @@ class Canvas:
         at = self.window(np.array([[x0, y0], [x1, y1]]))
         if at is None:
             return
-        sprite = level(sprite, (y1 - y0) * 0.75)
+        image = level(sprite, (y1 - y0) * 0.75)
         roi = self.pixels[at]
-        sx, sy = (x1 - x0) / sprite.shape[1], (y1 - y0) / sprite.shape[0]
+        sx, sy = (x1 - x0) / image.shape[1], (y1 - y0) / image.shape[0]
         matrix = np.array([[sx, 0, x0 - at[1].start], [0, sy, y0 - at[0].start]])
-        placed = cv2.warpAffine(sprite, matrix, roi.shape[1::-1], flags=cv2.INTER_LINEAR)
+        placed = cv2.warpAffine(image, matrix, roi.shape[1::-1], flags=cv2.INTER_LINEAR)
         mask = (placed[..., 3] > 127).view(np.uint8)
         placed = self._hazy(placed, float(camera_points[0, 2]), 0)
         placed[..., 3] = label

@@ -30,9 +30,10 @@ _HUB, _TYRE = 0.31, 0.37
 """Height of a wheel's centre and its radius, in metres."""
 _LAMP_OUT = 0.01
 """Metres that lamps and bumpers stand out of the ends."""
+_SideView = tuple[tuple[float, float], ...]
 # Of each shape: the side view from the rear bumper's foot over the roof to the front, (forward, up)
 # in metres; which panels between neighbouring points are glass; side windows.
-SHAPES = {
+SHAPES: dict[str, tuple[_SideView, tuple[int, ...], tuple[_SideView, ...]]] = {
     "hatch": (
         ((-2.0, 0.28), (-2.03, 0.62), (-1.95, 0.95), (-1.62, 1.42), (0.35, 1.46), (1.15, 0.98),
          (1.88, 0.84), (2.02, 0.6), (2.0, 0.26)),
@@ -95,10 +96,10 @@ def car(style: int, aspect: Aspect) -> Solid:
         """Half the width at height `up`: cabins lean inwards."""
         return half * (1.0 if up < 1.0 or shape == "van" else 1.0 - 0.3 * (up - 1.0))
 
-    def on_side(points: tuple, out: float, colour: Colour) -> Polygon:
+    def on_side(points: _SideView, out: float, colour: Colour) -> Polygon:
         return [(aspect.side * narrow(y) * out, y, z) for z, y in points], colour
 
-    panels = []
+    panels: list[Polygon] = []
     for i, ((z0, y0), (z1, y1)) in enumerate(zip(profile[:-1], profile[1:], strict=True)):
         w0, w1 = narrow(y0), narrow(y1)
         skyward = (z1 - z0) / math.hypot(z1 - z0, y1 - y0)
@@ -127,7 +128,7 @@ def _underside(half: float, rear: float, nose: float) -> Iterator[Polygon]:
             yield rectangle(x, x + 0.2, 0.0, 0.5, z * 0.82, (20, 20, 22))
 
 
-def _end(half: float, profile: tuple, aspect: Aspect) -> Iterator[Polygon]:
+def _end(half: float, profile: _SideView, aspect: Aspect) -> Iterator[Polygon]:
     """Lamps, bumper, number plate and grille on the end that the camera sees."""
     if aspect.tail:
         z, lamp = profile[1][0] - _LAMP_OUT, (236, 40, 34) if aspect.braking else (150, 24, 24)

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 
 from semcom_ros.datasets.scenes import boxes, posts, silhouettes, structures, things, vehicles
 from semcom_ros.datasets.scenes.canvas import Canvas, Solid
-from semcom_ros.datasets.scenes.geometry import Viewpoint
+from semcom_ros.datasets.scenes.geometry import Street, Viewpoint
 from semcom_ros.datasets.scenes.ground import SKY, ground, shade_under, sky
 from semcom_ros.datasets.scenes.surfaces import SCALE, labels_shown
 from semcom_ros.datasets.scenes.town import Town
@@ -29,7 +31,7 @@ CAMERA_HEIGHT = 1.4
 CAMERA = Camera(HEIGHT, WIDTH, 430.0, 430.0, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)
 """A dash camera with a horizontal field of view of 62 degrees."""
 _HORIZON = 150.0
-_PAINTERS = {
+_PAINTERS: dict[type[things.Thing], Callable[[Canvas, Street, Any], None]] = {
     things.Building: structures.building,
     things.Fence: structures.fence,
     things.Post: posts.post,
@@ -60,8 +62,8 @@ class Drive:
         light = np.random.default_rng((seed, 62))
         self._light = daylight(light, weather)
         self._tone = tone_curve(light, self._light)
-        grain = np.random.default_rng((seed, 61))
-        grain = grain.normal(0, noise, (HEIGHT + 64, WIDTH + 64, 3))
+        grains = np.random.default_rng((seed, 61))
+        grain = grains.normal(0, noise, (HEIGHT + 64, WIDTH + 64, 3))
         self._grain = grain.round().astype(np.int16)
 
     def view(self, time: float) -> Viewpoint:
@@ -84,7 +86,7 @@ class Drive:
         time = index / RATE_HZ
         view, light, town = self.view(time), self._light, self._town
         street, nearby = town.street, town.things(view.position[2], time)
-        picture = np.empty((HEIGHT, WIDTH, 4), np.uint8)
+        picture: np.ndarray = np.empty((HEIGHT, WIDTH, 4), np.uint8)
         picture[..., :3] = sky(view, light, self.seed)
         picture[..., 3] = SKY
         top, colour, labels = ground(town, view, light)

@@ -8,6 +8,7 @@ coordinates: `s` metres along the street and `x` metres to the right of its cent
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,15 +35,16 @@ class Street:
     road: float
     front: float
 
-    def centre(self, s: np.ndarray | float) -> np.ndarray | float:
+    def centre(self, s: np.ndarray | float) -> np.ndarray:
         """World X of the centre line at `s`."""
-        return sum(a * np.sin(s / length + phase) for a, length, phase in self.waves)
+        return np.asarray(sum(a * np.sin(s / length + phase) for a, length, phase in self.waves))
 
-    def slope(self, s: np.ndarray | float) -> np.ndarray | float:
+    def slope(self, s: np.ndarray | float) -> np.ndarray:
         """dX/ds of the centre line at `s`: the tangent of the street's heading."""
-        return sum(a / length * np.cos(s / length + phase) for a, length, phase in self.waves)
+        waves = self.waves
+        return np.asarray(sum(a / n * np.cos(s / n + phase) for a, n, phase in waves))
 
-    def points(self, sxy: np.ndarray) -> np.ndarray:
+    def points(self, sxy: np.ndarray | Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
         """World points [N, 3] of street points [N, 3] = (s, x, height)."""
         s, x, y = np.asarray(sxy, np.float64).T
         return np.stack([self.centre(s) + x, y, s], 1)

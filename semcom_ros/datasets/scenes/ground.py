@@ -58,7 +58,8 @@ def sky(view: Viewpoint, light: Light, seed: int) -> np.ndarray:
     if light.glow:
         # The low sun stands ahead, on its side of the street.
         near = np.exp(-(((column - 0.45 * light.sun) / 0.5) ** 2)).astype(np.float32)[None, :, None]
-        clear = clear + light.glow * (1 - up) ** 3 * (0.4 + 0.6 * near) * np.float32((20, 0, -36))
+        warm = np.array((20, 0, -36), np.float32)
+        clear = clear + light.glow * (1 - up) ** 3 * (0.4 + 0.6 * near) * warm
     half = np.clip(clear + (haze * 1.04 - clear) * cloud, 0, 255).astype(np.uint8)
     return cv2.resize(half, (k.width, k.height))
 
@@ -66,7 +67,8 @@ def sky(view: Viewpoint, light: Light, seed: int) -> np.ndarray:
 def ground(town: Town, view: Viewpoint, light: Light) -> tuple[int, np.ndarray, np.ndarray]:
     """First row of the ground, its colours float32 [rows, W, 3] and its labels uint8 [rows, W]."""
     street = town.street
-    top, world_x, s = (v if isinstance(v, int) else v.astype(np.float32) for v in view.ground())
+    top, *hit = view.ground()
+    world_x, s = (v.astype(np.float32) for v in hit)
     ahead = np.maximum(s - np.float32(view.position[2]), 1.0)
     x = world_x - street.centre(s)
     far = np.abs(x)
@@ -74,7 +76,7 @@ def ground(town: Town, view: Viewpoint, light: Light) -> tuple[int, np.ndarray, 
     count = math.ceil((view.position[2] + 2 * SIGHT) / SEGMENT) - first
     sides = [[town.zone(first + i, side) == "shops" for side in (-1, 1)] for i in range(count)]
     cell = np.clip((s / SEGMENT).astype(np.int32) - first, 0, count - 1)
-    paved = np.array(sides)[cell, (x > 0).view(np.int8)]
+    paved = np.array(sides)[cell, np.greater(x, 0).view(np.int8)]
     labels = np.where(far < street.road, np.uint8(ROAD), np.uint8(SIDEWALK))
     labels[(far > street.front) & ~paved] = GRASS
 
@@ -129,7 +131,7 @@ def ground(town: Town, view: Viewpoint, light: Light) -> tuple[int, np.ndarray, 
         paved = labels != GRASS
         mirror = light.wet * 0.5 * ahead / (ahead + 9) * np.clip(0.75 + 0.25 * coarse, 0, 1) * paved
         shade *= 1 - light.wet * 0.3 * paved
-        colour += mirror[..., None] * (np.float32(light.haze) - colour)
+        colour += mirror[..., None] * (np.array(light.haze, np.float32) - colour)
     clear = np.exp(ahead * np.float32(-1 / light.sight))
     colour *= cv2.merge((shade * clear,) * 3)
     colour += cv2.merge([(1 - clear) * np.float32(haze) for haze in light.haze])
@@ -155,14 +157,13 @@ def shade_under(
         return
     away = -light.sun * 0.5 * light.contrast * light.reach
     local, depths = [], []
-    for thing in near:
-        w, length, dark = thing.shadow
+    for w, length, dark in (t.shadow for t in near if t.shadow):
         x0, x1 = -w + min(away, 0), w + max(away, 0)
         local += [(x0, 0, -length), (x0, 0, length), (x1, 0, length), (x1, 0, -length)]
         depths.append(dark)
     s, x = (np.repeat([getattr(t, name) for t in near], 4) for name in ("s", "x"))
     points = view.to_camera(town.street.placed(s, x, np.array(local)))
-    seen = (points[:, 2] > 1.0).reshape(-1, 4).any(1)
+    seen = np.any(points[:, 2].reshape(-1, 4) > 1.0, 1)
     points[:, 2] = np.maximum(points[:, 2], 1.0)
     corners = np.clip(view.to_pixels(points) - (0, top), -9000, 9000) * 16
     mask = np.zeros(colour.shape[:2], np.uint8)
@@ -171,5 +172,5 @@ def shade_under(
     ):
         if visible:
             cv2.fillConvexPoly(mask, quad, dark, cv2.LINE_AA, 4)
-    mask = cv2.GaussianBlur(mask, (5, 5), 1.4)
-    colour *= cv2.merge((1 - mask.astype(np.float32) / 300,) * 3)
+    soft = cv2.GaussianBlur(mask, (5, 5), 1.4).astype(np.float32)
+    colour *= cv2.merge((1 - soft / 300,) * 3)

@@ -114,7 +114,7 @@ def truck(style: int, aspect: Aspect) -> Solid:
     if closed and near:
         up = it.height * 0.6, it.height * 0.72
         rear.append(pane(x, -long * 0.7, behind * 0.3, *up, it.cab * 0.9))
-    if not closed:
+    if it.load is not None:
         # The load is seen above the sides of the bed, which are nearer.
         along = -long + 0.15, behind - 0.4
         rear = [*block(half - 0.1, along, (1.2, it.height), it.load, aspect), *rear[1:]]

@@ -39,11 +39,11 @@ def post(canvas: Canvas, street: Street, it: Post) -> None:
     foot, top = canvas.view.to_camera(street.points([(it.s, it.x, 0), (it.s, it.x, it.height)]))
     if foot[2] < 1.2:
         return
-    radius, grey = _POLES[it.kind]
+    radius, colour = _POLES[it.kind]
     # A pole is never drawn thinner than a pixel of the frame: its label would come and go.
     w = max(radius, foot[2] / canvas.view.camera.fx * 0.55)
-    right, grey = np.array((w, 0, 0)), np.array(grey)
-    parts = [
+    right, grey = np.array((w, 0, 0)), np.array(colour)
+    parts: list[Polygon] = [
         ([foot - right, foot + right, top + right, top - right], grey),
         ([foot, foot + right / 2, top + right / 2, top], grey * 1.35),
     ]

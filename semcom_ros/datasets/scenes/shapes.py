@@ -11,7 +11,7 @@ import numpy as np
 
 from semcom_ros.datasets.scenes.weather import Colour
 
-Polygon = tuple[Sequence[Sequence[float]], Colour]
+Polygon = tuple[np.ndarray | Sequence[Sequence[float] | np.ndarray], Colour]
 """Points [n, 3] and the colour of what they enclose."""
 PAINTS = np.array([
     (178, 182, 186), (150, 154, 160), (205, 206, 206), (46, 48, 54), (34, 50, 96), (120, 26, 30),

@@ -42,7 +42,8 @@ def _building(street: Street, it: Building, light: float) -> tuple[Pyramid, np.n
     gable = wall[wall.shape[0] // 2, :6].mean(0) * 0.72
     roof = np.array((118, 84, 68) if rng.random() < 0.4 else (92, 92, 98)) * rng.uniform(0.7, 1.1)
     near, far = (it.s, it.x, it.height), (it.end, it.x, it.height)
-    shell = [([near, far, (it.end, inner, ridge), (it.s, inner, ridge)], roof * light)]
+    top = [near, far, (it.end, inner, ridge), (it.s, inner, ridge)]
+    shell: list[Polygon] = [(top, roof * light)]
     if ridge > it.height + 1:
         for s in (it.s + 0.4, it.end - 1.2):
             corners = ((s, -0.6), (s, 0.9), (s + 0.8, 0.9), (s + 0.8, -0.6))

@@ -179,13 +179,14 @@ class Surfaces:
 
         None if it is not in the picture or wholly hidden.
         """
-        numbers, total, window = self._painted.get(owner, (None, 0, None))
-        if not total:
+        if owner not in self._painted:
             return None
+        numbers, total, window = self._painted[owner]
         shown = instances[window] == owner
         rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
         if not len(rows):
             return None
         top, left = window[0].start + rows[0], window[1].start + columns[0]
         size = columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1
-        return tuple(map(float, (left, top, *size))), self._showing(numbers, window) / total
+        box = float(left), float(top), float(size[0]), float(size[1])
+        return box, self._showing(numbers, window) / total

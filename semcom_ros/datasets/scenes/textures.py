@@ -29,8 +29,8 @@ def front(style: int, width: float, height: float, shop: bool) -> np.ndarray:
     w, h = max(8, int(width * TEXELS)), max(8, int(height * TEXELS))
     wall = WALLS[int(rng.integers(len(WALLS)))] * rng.uniform(0.8, 1.1)
     grain = rng.normal(0, 1, (h // 2 + 1, w // 6 + 1, 1)).astype(np.float32)
-    grain = cv2.resize(grain, (w, h), interpolation=cv2.INTER_NEAREST)[..., None]
-    texture = np.clip(wall * (1 + 0.045 * grain), 0, 255).astype(np.uint8)
+    grains = cv2.resize(grain, (w, h), interpolation=cv2.INTER_NEAREST)[..., None]
+    texture = np.clip(wall * (1 + 0.045 * grains), 0, 255).astype(np.uint8)
     floors = max(1, round(height / 3.0))
     storey = h / floors
     columns = max(1, round(width / rng.uniform(1.9, 3.4)))

@@ -9,22 +9,34 @@ LENGTHS = {"car": 4.4, "truck": 8.2, "bus": 10.8}
 """Lengths in metres that vehicles of each class keep free."""
 Shadow = tuple[float, float, int]
 """Half width and half length in metres of what a thing darkens, and how dark it is."""
-_SHADOWS = {"car": (1.0, 2.25, 200), "truck": (1.2, 3.7, 210), "bus": (1.25, 5.1, 210)}
+_SHADOWS = {
+    "car": (1.0, 2.25, 200), "truck": (1.2, 3.7, 210), "bus": (1.25, 5.1, 210),
+    "Bicycle": (0.28, 0.8, 120), "Person": (0.28, 0.3, 130),
+    "Post": (0.2, 0.2, 90), "Tree": (0.2, 0.2, 90),
+}  # fmt: skip
+_NAMES = {"Bicycle": "bicycle", "Person": "person", "Rider": "rider"}
 
 
 @dataclass(frozen=True)
 class Thing:
     """Anything at `s` metres along the street and `x` metres to the right of its middle.
 
-    id: its number in `Frame.instances`, 0 for what is no object there. name: the class of the
-    object that it is, if it is one. shadow: None where it is looked after elsewhere.
+    id: its number in `Frame.instances`, 0 for what is no object there.
     """
 
     s: float
     x: float
     id: int = field(default=0, kw_only=True)
-    name = ""
-    shadow = (0.2, 0.2, 90)
+
+    @property
+    def name(self) -> str:
+        """The class of the object that it is, "" if it is none."""
+        return _NAMES.get(type(self).__name__, "")
+
+    @property
+    def shadow(self) -> Shadow | None:
+        """What it darkens; None where that is looked after elsewhere."""
+        return _SHADOWS.get(type(self).__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,6 @@ class Building(Thing):
     height: float
     style: int
     shop: bool
-    shadow = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,6 @@ class Fence(Thing):
     end: float
     height: float
     kind: str
-    shadow = None
 
 
 @dataclass(frozen=True)
@@ -102,8 +112,6 @@ class Bicycle(Thing):
 
     turn: float
     style: int
-    name = "bicycle"
-    shadow = (0.28, 0.8, 120)
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,6 @@ class Person(Thing):
     heading: int
     stride: float
     style: int
-    name = "person"
-    shadow = (0.28, 0.3, 130)
 
 
 @dataclass(frozen=True)
@@ -123,5 +129,3 @@ class Rider(Thing):
 
     stride: float
     style: int
-    name = "rider"
-    shadow = None
