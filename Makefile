@@ -14,9 +14,10 @@ demo: setup  ## a drive through the four nodes; on real frames with DATA=<folder
 test: setup
 	$(VENV)/bin/python -m pytest
 
-lint: setup
+lint: setup  ## style, layout and types; the tools are those of requirements/python.txt
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) out build install log .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) out build install log .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info

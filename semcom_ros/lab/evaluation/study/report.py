@@ -73,6 +73,6 @@ def _provenance(provenance: Mapping[str, Any]) -> list[str]:
         "frames as independent, and the channel as the one realisation that the seed draws.",
         "Maps are scored in CamVid's eleven classes, which the vehicle's segmenter and the judge "
         "know: trucks, buses and trains count as cars, lights as signs, two-wheelers as riders.",
-        "Before its first frame the RSU shows grey; a lost one leaves the last good one standing.",
+        "Before its first frame the RSU shows grey; the last good one conceals a lost one.",
         f"The last row, {CEILING.title}, is what the metrics say of the camera's own images.",
     ]
