@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws docs/concept.png, the picture that README begins with, around pictures of docs/strip.png."""
+"""Draws docs/concept.png, the picture at README's head, around pictures of docs/strip.png."""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> None:
         tallies[ORIGINAL].add(frame, seen, link.sent(frame) if link else seen.segmentation)
         for size in sizes:
             image, received = link(frame, size, index)
-            tallies[f"{size} bytes"].add(frame, *perception([image], [focal]), received)
+            [seen] = perception([image], [focal])
+            tallies[f"{size} bytes"].add(frame, seen, received)
     title = f"{args.data}, {len(frames)} frames"
     show(
         f"{title}: boxes",

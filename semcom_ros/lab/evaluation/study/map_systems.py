@@ -106,7 +106,8 @@ class LabelMap:
                 code = map_coder.encode(cells, self._prior)
             else:
                 code = compress(self._coder, cells)
-            header = Header(self._coder, 1, b"", *labels.shape, LABEL_SPACE, index, frame.stamp)
+            height, width = labels.shape
+            header = Header(self._coder, 1, b"", height, width, LABEL_SPACE, index, frame.stamp)
             return Payload(header, (Part(MAP_PART, 0, bits=bytes([grid]) + code),))
 
         if self._bytes is None:

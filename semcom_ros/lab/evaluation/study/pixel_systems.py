@@ -86,7 +86,8 @@ def _over_channel(planes: np.ndarray, channel: Channel, index: int) -> np.ndarra
     power = float(np.mean(np.square(values - mean), dtype=np.float64)) * 2
     scale = np.float32(power**0.5 or 1.0)
     symbols = np.ascontiguousarray((values - mean) / scale).view(np.complex64)
-    header = Header("full_image", 1, b"", *planes.shape[1:], "", index, 0)
+    _, height, width = planes.shape
+    header = Header("full_image", 1, b"", height, width, "", index, 0)
     part = channel.transmit(Payload(header, (Part("pixels", 0, symbols=symbols),))).parts[0]
     if part.symbols is None:
         return None

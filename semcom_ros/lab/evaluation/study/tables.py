@@ -155,7 +155,9 @@ def best(scores: Scores) -> Iterator[Grid]:
     for metric in (m for m in table.metrics if METRICS[m].better and not METRICS[m].timing):
         for row in sizes if by_level else table.links:
             cells = [(row, k) for k in table.links] if by_level else [(s, row) for s in sizes]
-            texts, winners = zip(*(_compare(scores, *cell, metric) for cell in cells), strict=True)
+            texts, winners = zip(
+                *(_compare(scores, *cell, metric=metric) for cell in cells), strict=True
+            )
             wins.update(filter(None, winners))
             told = f", {row} bytes" if by_level else f", {row.words}" if several else ""
             grid.add(named(metric) + told, list(texts))

@@ -148,9 +148,10 @@ class VideoSystem:
         self._refusal = ""
 
     def _payloads(self, stream: Stream, frames: Sequence[Frame]) -> tuple[Payload, ...]:
+        height, width = frames[0].image.shape[:2]
         return tuple(
             Payload(
-                Header(self.codec, 1, b"", *frame.image.shape[:2], "", index, frame.stamp),
+                Header(self.codec, 1, b"", height, width, "", index, frame.stamp),
                 (Part(PART, 0, bits=packet.bits),),
             )
             for index, (packet, frame) in enumerate(zip(stream.packets, frames, strict=True))

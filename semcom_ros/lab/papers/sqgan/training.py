@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> None:
     left = Subset(draws, range(done * processes, len(draws)))
     loader = accelerator.prepare(DataLoader(left, batch_size=None, num_workers=args.workers))
     distance = perceptual.perceptual(args.vgg, args.models / segmentation.FILE, accelerator.device)
-    learning = Learning(args.stage, accelerator, *prepared, distance, frozen)
+    learning = Learning(args.stage, accelerator, *prepared, distance=distance, frozen=frozen)
     peak = RATE * args.batch * processes
     epoch = max(1, len(source) // (args.batch * processes))
     started, sums = time.monotonic(), {}
@@ -133,7 +133,7 @@ class Learning:
         discriminator: nn.Module,
         optimizer: torch.optim.Optimizer,
         discriminator_optimizer: torch.optim.Optimizer,
-        distance: losses.Perceptual,
+        distance: perceptual.Perceptual,
         frozen: Pipeline | None = None,
     ):
         self.step, self.accelerator = step, accelerator
