@@ -60,11 +60,11 @@ def test_echoes_beyond_the_prefix_cost_what_the_formula_says() -> None:
 def test_doppler_costs_what_it_costs_in_sionna(speed_kmh: int, of_sionna_db: float) -> None:
     # 7.68 MHz, so that subcarriers are 30 kHz apart.
     sample_s = 1 / 7.68e6
-    times = np.arange(20 * (CYCLIC_PREFIX + SUBCARRIERS)) * sample_s
+    samples = 20 * (CYCLIC_PREFIX + SUBCARRIERS)
     rng = np.random.default_rng(3)
     of_mean, at_start, power = [], [], []
     for _ in range(40):
-        fade = Jakes(speed_kmh / 3.6 / wavelength_m(5.9), 1, rng).at(times)
+        fade = Jakes(speed_kmh / 3.6 / wavelength_m(5.9), 1, rng).run(0.0, sample_s, samples)
         symbols = qpsk(rng, 20, SUBCARRIERS)
         received = send_ofdm(symbols, fade)
         mine = fade[0].reshape(20, -1)[:, CYCLIC_PREFIX:]

@@ -30,8 +30,7 @@ class Trace:
     """The paths from one transmitter to u positions of a receiver.
 
     positions: metres [u, 3]. power: received by each path, in units of the power sent.
-    phase_rad, delay_s: as power [u, paths], NaN where a position has fewer paths. version: the
-    layout, "v2", "v3" or "v4".
+    phase_rad, delay_s: as power [u, paths], NaN where a position has fewer paths.
     """
 
     carrier_hz: float
@@ -39,7 +38,6 @@ class Trace:
     power: np.ndarray
     phase_rad: np.ndarray
     delay_s: np.ndarray
-    version: str
 
 
 def load(folder: str | Path) -> Trace:
@@ -63,8 +61,11 @@ def load(folder: str | Path) -> Trace:
     try:
         trace = _READERS[version](folder)
         _check(trace)
-    except SemcomError:
-        raise
+    except FileNotFoundError as error:
+        raise SemcomError(
+            f"The DeepMIMO {version} scenario '{folder}' lacks the file {error}: copy all of its "
+            "files."
+        ) from None
     except Exception as error:  # of json, numpy, zip and scipy, with no base in common but this
         raise SemcomError(
             f"'{folder}' looks like DeepMIMO {version}, but what it holds is not: "
@@ -93,10 +94,8 @@ def _read_v4(folder: Path) -> Trace:
     sender, receiver = senders[0], receivers[0][1]
     pair = f"t{sender:03}_tx000_r{receiver:03}"
     power, phase, delay = (_v4_array(folder, name, pair) for name in ("power", "phase", "delay"))
-    return Trace(
-        float(params["rt_params"]["frequency"]), _v4_array(folder, "rx_pos", pair),
-        10 ** (power / 10), np.deg2rad(phase), delay, "v4",
-    )  # fmt: skip
+    carrier_hz, positions = params["rt_params"]["frequency"], _v4_array(folder, "rx_pos", pair)
+    return Trace(float(carrier_hz), positions, 10 ** (power / 10), np.deg2rad(phase), delay)
 
 
 def _v4_array(folder: Path, name: str, pair: str) -> np.ndarray:
@@ -106,7 +105,7 @@ def _v4_array(folder: Path, name: str, pair: str) -> np.ndarray:
         if path.is_file():
             held = _read_mat(path) if suffix == ".mat" else np.load(path)
             return np.asarray(held if suffix == ".npy" else held[name], float)
-    raise _missing(folder, "v4", f"{stem}.npz (.mat and .npy would do)")
+    raise FileNotFoundError(f"{stem}.npz (.mat and .npy would do)")
 
 
 def _read_v3(folder: Path) -> Trace:
@@ -114,7 +113,7 @@ def _read_v3(folder: Path) -> Trace:
     # Of BS<b>_UE_<first>-<end>.mat, all files of the first base station in the users' order.
     files = _numbered(folder, r"BS(\d+)_UE_(\d+)-(\d+)\.mat")
     if not files:
-        raise _missing(folder, "v3", "BS1_UE_0-<end>.mat")
+        raise FileNotFoundError("BS1_UE_0-<end>.mat")
     positions, users = [], []
     for numbers, path in files:
         if numbers[0] == files[0][0][0]:
@@ -122,7 +121,7 @@ def _read_v3(folder: Path) -> Trace:
             name = "channels_VV" if "channels_VV" in held else "channels"
             users += [_unwrap(cell)[:3].T.reshape(-1, 3) for cell in held[name].reshape(-1)]
             positions.append(held["rx_locs"][:, :3])
-    return _of_users(params, np.concatenate(positions).astype(float), users, "v3")
+    return _of_users(params, np.concatenate(positions).astype(float), users)
 
 
 def _read_v2(folder: Path) -> Trace:
@@ -131,11 +130,8 @@ def _read_v2(folder: Path) -> Trace:
     name = params_path.name.removesuffix(".params.mat")
     files = _numbered(folder, re.escape(name) + r"\.(\d+)\.CIR\.mat")
     if not files:
-        raise _missing(folder, "v2", f"{name}.1.CIR.mat")
-    places = folder / f"{name}.Loc.mat"
-    if not places.is_file():
-        raise _missing(folder, "v2", places.name)
-    positions = _only_array(places)[:, 1:4].astype(float)
+        raise FileNotFoundError(f"{name}.1.CIR.mat")
+    positions = _only_array(folder / f"{name}.Loc.mat")[:, 1:4].astype(float)
     # One number, then of each position its own number, that of its paths, and as often a number,
     # phase in degrees, delay in s and power in dBm.
     numbers = _only_array(files[0][1]).astype(float).reshape(-1)
@@ -144,7 +140,7 @@ def _read_v2(folder: Path) -> Trace:
         end = at + 2 + 4 * int(numbers[at + 1])
         users.append(numbers[at + 2 : end].reshape(-1, 4)[:, 1:])
         at = end
-    return _of_users(params, positions, users, "v2")
+    return _of_users(params, positions, users)
 
 
 _READERS: dict[str, Callable[[Path], Trace]] = {"v2": _read_v2, "v3": _read_v3, "v4": _read_v4}
@@ -153,6 +149,8 @@ _READERS: dict[str, Callable[[Path], Trace]] = {"v2": _read_v2, "v3": _read_v3, 
 def _read_mat(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
+    if not path.is_file():
+        raise FileNotFoundError(path.name)
     return loadmat(path)
 
 
@@ -176,10 +174,7 @@ def _numbered(folder: Path, pattern: str) -> list[tuple[tuple[int, ...], Path]]:
 
 
 def _of_users(
-    params: Mapping[str, np.ndarray],
-    positions: np.ndarray,
-    users: Sequence[np.ndarray],
-    version: str,
+    params: Mapping[str, np.ndarray], positions: np.ndarray, users: Sequence[np.ndarray]
 ) -> Trace:
     """The trace of v2 and v3, whose `users` [paths, 3] are phase, delay and power in dBm."""
     padded = np.full((3, len(users), max(map(len, users))), np.nan)
@@ -188,7 +183,7 @@ def _of_users(
     phase, delay, power_dbm = padded
     power = 10 ** ((power_dbm - params["transmit_power"].item()) / 10)
     carrier_hz = float(params["carrier_freq"].item())
-    return Trace(carrier_hz, positions, power, np.deg2rad(phase), delay, version)
+    return Trace(carrier_hz, positions, power, np.deg2rad(phase), delay)
 
 
 def _check(trace: Trace) -> None:
@@ -203,12 +198,6 @@ def _check(trace: Trace) -> None:
         raise ValueError("there is not one position in x, y and z for each receiver")
     if not 0 < trace.carrier_hz < np.inf:
         raise ValueError(f"the carrier is at {trace.carrier_hz} Hz")
-
-
-def _missing(folder: Path, version: str, name: str) -> SemcomError:
-    return SemcomError(
-        f"The DeepMIMO {version} scenario '{folder}' lacks the file {name}: copy all of its files."
-    )
 
 
 class TracePropagation(OfdmPropagation):

@@ -45,13 +45,6 @@ class Jakes:
         self._phase = 2 * np.pi * rng.random(shape)
         self._scale = np.float32(sinusoids**-0.5)
 
-    def at(self, times: np.ndarray) -> np.ndarray:
-        """The processes at any `times` [t]: complex64 [processes, t]."""
-        gains = np.zeros((len(self._rate), len(times)), np.complex64)
-        for rate, phase in zip(self._rate.T[..., None], self._phase.T[..., None], strict=True):
-            gains += _wave(rate * times + phase)
-        return gains * self._scale
-
     def run(self, start: float, step: float, n: int) -> np.ndarray:
         """The processes at `start` + `step` * (0 .. n - 1): complex64 [processes, n].
 
