@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # On a machine with a CUDA GPU, a network or none: the tests that need one, and the benches of
 # networks for 1, 8 and 32 frames at once. Ends with a summary; takes three to four minutes on one
-# H100, and is stopped after eight. See docs/gpu.md.
+# H100, and what is not done by then is stopped after eight. See docs/gpu.md.
 #
 #   tools/gpu_check.sh [FOLDER]     results go to FOLDER, by default out/gpu
 #
@@ -29,12 +29,12 @@ ABOUT
 
 # Only files that hold such tests: the others may import what is not here, as ROS.
 mapfile -t files < <(grep -rl --include='test_*.py' 'mark\.cuda' test)
-timeout 200 "$python" -m pytest -q -rs -m cuda -p no:cacheprovider "${files[@]}" 2>&1 |
+timeout 240 "$python" -m pytest -q -rs -m cuda -p no:cacheprovider "${files[@]}" 2>&1 |
     tee "$out/pytest.txt" || status=1
 
 for name in segmenter perception gesco sqgan; do
-    timeout 70 "$python" -m semcom_ros.cli bench "$name" --device "$device" \
-        --batch ${BATCHES:-1 8 32} --repeats "${REPEATS:-20}" ${OPTIONS:-} \
+    timeout $((SECONDS < 465 ? 470 - SECONDS : 5)) "$python" -m semcom_ros.cli bench "$name" --device "$device" \
+        --batch ${BATCHES:-1 8 32} --repeats "${REPEATS:-15}" ${OPTIONS:-} \
         --json "$out/$name.json" >>"$out/benches.txt" 2>&1 ||
         { status=1; echo "bench $name failed:"; tail -n 5 "$out/benches.txt"; }
 done

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 def timed(call: Callable[[], T], device: str = "cpu") -> tuple[T, float]:
     """What `call` returns, and the milliseconds until nothing is left to do on its device."""
-    wait = torch.get_device_module(device).synchronize
+    wait = partial(torch.get_device_module(device).synchronize, device)
     wait()
     started = time.perf_counter()
     result = call()

@@ -113,12 +113,12 @@ def test_a_call_is_timed_until_its_device_has_nothing_left_to_do(
 
     class Device:
         @staticmethod
-        def synchronize() -> None:
-            said.append("waited")
+        def synchronize(device: str) -> None:
+            said.append(f"waited for {device}")
 
     monkeypatch.setattr(torch, "get_device_module", lambda device: Device)
-    times = timing.measure(lambda: said.append("called"), 2, "cuda", warm_up=1)
-    assert said == ["waited", "called", "waited"] * 3
+    times = timing.measure(lambda: said.append("called"), 2, "cuda:1", warm_up=1)
+    assert said == ["waited for cuda:1", "called", "waited for cuda:1"] * 3
     assert 0 < times["median"] <= times["p99"]
 
 
