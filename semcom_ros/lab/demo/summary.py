@@ -73,8 +73,10 @@ def summarise(record: Record, scores: Scores, settings: Mapping[str, Value]) -> 
         "miou_received_vs_truth": _rounded(scores.received_vs_truth.miou()),
         "miou_received_vs_sent": _rounded(scores.received_vs_sent.miou()),
         "miou_sent_vs_truth": _rounded(scores.sent_vs_truth.miou()),
-        "iou_received_vs_truth": _rounded_all(scores.received_vs_truth.iou()),
-        "iou_received_vs_sent": _rounded_all(scores.received_vs_sent.iou()),
+        "iou_received_vs_truth": {
+            n: _rounded(v) for n, v in scores.received_vs_truth.iou().items()
+        },
+        "iou_received_vs_sent": {n: _rounded(v) for n, v in scores.received_vs_sent.iou().items()},
         "psnr_image_vs_original_db": _rounded(np.mean(scores.psnr)) if scores.psnr else None,
         "cores": len(os.sched_getaffinity(0)),
     }
@@ -181,7 +183,3 @@ def _rate(arrivals: Mapping[int, int]) -> float | None:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), 4)
-
-
-def _rounded_all(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in values.items()}

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import math
-from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -37,8 +35,7 @@ class PlacementScores:
     """Errors of the positions of detections over frames whose objects are known in space."""
 
     def __init__(self) -> None:
-        self._distances: list[float] = []
-        self._inside: list[bool] = []
+        self._errors: list[tuple[float, bool]] = []
 
     def add(self, frame: Frame, seen: Predictions) -> None:
         """Count the sure detections of one frame that show an object of their class.
@@ -56,20 +53,16 @@ class PlacementScores:
             boxes = [detection]
             for placed in project_detections(boxes, seen.depth, frame.camera, seen.segmentation):
                 error = np.array(placed.position) - centre
-                self._distances.append(abs(error[2]) / centre[2])
                 deviations = error @ np.linalg.solve(placed.covariance, error)
-                self._inside.append(bool(deviations <= WITHIN))
+                self._errors.append((abs(error[2]) / centre[2], deviations <= WITHIN))
 
     def compute(self) -> Placement:
         """The errors so far."""
-        if not self._distances:
-            return Placement(0, math.nan, math.nan, math.nan)
-        return Placement(
-            len(self._distances),
-            math.sqrt(np.mean(np.square(self._distances))),
-            median(self._distances),
-            float(np.mean(self._inside)),
-        )
+        if not self._errors:
+            return Placement(0, *(np.nan,) * 3)
+        distance, inside = np.array(self._errors).T
+        errors = (np.mean(distance**2) ** 0.5, np.median(distance), np.mean(inside))
+        return Placement(len(distance), *map(float, errors))
 
 
 def _shown(detection: Detection, frame: Frame) -> Object | None:
