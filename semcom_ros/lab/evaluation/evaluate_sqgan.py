@@ -31,11 +31,11 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
 from semcom_ros.lab.evaluation.shared import frames_options, labelled_frames, show, write_json
-from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
+from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.judge import FILE as JUDGE
-from semcom_ros.lab.training.judge import RECIPE, kept_of
+from semcom_ros.lab.training.judge import Judge, kept_of
 from semcom_ros.lab.training.sqgan.sets import FILES
-from semcom_ros.labels import NAMES, TRAIN_ID, VOID, fold, tint
+from semcom_ros.labels import NAMES, TRAIN_ID, fold, tint
 from semcom_ros.payload import Part, Payload, pack, unpack
 from semcom_ros.perception.segmentation import Segmenter
 
@@ -75,46 +75,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write tables (JSON) and pictures into `args.out` and print the table of what is kept."""
     torch.set_num_threads(os.cpu_count() or 1)
-    frames = labelled_frames(args)
+    frames = Samples.of((frame.image, frame.labels) for frame in labelled_frames(args))
     segmenter = Segmenter.from_pretrained(args.models, args.device)
-    judge = Segmenter.from_pretrained(args.models / JUDGE, args.device, RECIPE)
-    # The networks read maps without void; what is void in truth is not scored.
-    truth = [f.labels for f in frames]
-    found = segmenter([f.image for f in frames])
-    sent = [Frame(f.image, labels) for f, labels in zip(frames, found, strict=True)]
-    frames = [
-        Frame(f.image, np.where(labels == VOID, f.labels, labels))
-        for f, labels in zip(sent, truth, strict=True)
-    ]
-    named = {"sqgan": args.work / FILES["tune"]}
+    judge = Judge(args.models / JUDGE, frames, segmenter, args.device)
+    tuned = args.work / FILES["tune"]
+    named = {"sqgan": tuned}
     for pair in args.ablations:
         name, equals, path = pair.partition("=")
         if not equals:
             raise SemcomError(f"An ablation is NAME=FILE, not '{pair}'.")
         named[name] = Path(path)
     systems = {name: Ends(path, "image", args.device) for name, path in named.items()}
-    systems |= {
-        "same, at random": Ends(args.work / FILES["tune"], "image", args.device, mask=MASKS[1]),
-        "same, unconditioned": Ends(
-            args.work / FILES["tune"], "image", args.device, score=SCORES[1]
-        ),
-    }
-    rows, scores = {"area": area(truth)}, {}
+    systems["same, at random"] = Ends(tuned, "image", args.device, mask=MASKS[1])
+    systems["same, unconditioned"] = Ends(tuned, "image", args.device, score=SCORES[1])
+    rows, scores = {"area": area(judge.truth)}, {}
     for name, ends in systems.items():
-        rows[name], scores[name] = kept_by_class(ends, args.kept, frames, truth, judge)
+        rows[name], scores[name] = kept_by_class(ends, args.kept, judge)
     record = {"data": args.data, "kept": args.kept, "by_class": rows, "scores": scores}
     write_json(args.out / "kept.json", record)
     show_kept(rows, scores, args.kept)
-    for i, frame in enumerate(frames[:PICTURES]):
-        picture = np.concatenate([chosen(ends, args.kept, frame, i) for ends in systems.values()])
+    for i in range(min(PICTURES, len(frames))):
+        picture = np.concatenate([chosen(ends, args.kept, judge, i) for ends in systems.values()])
         cv2.imwrite(str(args.out / f"kept_{i}.png"), picture[..., ::-1])
     if args.surfaces:
         maps = Ends(args.work / FILES["map"], "map", args.device)
-        surface = surfaces(maps, systems["sqgan"], frames, truth, judge)
+        surface = surfaces(maps, systems["sqgan"], judge)
         write_json(args.out / "surfaces.json", surface)
         plot_surfaces(args.out / "surfaces.png", surface)
     if args.lost_parts:
-        lost = lost_parts(args.models, sent, truth, judge, args.device)
+        lost = lost_parts(Loopback("sqgan", args.device, args.models), judge)
         write_json(args.out / "lost_parts.json", lost)
         plot_lost_parts(args.out / "lost_parts.png", lost)
 
@@ -156,29 +145,32 @@ class Ends:
         """The mask bool [h, w] of scores [h, w]."""
         return kept_of(self.pipeline, scores, fraction, seed)
 
-    def pass_image(self, frame: Frame, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which pixels, bool [H, W], lie in cells that are kept, and the image received."""
-        indices, scores = self.send(frame.image, frame.labels)
-        kept = self.kept(scores, fraction, seed)
+    def pass_image(self, judge: Judge, fraction: float, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of frame `i` which pixels, bool [H, W], lie in cells that are kept, and the image
+        received. The networks read maps without void."""
+        labels = judge.filled[i]
+        indices, scores = self.send(judge.images[i], labels)
+        kept = self.kept(scores, fraction, i)
         covered = np.kron(kept, np.ones((STRIDE, STRIDE), bool))
-        return covered, self.receive(indices, kept, frame.labels)
+        return covered, self.receive(indices, kept, labels)
 
 
-def area(truth: list[np.ndarray]) -> dict[str, float]:
+def area(truth: Sequence[np.ndarray]) -> dict[str, float]:
     """Share of the pixels by class."""
     return _shares(truth, [np.ones(labels.shape, bool) for labels in truth])
 
 
 def kept_by_class(
-    ends: Ends, fraction: float, frames: list[Frame], truth: list[np.ndarray], judge: Segmenter
+    ends: Ends, fraction: float, judge: Judge
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Share of the kept cells' pixels by class, and mIoU and PSNR of what they regenerate.
 
-    fraction: of the vectors that are kept.
+    fraction: of the vectors that are kept. What is void in truth is neither counted nor scored.
     """
-    passed = [ends.pass_image(frame, fraction, i) for i, frame in enumerate(frames)]
+    passed = [ends.pass_image(judge, fraction, i) for i in range(len(judge.images))]
     covered, shown = zip(*passed, strict=True)
-    return _shares(truth, covered), _quality(frames, truth, shown, judge)
+    miou, fidelity = judge.scored(shown)
+    return _shares(judge.truth, covered), {"miou": miou, "psnr": fidelity}
 
 
 def show_kept(
@@ -203,60 +195,55 @@ def show_kept(
     show(f"share of what is kept, {fraction:.0%} of the cells", ("class", *rows), lines)
 
 
-def chosen(ends: Ends, fraction: float, frame: Frame, seed: int) -> np.ndarray:
-    """Frame with its classes' colours where cells are kept, and what is regenerated, side by
+def chosen(ends: Ends, fraction: float, judge: Judge, i: int) -> np.ndarray:
+    """Frame `i` with its classes' colours where cells are kept, and what is regenerated, side by
     side."""
-    covered, shown = ends.pass_image(frame, fraction, seed)
-    seen = np.where(covered[..., None], tint(frame.image, frame.labels), frame.image // 3)
+    covered, shown = ends.pass_image(judge, fraction, i)
+    image = judge.images[i]
+    seen = np.where(covered[..., None], tint(image, judge.filled[i]), image // 3)
     return np.concatenate([seen, shown], axis=1)
 
 
-def surfaces(
-    maps: Ends, images: Ends, frames: list[Frame], truth: list[np.ndarray], judge: Segmenter
-) -> dict[str, list]:
+def surfaces(maps: Ends, images: Ends, judge: Judge) -> dict[str, list]:
     """PSNR and mIoU of the image, and mIoU of the map, at all pairs of fractions (m_s, m_x)."""
     found: dict[str, list] = {"fractions": list(FRACTIONS), "map": [], "image": [], "psnr": []}
-    latents = [(maps.send(f.labels), images.send(f.image, f.labels)) for f in frames]
+    sent = list(map(maps.send, judge.filled))
+    latents = list(map(images.send, judge.images, judge.filled))
     for m_s in FRACTIONS:
         received = [
             maps.receive(indices, maps.kept(scores, m_s, i))
-            for i, ((indices, scores), _) in enumerate(latents)
+            for i, (indices, scores) in enumerate(sent)
         ]
-        found["map"].append(_miou(truth, received))
-        row = []
-        for m_x in FRACTIONS:
-            shown = [
-                images.receive(indices, images.kept(scores, m_x, i), received[i])
-                for i, (_, (indices, scores)) in enumerate(latents)
-            ]
-            row.append(_quality(frames, truth, shown, judge))
-        found["image"].append([quality["miou"] for quality in row])
-        found["psnr"].append([quality["psnr"] for quality in row])
+        found["map"].append(judge.miou(received))
+        row = [
+            judge.scored(
+                [
+                    images.receive(indices, images.kept(scores, m_x, i), received[i])
+                    for i, (indices, scores) in enumerate(latents)
+                ]
+            )
+            for m_x in FRACTIONS
+        ]
+        for name, values in zip(("image", "psnr"), zip(*row, strict=True), strict=True):
+            found[name].append(list(values))
     return found
 
 
-def lost_parts(
-    models: Path,
-    frames: list[Frame],
-    truth: list[np.ndarray],
-    judge: Segmenter,
-    device: str = "cpu",
-) -> list[dict[str, Any]]:
+def lost_parts(loop: Loopback, judge: Judge) -> list[dict[str, Any]]:
     """mIoU and PSNR of the codec's image, by payload bytes and by the image's parts that arrive.
 
-    frames: with the labels that are sent. truth: labels uint8 [H, W] each. The map always arrives:
-    without it the frame is refused.
+    The map always arrives: without it the frame is refused.
     """
-    loop = Loopback("sqgan", device, models)
     rows = []
     for n_bytes in SETTINGS:
+        frames = map(Frame, judge.images, judge.sent)
         payloads = [unpack(loop.send(frame, n_bytes)) for frame in frames]
         sent = max(len(payload.parts) for payload in payloads) - 1
         for arrived in range(sent, -1, -1):
             data = [pack(without(payload, IMAGE_PARTS[arrived:])) for payload in payloads]
-            shown = [one.image for one in loop.receive(data)]
-            quality = _quality(frames, truth, shown, judge)
-            rows.append({"payload_bytes": n_bytes, "image_parts": arrived, **quality})
+            miou, fidelity = judge.scored([one.image for one in loop.receive(data)])
+            row = {"payload_bytes": n_bytes, "image_parts": arrived, "miou": miou, "psnr": fidelity}
+            rows.append(row)
     return rows
 
 
@@ -268,25 +255,7 @@ def without(payload: Payload, lost: tuple[str, ...]) -> Payload:
     return replace(payload, parts=tuple(parts))
 
 
-def _quality(
-    frames: list[Frame], truth: list[np.ndarray], shown: Sequence[np.ndarray], judge: Segmenter
-) -> dict[str, float]:
-    """Of images shown: mIoU of the labels that `judge` finds, and mean PSNR."""
-    fidelity = [psnr(frame.image, image) for frame, image in zip(frames, shown, strict=True)]
-    return {
-        "miou": _miou(truth, judge(shown)),
-        "psnr": float(np.mean(fidelity)),
-    }
-
-
-def _miou(truth: list[np.ndarray], found: Sequence[np.ndarray]) -> float:
-    confusion = ConfusionMatrix(folded=True)
-    for labels, estimate in zip(truth, found, strict=True):
-        confusion.add(labels, estimate)
-    return confusion.miou()
-
-
-def _shares(truth: list[np.ndarray], chosen: Sequence[np.ndarray]) -> dict[str, float]:
+def _shares(truth: Sequence[np.ndarray], chosen: Sequence[np.ndarray]) -> dict[str, float]:
     """Share by class of the known pixels that are chosen, bool [H, W] each."""
     pairs = zip(truth, chosen, strict=True)
     counts = sum(np.bincount(fold(labels)[of], minlength=256) for labels, of in pairs)

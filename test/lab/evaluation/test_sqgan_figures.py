@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 
 import cv2
 import numpy as np
@@ -20,11 +21,15 @@ from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation import evaluate_sqgan
 from semcom_ros.lab.evaluation.evaluate_sqgan import Ends, area, kept_by_class, lost_parts, surfaces
+from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
-from semcom_ros.lab.training.data import CAMVID_CLASSES
+from semcom_ros.lab.training.data import CAMVID_CLASSES, Samples
+from semcom_ros.lab.training.judge import FILE as JUDGE
+from semcom_ros.lab.training.judge import Judge
 from semcom_ros.lab.training.sqgan import pack, split
 from semcom_ros.labels import LABEL_SPACE, NAMES, VOID
 from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.weights import models_dir
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -62,25 +67,29 @@ def judge():
     return Segmenter.from_pretrained()
 
 
-def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(frames, ends, judge):
-    truth = [f.labels for f in frames]
-    shares = area(truth)
+@pytest.fixture(scope="module")
+def panel(frames, judge):
+    """The frames as `semcom eval sqgan` judges them."""
+    samples = Samples.of((f.image, f.labels) for f in frames)
+    return Judge(models_dir() / JUDGE, samples, judge)
+
+
+def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(ends, panel):
+    shares = area(panel.truth)
     assert sum(shares.values()) == pytest.approx(1)
-    assert kept_by_class(ends["image"], 1.0, frames, truth, judge)[0] == pytest.approx(shares)
-    kept, scores = kept_by_class(ends["image"], 0.2, frames, truth, judge)
+    assert kept_by_class(ends["image"], 1.0, panel)[0] == pytest.approx(shares)
+    kept, scores = kept_by_class(ends["image"], 0.2, panel)
     assert sum(kept.values()) == pytest.approx(1) and kept != pytest.approx(shares)
     assert 0 <= scores["miou"] <= 1 and scores["psnr"] > 0
 
 
-def test_what_is_void_in_truth_is_neither_scored_nor_counted(frames, ends, judge):
-    road = [np.where(f.labels == 0, f.labels, VOID) for f in frames]
-    assert area(road) == {"road": 1.0}
-    kept, scores = kept_by_class(ends["image"], 0.3, frames, road, judge)
+def test_what_is_void_in_truth_is_neither_scored_nor_counted(ends, panel):
+    road = copy(panel)
+    road.truth = np.where(panel.truth == 0, panel.truth, VOID)
+    assert area(road.truth) == {"road": 1.0}
+    kept, scores = kept_by_class(ends["image"], 0.3, road)
     assert kept == {"road": 1.0}
-    assert (
-        scores["miou"]
-        != kept_by_class(ends["image"], 0.3, frames, [f.labels for f in frames], judge)[1]["miou"]
-    )
+    assert scores["miou"] != kept_by_class(ends["image"], 0.3, panel)[1]["miou"]
 
 
 def test_a_pipeline_trained_with_a_random_mask_keeps_at_random_but_the_same_by_seed(ends):
@@ -91,18 +100,16 @@ def test_a_pipeline_trained_with_a_random_mask_keeps_at_random_but_the_same_by_s
     assert np.array_equal(random, ends["random"].kept(scores, 0.5, 0))
 
 
-def test_surfaces_have_a_value_for_every_pair_of_fractions(frames, ends, judge, monkeypatch):
+def test_surfaces_have_a_value_for_every_pair_of_fractions(ends, panel, monkeypatch):
     monkeypatch.setattr(evaluate_sqgan, "FRACTIONS", (0.1, 1.0))
-    truth = [frames[0].labels]
-    found = surfaces(ends["map"], ends["image"], frames[:1], truth, judge)
+    found = surfaces(ends["map"], ends["image"], panel)
     assert len(found["map"]) == 2
     assert np.shape(found["image"]) == np.shape(found["psnr"]) == (2, 2)
 
 
-def test_with_every_lost_part_less_of_the_payload_is_scored(frames, judge, tmp_path, monkeypatch):
+def test_with_every_lost_part_less_of_the_payload_is_scored(panel, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate_sqgan, "SETTINGS", (256, 1200))
-    sent = [f.labels for f in frames]
-    rows = lost_parts(write_tiny(tmp_path), frames, sent, judge)
+    rows = lost_parts(Loopback("sqgan", models=write_tiny(tmp_path)), panel)
     arrived = {n: [r["image_parts"] for r in rows if r["payload_bytes"] == n] for n in (256, 1200)}
     assert arrived[1200] == [3, 2, 1, 0] and arrived[256][-1] == 0
     whole = {r["image_parts"]: r["psnr"] for r in rows if r["payload_bytes"] == 1200}
