@@ -78,6 +78,15 @@ MAP_NOISES: dict[str, Callable[[np.ndarray, float, np.random.Generator], np.ndar
 """Each takes planes, float32 [classes, height, width], a PSNR in dB and a generator."""
 
 
+def receive_map(
+    labels: np.ndarray, psnr_db: float, seed: int | tuple[int, ...], noise: str = "gaussian"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Planes float32 [n, H, W] of the n classes in `labels` as they arrive, and these classes."""
+    present = np.unique(labels)
+    one_hot = (labels == present[:, None, None]).astype(np.float32)
+    return MAP_NOISES[noise](one_hot, psnr_db, np.random.default_rng(seed)), present
+
+
 def _variance(planes: np.ndarray, psnr_db: float) -> float:
     """sigma^2 at `psnr_db`."""
     pixels = planes[0].size

@@ -33,7 +33,7 @@ from semcom_ros.frame import WORK_SIZE, Frame, fit
 from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.probe import analog, digital, qpsk
 from semcom_ros.lab.ground_truth import frames_with_truth
-from semcom_ros.lab.map_noise import gaussian
+from semcom_ros.lab.map_noise import receive_map
 from semcom_ros.payload import pack, unpack
 from semcom_ros.perception.perceive import Perception
 from semcom_ros.perception.segmentation import Segmenter
@@ -164,10 +164,7 @@ def gesco(args: argparse.Namespace, batch: int) -> Plan:
     network, whole = loop.decoder.diffusion.network, plan.calls["decode_ms"]
     rows = loop.encoder.planes_rows
     cells = pool(frame.labels, (rows, 2 * rows))
-    present = np.unique(cells)
-    one_hot = (cells == present[:, None, None]).astype(np.float32)
-    planes = gaussian(one_hot, NOISE_DB, np.random.default_rng(0))
-    plan.single["fast_denoising_ms"] = partial(denoise, planes, present)
+    plan.single["fast_denoising_ms"] = partial(denoise, *receive_map(cells, NOISE_DB, 0))
     plan.calls |= {
         "condition_ms": _part(whole, network, "condition"),
         "step_ms": _part(whole, network, "denoise"),

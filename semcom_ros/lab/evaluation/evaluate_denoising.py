@@ -20,7 +20,7 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.evaluation.shared import frames_options, labelled_frames, number, show
 from semcom_ros.lab.evaluation.timing import operations, timed
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser, fill_void
-from semcom_ros.lab.map_noise import MAP_NOISES
+from semcom_ros.lab.map_noise import MAP_NOISES, receive_map
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.labels import CLASSES, fold
 
@@ -78,7 +78,7 @@ def scores(
             pooled = {mode: ConfusionMatrix(folded=True) for mode in modes}
             times: dict[str, list[float]] = {mode: [] for mode in modes}
             for i, m in enumerate(track(sent, f"{noise} {level} dB", transient=True)):
-                received, present = _received(m, noise, level, (seed, i))
+                received, present = receive_map(m, level, (seed, i), noise)
                 for mode, denoiser in modes.items():
                     planes, took_ms = timed(partial(denoiser, received, present), device)
                     times[mode].append(took_ms)
@@ -107,12 +107,3 @@ def _costs(learned: LearnedDenoiser) -> str:
         "Counted are additions, multiplications and comparisons, an exponential as one; of the "
         "network those of its convolutions alone. All on one thread."
     )
-
-
-def _received(
-    sent: np.ndarray, noise: str, level: float, seed: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The planes of one map, float32 [n, H, W], as they arrive, and the class of each."""
-    present = np.unique(sent)
-    one_hot = (sent == present[:, None, None]).astype(np.float32)
-    return MAP_NOISES[noise](one_hot, level, np.random.default_rng(seed)), present

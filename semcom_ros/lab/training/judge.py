@@ -23,7 +23,7 @@ from semcom_ros.codecs.sqgan.pipeline import MASKS, Pipeline
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import pool, upsample
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.lab.map_noise import gaussian
+from semcom_ros.lab.map_noise import receive_map
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.training.data import CAMVID_CLASSES, Samples
 from semcom_ros.labels import VOID
@@ -82,12 +82,9 @@ class DiffusionJudge(Judge):
         self.coarse = [
             thumbnail.decode(thumbnail.encode(image, 64, known), known) for image in self.images
         ]
-        self.denoised = []
-        for i, labels in enumerate(self.filled):
-            present = np.unique(labels)
-            one_hot = (labels == present[:, None, None]).astype(np.float32)
-            planes = gaussian(one_hot, NOISE_DB, np.random.default_rng(i))
-            self.denoised.append(denoise(planes, present))
+        self.denoised = [
+            denoise(*receive_map(labels, NOISE_DB, i)) for i, labels in enumerate(self.filled)
+        ]
 
     def __call__(self, diffusion: ImageDiffusion) -> dict[str, float]:
         """`coded` from estimated maps at half size with 64 bytes of thumbnail, `noisy` from true

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.learned_denoiser import FILE, DenoisingNetwork, LearnedDenoiser, fill_void
-from semcom_ros.lab.map_noise import MAP_NOISES
+from semcom_ros.lab.map_noise import MAP_NOISES, receive_map
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.gesco.noisy_map import LEVELS_DB
@@ -92,8 +92,6 @@ def miou(denoiser: LearnedDenoiser, maps: list[np.ndarray], level_db: float) -> 
     """Of true maps uint8 [H, W] as planes in Gaussian noise of `level_db`, denoised."""
     confusion = ConfusionMatrix(folded=True)
     for i, labels in enumerate(maps):
-        present = np.unique(labels)
-        one_hot = (labels == present[:, None, None]).astype(np.float32)
-        received = MAP_NOISES["gaussian"](one_hot, level_db, np.random.default_rng(i))
-        confusion.add(labels, denoiser(received, present).argmax(0).astype(np.uint8))
+        planes = denoiser(*receive_map(labels, level_db, i))
+        confusion.add(labels, planes.argmax(0).astype(np.uint8))
     return confusion.miou()
