@@ -51,13 +51,13 @@ COMMANDS = {
         "train the RSU's few-step diffusion", "training.gesco.training:GescoTraining"
     ),
     "train gesco-paper": Command(
-        "train the diffusion of GESCO's paper, on CUDA machines", "papers.gesco.training"
+        "train the diffusion of GESCO's paper, on CUDA machines", "papers.gesco:GescoPaperTraining"
     ),
     "train sqgan": Command(
         "train SQ-GAN's networks, stage by stage", "training.sqgan.training:SqganTraining"
     ),
     "train sqgan-paper": Command(
-        "train the networks of SQ-GAN's paper, on CUDA machines", "papers.sqgan.training"
+        "train the networks of SQ-GAN's paper, on CUDA machines", "papers.sqgan:SqganPaperTraining"
     ),
     "train denoiser": Command(
         "train the map denoiser that fast denoising is held against",

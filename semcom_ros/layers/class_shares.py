@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the diffusion network hears of the map: the share of every class it knows, by 2x2 block."""
+"""What generators hear of the map: the share of every class that they know, by block."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -9,18 +11,18 @@ import numpy as np
 from semcom_ros.labels import CLASSES, SUPERCLASS, TRAIN_ID
 
 SHARES_STRIDE = 2
-"""Class shares enters as shares of a class in blocks of 2x2 pixels: a hard map's edges stay."""
+"""Pixels of a block, each way: small enough that a hard map's edges stay."""
 
 
 class ClassShares:
     """Class shares float32 [classes, H/2, W/2] for a network whose planes stand for `classes`.
 
-    A class that the network never saw counts as its superclass. Void and classes
-    without one have no plane: their pixels carry no class shares.
+    A class that the network never saw counts as its superclass. Void and classes without one have
+    no plane: their pixels carry no class shares. stride: another one than 2.
     """
 
-    def __init__(self, classes: tuple[int, ...]):
-        self.classes = np.array(classes, np.uint8)
+    def __init__(self, classes: Sequence[int], stride: int = SHARES_STRIDE):
+        self.classes, self.stride = np.array(classes, np.uint8), stride
         self.painted_as = np.arange(256, dtype=np.uint8)
         for name, superclass in SUPERCLASS.items():
             if TRAIN_ID[name] not in classes:
@@ -28,7 +30,7 @@ class ClassShares:
 
     def of_labels(self, labels: np.ndarray) -> np.ndarray:
         """Of a hard map uint8 [H, W] trainId."""
-        s = SHARES_STRIDE
+        s = self.stride
         labels = self.painted_as[labels]
         height, width = labels.shape
         shares = np.empty((len(self.classes), height // s, width // s), np.uint8)
@@ -46,7 +48,7 @@ class ClassShares:
 
         Finer planes are averaged, coarser ones interpolated.
         """
-        height, width = size[0] // SHARES_STRIDE, size[1] // SHARES_STRIDE
+        height, width = size[0] // self.stride, size[1] // self.stride
         way = cv2.INTER_AREA if planes.shape[1] > height else cv2.INTER_LINEAR
         shares = np.zeros((len(self.classes), height, width), np.float32)
         place = {int(c): i for i, c in enumerate(self.classes)}

@@ -19,11 +19,9 @@ from semcom_ros.channel.packets.airtime import bytes_on_air
 from semcom_ros.channel.packets.delivery import Delivery
 from semcom_ros.codecs.gesco.diffusion import STEPS
 from semcom_ros.codecs.gesco.fast_denoising import denoise
-from semcom_ros.codecs.gesco.paper import configuration as gesco_paper
-from semcom_ros.codecs.gesco.paper.network import PaperNetwork
+from semcom_ros.codecs.gesco.paper import network as gesco_paper
 from semcom_ros.codecs.sqgan import token_coder
-from semcom_ros.codecs.sqgan.paper import configuration as sqgan_paper
-from semcom_ros.codecs.sqgan.paper.networks import image_pipeline, map_pipeline
+from semcom_ros.codecs.sqgan.paper import networks as sqgan_paper
 from semcom_ros.codecs.sqgan.shared import LATENT_GRID
 from semcom_ros.coding import map_coder
 from semcom_ros.coding.grids import GRIDS, pool, upsample
@@ -179,7 +177,7 @@ def gesco(args: argparse.Namespace, batch: int) -> Plan:
 
 
 def _gesco_paper(device: str) -> Call:
-    network = _random(lambda: PaperNetwork(gesco_paper.Configuration()), device)
+    network = _random(lambda: gesco_paper.PaperNetwork(gesco_paper.GescoPaperSizes()), device)
     noisy, planes = (_planes(device, n) for n in (3, gesco_paper.PLANES))
     return partial(network, noisy, torch.tensor([500], device=device), planes)
 
@@ -209,9 +207,10 @@ def sqgan(args: argparse.Namespace, batch: int) -> Plan:
 @cache
 def _sqgan_paper(device: str) -> tuple[Call, Call]:
     """Both senders of the pipelines of map and image, and both receivers."""
-    sizes = sqgan_paper.Configuration()
+    sizes = sqgan_paper.SqganPaperSizes()
     maps, images = (
-        _random(partial(make, sizes), device) for make in (map_pipeline, image_pipeline)
+        _random(partial(make, sizes), device)
+        for make in (sqgan_paper.map_pipeline, sqgan_paper.image_pipeline)
     )
     planes, image = (_planes(device, n) for n in (sqgan_paper.MAP_PLANES, 3))
     classes = planes[:, : sqgan_paper.CLASS_PLANES]

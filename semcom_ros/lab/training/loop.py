@@ -23,7 +23,7 @@ from semcom_ros import weights
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training.data import CAMVID_CLASSES
 from semcom_ros.lab.training.mixed_precision import MixedPrecision, cosine
-from semcom_ros.lab.training.recipe import MACHINE, Recipe, origin
+from semcom_ros.lab.training.recipe import MACHINE, Log, Recipe, check_run, origin
 from semcom_ros.labels import NAMES
 
 STATE_SECONDS = 300
@@ -175,8 +175,7 @@ class Training(Recipe):
             pin_memory=self.device.type == "cuda",
             # Its own, so that a run that goes on draws as one that never stopped.
             generator=torch.Generator(),
-            # OpenCV's threads do not survive the fork; 1 would wait for them to end, 0 does not.
-            worker_init_fn=lambda _: cv2.setNumThreads(0),
+            worker_init_fn=without_opencv_threads,
         )
 
     def keep(self, step: int, scores: dict[str, float]) -> None:
@@ -223,12 +222,7 @@ class Training(Recipe):
         """
         state = read_state(path, "leave out --resume")
         run = json.loads(state["run"])
-        for name, value in self.named().items():
-            if run["options"].get(name) != value:
-                raise SemcomError(
-                    f"'{path}' holds another run: its {name} is {run['options'].get(name)}, not "
-                    f"{value}. Give the same options, or leave out --resume."
-                )
+        check_run(run["options"], self.named(), f"'{path}'", "leave out --resume")
         if state["step"] >= self.args.steps:
             raise SemcomError(f"The run in '{path}' is at its end: leave out --resume.")
         for name, trainer in self.trainers.items():
@@ -248,44 +242,7 @@ def read_state(path: Path, otherwise: str) -> dict[str, Any]:
     return torch.load(path, weights_only=True, map_location="cpu")
 
 
-class Log:
-    """Means over the updates since the last line, a JSON object a line, in a file and printed.
-
-    done: updates that a run had made before it went on; what the file says of later ones goes.
-    Losses are added up where they lie: a GPU need not be waited for at every update.
-    """
-
-    def __init__(self, path: Path, done: int = 0, state: dict[str, Any] | None = None):
-        self.path, self.seen, self.sums, self.before = path, 0, {}, 0.0
-        if state is not None:
-            self.seen, self.sums, self.before = (state[k] for k in ("seen", "sums", "seconds"))
-        self.started = time.monotonic()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = path.read_text().splitlines() if done and path.is_file() else []
-        kept = [line + "\n" for line in lines if json.loads(line)["step"] <= done]
-        path.write_text("".join(kept))
-
-    @property
-    def seconds(self) -> float:
-        """Time of the run, without that between its parts."""
-        return self.before + time.monotonic() - self.started
-
-    def state(self) -> dict[str, Any]:
-        """What the log of a run that goes on begins with."""
-        return {"seen": self.seen, "sums": self.sums, "seconds": self.seconds}
-
-    def add(self, seen: dict[str, torch.Tensor]) -> None:
-        """Count the losses, scalars, of one update."""
-        self.seen += 1
-        for name, value in seen.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
-
-    def write(self, step: int, scores: dict[str, float]) -> None:
-        """A line after `step` updates: the means, and `scores`."""
-        values = {name: float(total) / self.seen for name, total in self.sums.items()} | scores
-        record = {"step": step, "minutes": round(self.seconds / 60, 2)}
-        record |= {name: round(value, 5) for name, value in values.items()}
-        self.seen, self.sums = 0, {}
-        with self.path.open("a") as lines:
-            lines.write(json.dumps(record) + "\n")
-        print(json.dumps(record), flush=True)
+def without_opencv_threads(worker: int) -> None:
+    """For processes of a loader: OpenCV's threads do not survive the fork, and to set their number
+    to 1 would wait for them to end."""
+    cv2.setNumThreads(0)

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recipe: one `semcom train NAME`, from its options to the weights and their card."""
+"""A recipe: one `semcom train NAME`, from its options to the weights, their card and the log."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from semcom_ros import weights
+from semcom_ros.errors import SemcomError
 from semcom_ros.labels import LABEL_SPACE
+
+if TYPE_CHECKING:
+    import torch
 
 MACHINE = ("device", "workers", "compile", "resume")
 """Options that change no result: no card names them, and they may differ when a run goes on."""
@@ -22,7 +28,7 @@ class Recipe:
     """
 
     name: ClassVar[str]
-    what: ClassVar[str]
+    what: str
     scenes: ClassVar[int]
 
     def __init__(self, args: argparse.Namespace):
@@ -57,6 +63,64 @@ class Recipe:
             "recipe": command_line(self.name, self.args),
             **more,
         }
+
+
+class Log:
+    """Means over the updates since the last line, a JSON object a line, in a file and printed;
+    path: None to be silent.
+
+    done: updates that a run had made before it went on; what the file says of later ones goes.
+    Losses are added up where they lie: a GPU need not be waited for at every update.
+    """
+
+    def __init__(self, path: Path | None, done: int = 0, state: dict[str, Any] | None = None):
+        self.path, self.seen, self.sums, self.before = path, 0, {}, 0.0
+        if state is not None:
+            self.seen, self.sums, self.before = (state[k] for k in ("seen", "sums", "seconds"))
+        self.started = time.monotonic()
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text().splitlines() if done and path.is_file() else []
+        kept = [line + "\n" for line in lines if json.loads(line)["step"] <= done]
+        path.write_text("".join(kept))
+
+    @property
+    def seconds(self) -> float:
+        """Time of the run, without that between its parts."""
+        return self.before + time.monotonic() - self.started
+
+    def state(self) -> dict[str, Any]:
+        """What the log of a run that goes on begins with."""
+        return {"seen": self.seen, "sums": self.sums, "seconds": self.seconds}
+
+    def add(self, seen: dict[str, torch.Tensor]) -> None:
+        """Count the losses, scalars, of one update."""
+        self.seen += 1
+        for name, value in seen.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+
+    def write(self, step: int, scores: dict[str, float]) -> None:
+        """A line after `step` updates: the means, and `scores`."""
+        values = {name: float(total) / self.seen for name, total in self.sums.items()} | scores
+        record = {"step": step, "minutes": round(self.seconds / 60, 2)}
+        record |= {name: round(value, 5) for name, value in values.items()}
+        self.seen, self.sums = 0, {}
+        if self.path is None:
+            return
+        with self.path.open("a") as lines:
+            lines.write(json.dumps(record) + "\n")
+        print(json.dumps(record), flush=True)
+
+
+def check_run(saved: dict[str, Any], run: dict[str, Any], where: str, otherwise: str) -> None:
+    """Raise SemcomError unless the options `saved` `where` a run was are those of `run`."""
+    for name, value in run.items():
+        if saved.get(name) != value:
+            raise SemcomError(
+                f"{where} holds another run: its {name} is {saved.get(name)}, not {value}. "
+                f"Give the same options, or {otherwise}."
+            )
 
 
 def command_line(name: str, args: argparse.Namespace) -> str:

@@ -12,21 +12,25 @@ import torch
 from accelerate import Accelerator
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.paper.configuration import PLANES, Configuration, one_hot
-from semcom_ros.codecs.gesco.paper.diffusion import (
+from semcom_ros.codecs import create_decoder, create_encoder
+from semcom_ros.codecs.gesco.paper.network import PLANES, GescoPaperSizes, PaperNetwork
+from semcom_ros.codecs.gesco.paper.sampling import (
     STEPS,
-    log_variance,
+    PaperDiffusion,
+    guided,
+    load_network,
+    sample,
     scheduler,
-    variational_bound,
 )
-from semcom_ros.codecs.gesco.paper.network import PaperNetwork
-from semcom_ros.codecs.gesco.paper.sampling import PaperGenerator, guided, load_network, sample
 from semcom_ros.datasets import open_source
+from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.papers.gesco import training
-from semcom_ros.lab.papers.gesco.draws import Draws
+from semcom_ros.lab.papers.draws import NoisyDraws, one_hot
+from semcom_ros.lab.papers.gesco import GescoPaperTraining, update
+from semcom_ros.lab.papers.gesco_loss import log_variance, variational_bound
+from semcom_ros.pipeline.single import decode, encode
 
-NARROW = Configuration(width=32, multipliers=(1, 2), blocks=1, attention=(2,), head=32, hidden=8)
+NARROW = GescoPaperSizes(width=32, multipliers=(1, 2), blocks=1, attention=(2,), head=32, hidden=8)
 SIZE = (16, 32)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -45,7 +49,7 @@ def network():
 
 @pytest.fixture
 def draws(small_camvid):
-    return Draws(open_source(small_camvid, "train"), SIZE, 7, 4)
+    return NoisyDraws(open_source(small_camvid, "train"), SIZE, 7, 2)
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def planes():
 
 def test_at_full_width_it_has_the_papers_size_and_no_parameter_that_nothing_reads(network, planes):
     with torch.device("meta"):
-        full = PaperNetwork(Configuration())
+        full = PaperNetwork(GescoPaperSizes())
         noisy, maps = torch.empty(1, 3, 256, 512), torch.empty(1, PLANES, 256, 512)
         output = full(noisy, torch.zeros(1, dtype=torch.long), maps)
     # 674.7 M of the released network, less 20.7 M that it never uses and 0.9 M of 16 planes.
@@ -86,7 +90,7 @@ def test_the_map_has_a_plane_for_every_class_and_void():
 @pytest.mark.parametrize("sizes", [{"width": 40}, {"multipliers": ()}, {"head": 48}])
 def test_sizes_that_do_not_divide_are_a_sentence(sizes):
     with pytest.raises(SemcomError, match="multiple of 32|give some|choose other"):
-        Configuration(**sizes)
+        GescoPaperSizes(**sizes)
 
 
 def test_the_bound_is_zero_where_the_true_posterior_is_predicted():
@@ -125,12 +129,12 @@ def test_the_first_step_pays_for_the_image_in_bits_of_its_levels():
 
 
 def test_a_draw_depends_on_seed_and_place_alone(draws, small_camvid):
-    again = Draws(open_source(small_camvid, "train"), SIZE, 7, 9)
+    again = NoisyDraws(open_source(small_camvid, "train"), SIZE, 7, 2)
     for name, value in draws[3].items():
         assert torch.equal(value, again[3][name])
     assert not torch.equal(draws[2]["noise"], draws[3]["noise"])
-    assert draws[3]["image"].shape == (3, *SIZE) and draws[3]["image"].abs().max() <= 1
-    nulls = sum(not draws[i]["planes"].any() for i in range(40))
+    assert draws[3]["image"].shape == (2, 3, *SIZE) and draws[3]["image"].abs().max() <= 1
+    nulls = sum(not one.any() for i in range(20) for one in draws[i]["planes"])
     assert 2 <= nulls <= 16
 
 
@@ -138,12 +142,9 @@ def test_training_lowers_the_loss(draws):
     torch.manual_seed(0)
     network, accelerator = PaperNetwork(NARROW), Accelerator(mixed_precision="bf16")
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
-    batch = torch.utils.data.default_collate([draws[0], draws[1]])
-    losses = [
-        training.update(network, optimizer, batch, scheduler(), accelerator) for _ in range(10)
-    ]
-    assert losses[-1][0] < 0.8 * losses[0][0]
-    assert torch.isfinite(torch.stack(losses)).all()
+    losses = [update(network, optimizer, draws[0], scheduler(), accelerator) for _ in range(10)]
+    assert losses[-1]["error"] < 0.8 * losses[0]["error"]
+    assert all(torch.isfinite(loss["bound"]) for loss in losses)
 
 
 def test_guidance_of_nothing_is_the_conditional_and_more_goes_away_from_the_null_map(
@@ -162,7 +163,7 @@ def test_guidance_of_nothing_is_the_conditional_and_more_goes_away_from_the_null
 
 def test_sampling_is_the_same_twice_by_seed_and_reads_the_map(network, planes):
     def image(seed, planes):
-        return sample(network, planes, torch.Generator().manual_seed(seed), steps=2)
+        return sample(network, planes, [seed], steps=2)
 
     assert torch.equal(image(1, planes), image(1, planes))
     assert not torch.equal(image(1, planes), image(2, planes))
@@ -179,21 +180,21 @@ def test_a_perfect_network_samples_its_image_in_few_steps_as_in_many(planes):
         return torch.cat([epsilon, -torch.ones_like(epsilon)], 1)
 
     for steps in (2, 7, 250):
-        image = sample(perfect, planes, torch.Generator().manual_seed(0), steps)
+        image = sample(perfect, planes, [0], steps)
         torch.testing.assert_close(image, truth, atol=1e-3, rtol=0)
 
 
 def test_a_number_of_steps_outside_the_schedule_is_a_sentence(network, planes):
     for steps in (1, STEPS + 1):
         with pytest.raises(SemcomError, match="give 2 to 1000"):
-            sample(network, planes, torch.Generator(), steps)
+            sample(network, planes, [0], steps)
 
 
 @pytest.fixture(scope="module")
 def options(small_camvid):
     """The command's options, from the folder that it writes to and further words."""
     parser = argparse.ArgumentParser()
-    training.add_arguments(parser)
+    GescoPaperTraining.add_arguments(parser)
     small = "--width 32 --multipliers 1 2 --size 16 32 --batch 2 --workers 0 --seed 5"
 
     def parse(folder, *words):
@@ -208,7 +209,7 @@ def options(small_camvid):
 def trained(options, tmp_path_factory):
     """The folder that two updates of the command wrote to."""
     folder = tmp_path_factory.mktemp("paper")
-    training.run(options(folder, "--steps", "2"))
+    GescoPaperTraining.run(options(folder, "--steps", "2"))
     return folder
 
 
@@ -217,19 +218,44 @@ def test_the_command_writes_weights_card_log_and_state(trained):
     assert card["network"]["width"] == 32 and card["size"] == [16, 32] and card["updates"] == 2
     assert card["recipe"].startswith("accelerate launch --num_processes 1 -m semcom_ros.cli train")
     assert [json.loads(x)["step"] for x in (trained / "log.jsonl").read_text().splitlines()] == [2]
-    generator = PaperGenerator(trained / "net.safetensors", size=(16, 32))
-    soft = np.full((PLANES, 16, 32), 1 / PLANES, np.float32)
-    image = generator(soft, seed=1, steps=2)
-    assert image.shape == (16, 32, 3) and image.dtype == np.uint8
-    assert np.array_equal(image, generator(soft, seed=1, steps=2))
-    with pytest.raises(SemcomError, match="do not fit the network"):
-        generator(soft[:-1], seed=1)
+
+
+def test_what_was_trained_paints_in_place_of_the_shipped_network(trained):
+    network = load_network(trained / "net.safetensors", size=(16, 32))
+    diffusion = PaperDiffusion(network, passes=3)
+    labels = [np.full((16, 32), c, np.uint8) for c in (0, 255)]
+    shares = [diffusion.class_shares.of_labels(one) for one in labels]
+    blank = [np.zeros((1, 2, 3), np.float32)] * 2
+    one, other = diffusion(shares, blank, steps=1, from_picture=[False] * 2, seeds=[1, 2])
+    assert one.shape == (16, 32, 3) and one.dtype == np.uint8
+    (alone,) = diffusion(shares[1:], blank[1:], seeds=[2])
+    assert np.abs(alone.astype(int) - other).max() <= 1
+    (guided_,) = diffusion(shares[:1], seeds=[1], guidance=2.0)
+    assert (guided_ != one).any()
+
+
+@pytest.fixture
+def shipped(trained, tmp_path, monkeypatch):
+    """A folder with the networks of one training, said to be of the size of work."""
+    for file in ("net.safetensors", "net.json"):
+        shutil.copy(trained / file, tmp_path / file.replace("net", "gesco_paper"))
+    card = tmp_path / "gesco_paper.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"size": [256, 512]}))
+    return tmp_path
+
+
+def test_the_decoder_that_ships_decodes_with_it(shipped):
+    encoder = create_encoder("gesco")
+    decoder = create_decoder("gesco", network=PaperDiffusion.from_pretrained(shipped, passes=2))
+    frame = Drive(1).render(0)
+    shown = decode("gesco", decoder, encode("gesco", encoder, frame, 512))
+    assert shown.image.shape == (256, 512, 3) and shown.labels.shape == (256, 512)
 
 
 def test_a_run_that_resumes_ends_as_one_that_never_stopped(options, trained, tmp_path):
     shutil.copytree(trained, tmp_path / "resumed")
-    training.run(options(tmp_path / "resumed", "--steps", "3", "--resume"))
-    training.run(options(tmp_path / "whole", "--steps", "3"))
+    GescoPaperTraining.run(options(tmp_path / "resumed", "--steps", "3", "--resume"))
+    GescoPaperTraining.run(options(tmp_path / "whole", "--steps", "3"))
     resumed, whole = (
         weights.load(tmp_path / name / "net.safetensors", "")[0] for name in ("resumed", "whole")
     )
@@ -244,15 +270,15 @@ def test_a_state_of_another_run_is_refused(options, trained, tmp_path):
         (["--steps", "2", "--resume"], "is at step 2"),
     ):
         with pytest.raises(SemcomError, match=sentence):
-            training.run(options(trained, *words))
+            GescoPaperTraining.run(options(trained, *words))
     with pytest.raises(SemcomError, match="no state to resume"):
-        training.run(options(tmp_path, "--resume"))
+        GescoPaperTraining.run(options(tmp_path, "--resume"))
 
 
 def test_data_without_labels_is_a_sentence(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((64, 128, 3), np.uint8))
     with pytest.raises(SemcomError, match="has no labels"):
-        Draws(open_source(f"folder:{tmp_path}"), SIZE, 0, 1)
+        NoisyDraws(open_source(f"folder:{tmp_path}"), SIZE, 0, 1)
 
 
 def test_weights_of_other_classes_size_or_hash_are_refused(trained, tmp_path):
@@ -264,19 +290,19 @@ def test_weights_of_other_classes_size_or_hash_are_refused(trained, tmp_path):
         path.with_suffix(".json").write_text(json.dumps(card | changes))
 
     put()
-    assert load_network(path, (16, 32)).configuration.width == 32
+    assert load_network(path, size=(16, 32)).sizes.width == 32
     with pytest.raises(SemcomError, match="were trained at 16x32, not 256x512"):
         load_network(path)
     put(classes=["road", "sky"])
     with pytest.raises(SemcomError, match="know 2 classes, not the 19"):
-        load_network(path, (16, 32))
+        load_network(path, size=(16, 32))
     put(network={"width": 64, "multipliers": [1, 2]})
     with pytest.raises(SemcomError, match="made for another network"):
-        load_network(path, (16, 32))
+        load_network(path, size=(16, 32))
     put(network={"depth": 3})
     with pytest.raises(SemcomError, match="does not describe this network"):
-        load_network(path, (16, 32))
+        load_network(path, size=(16, 32))
     put()
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(SemcomError, match="the hash differs"):
-        load_network(path, (16, 32))
+        load_network(path, size=(16, 32))

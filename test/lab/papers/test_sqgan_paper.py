@@ -5,22 +5,41 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES, Configuration
-from semcom_ros.codecs.sqgan.paper.networks import image_pipeline, map_pipeline
+from semcom_ros import weights
+from semcom_ros.codecs import create_decoder, create_encoder
+from semcom_ros.codecs.sqgan.paper.inference import (
+    file_of,
+    load_network,
+    load_receivers,
+    load_transmitters,
+    normalised,
+    pixels,
+)
+from semcom_ros.codecs.sqgan.paper.networks import (
+    CLASS_PLANES,
+    MAP_PLANES,
+    SqganPaperSizes,
+    image_pipeline,
+    map_pipeline,
+)
 from semcom_ros.datasets import open_source
+from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.papers.sqgan import losses, training
-from semcom_ros.lab.papers.sqgan.draws import Draws, draw_fraction, normalised, pixels
+from semcom_ros.lab.papers import sqgan_losses as losses
+from semcom_ros.lab.papers.draws import MaskedDraws, draw_fraction
+from semcom_ros.lab.papers.sqgan import SqganPaperTraining
 from semcom_ros.lab.training import perceptual
-from semcom_ros.labels import TRAIN_ID
+from semcom_ros.labels import LABEL_SPACE, NAMES, TRAIN_ID
+from semcom_ros.pipeline.single import decode, encode
 
-NARROW = Configuration(width=32, multipliers=(1, 1), blocks=1, dims=32, depth=1, hidden=8)
+NARROW = SqganPaperSizes(width=32, multipliers=(1, 1), blocks=1, dims=32, depth=1, hidden=8)
 SIZE = (16, 32)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -28,7 +47,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def draw(small_camvid):
-    return Draws(open_source(small_camvid, "train"), SIZE, 7, 4, 2)[0]
+    return MaskedDraws(open_source(small_camvid, "train"), SIZE, 7, 2)[0]
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +60,7 @@ def fresh_accelerator():
 
 def test_at_full_width_the_pipelines_have_the_papers_size():
     with torch.device("meta"):
-        full = Configuration()
+        full = SqganPaperSizes()
         maps, images = map_pipeline(full), image_pipeline(full)
         planes = torch.empty(1, MAP_PLANES, 256, 512)
         classes, fraction = planes[:, :CLASS_PLANES], torch.empty(1)
@@ -61,7 +80,7 @@ def test_at_full_width_the_pipelines_have_the_papers_size():
 @pytest.mark.parametrize("sizes", [{"width": 40}, {"multipliers": ()}, {"depth": 0}])
 def test_sizes_that_do_not_fit_are_a_sentence(sizes):
     with pytest.raises(SemcomError, match="multiple of 32|give some|give more"):
-        Configuration(**sizes)
+        SqganPaperSizes(**sizes)
 
 
 def test_fractions_are_those_of_the_released_code():
@@ -73,7 +92,7 @@ def test_fractions_are_those_of_the_released_code():
 
 
 def test_a_batch_depends_on_seed_and_place_alone(small_camvid, draw):
-    again = Draws(open_source(small_camvid, "train"), SIZE, 7, 9, 2)
+    again = MaskedDraws(open_source(small_camvid, "train"), SIZE, 7, 2)
     for name, value in draw.items():
         assert torch.equal(value, again[0][name])
     assert not torch.equal(draw["image"], again[1]["image"])
@@ -82,9 +101,10 @@ def test_a_batch_depends_on_seed_and_place_alone(small_camvid, draw):
 
 
 def test_normalising_an_image_can_be_undone():
-    images = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.uint8)
-    levels = pixels(normalised(images)) * 255
-    np.testing.assert_allclose(levels[0].permute(1, 2, 0).numpy(), images[0], atol=1e-3)
+    image = torch.rand(1, 3, 4, 4)
+    torch.testing.assert_close(pixels(normalised(image)), image)
+    grey = torch.full((1, 3, 1, 1), 0.5)
+    np.testing.assert_allclose(normalised(grey).flatten(), [0.0655, 0.1964, 0.4178], atol=1e-4)
 
 
 def passed_of(draw, kind="image"):
@@ -123,11 +143,12 @@ def test_the_discriminators_weight_balances_the_gradients_within_its_bound():
 def options(small_camvid):
     """The command's options, from the folder that it writes to and further words."""
     parser = argparse.ArgumentParser()
-    training.add_arguments(parser)
+    SqganPaperTraining.add_arguments(parser)
     small = "--width 32 --multipliers 1 1 --size 32 64 --batch 2 --workers 0 --precision no"
 
     def parse(folder, step, *words):
         places = ["--out", f"{folder}/models", "--state", f"{folder}/state"]
+        places += ["--log", f"{folder}/log.jsonl"]
         places += ["--data", small_camvid, "--stage", step]
         return parser.parse_args([*small.split(), *places, *words])
 
@@ -138,35 +159,64 @@ def options(small_camvid):
 def shallow():
     """The options leave depth and length of codewords as they are in the paper: less will do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            training,
-            "Configuration",
-            lambda **sizes: Configuration(dims=32, depth=1, blocks=1, hidden=8, **sizes),
-        )
+        less = partial(SqganPaperSizes, dims=32, depth=1, blocks=1, hidden=8)
+        patch.setattr(SqganPaperTraining, "sizes", less)
         yield
 
 
 def test_the_three_steps_train_one_after_the_other(options, tmp_path, capsys):
     for step in ("map", "image", "tune"):
-        training.run(options(tmp_path, step, "--steps", "1"))
+        SqganPaperTraining.run(options(tmp_path, step, "--steps", "1"))
         line = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert line["step"] == 1 and np.isfinite(line["error"])
     card = json.loads((tmp_path / "models" / "sqgan_paper_tune.json").read_text())
     assert card["perceptual"] == "features of our own segmenter" and card["updates"] == 1
-    assert "--data camvid:DIR" in card["recipe"]
+    assert "--data camvid:DIR" in card["recipe"] and "--stage tune" in card["recipe"]
+    path = tmp_path / "models" / "sqgan_paper_tune.safetensors"
+    assert load_network(path, size=(32, 64)).receiver.decoder.last.out_channels == 3
+    with pytest.raises(SemcomError, match="were trained at 32x64, not 256x512"):
+        load_network(path)
+    path.with_suffix(".json").write_text(json.dumps(card | {"pipeline": "sound"}))
+    with pytest.raises(SemcomError, match="names no pipeline"):
+        load_network(path, size=(32, 64))
+
+
+def test_the_ends_of_the_codec_run_what_was_trained(tmp_path):
+    sizes = {"width": 32, "multipliers": [1] * 5, "blocks": 1, "dims": 32, "depth": 1, "hidden": 8}
+    own = SqganPaperSizes(**sizes | {"multipliers": (1,) * 5})
+    for stage, make in (("map", map_pipeline), ("tune", image_pipeline)):
+        card = {
+            "label_space": LABEL_SPACE,
+            "classes": list(NAMES),
+            "network": sizes,
+            "size": [256, 512],
+            "pipeline": "map" if stage == "map" else "image",
+        }
+        weights.save(tmp_path / file_of(stage), weights.tensors_of(make(own)), card)
+    maps, images = load_transmitters(tmp_path)
+    frame = Drive(1).render(0)
+    indices, scores = maps([frame.labels] * 2)
+    assert indices.shape == scores.shape == (2, 16, 32) and (indices[0] == indices[1]).all()
+    encoder = create_encoder("sqgan")
+    encoder.map_transmitter, encoder.image_transmitter = maps, images
+    decoder = create_decoder("sqgan", networks=load_receivers(tmp_path))
+    shown = decode("sqgan", decoder, encode("sqgan", encoder, frame, 1024))
+    assert shown.image.shape == (256, 512, 3)
+    labels, certainty = decoder.map_receiver(indices, [np.ones((16, 32), bool)] * 2)
+    assert labels.shape == certainty.shape == (2, 256, 512)
 
 
 def test_a_step_before_that_is_missing_is_a_sentence(options, tmp_path):
     with pytest.raises(SemcomError, match="sqgan_paper_image.* are missing"):
-        training.run(options(tmp_path, "tune", "--steps", "1"))
+        SqganPaperTraining.run(options(tmp_path, "tune", "--steps", "1"))
 
 
 def test_a_state_of_another_run_is_refused(options, tmp_path):
-    training.run(options(tmp_path, "map", "--steps", "1"))
+    SqganPaperTraining.run(options(tmp_path, "map", "--steps", "1"))
     with pytest.raises(SemcomError, match="go on with it by --resume"):
-        training.run(options(tmp_path, "map", "--steps", "2"))
+        SqganPaperTraining.run(options(tmp_path, "map", "--steps", "2"))
     with pytest.raises(SemcomError, match="is at step 1"):
-        training.run(options(tmp_path, "map", "--steps", "1", "--resume"))
+        SqganPaperTraining.run(options(tmp_path, "map", "--steps", "1", "--resume"))
 
 
 def test_a_file_that_is_no_vgg_is_a_sentence(tmp_path):

@@ -11,6 +11,7 @@ the released code creates one there in every block, 20.7 M parameters, and never
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -18,35 +19,45 @@ from diffusers.models.embeddings import get_timestep_embedding
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from semcom_ros.codecs.gesco.paper.configuration import GROUPS, PLANES, Configuration
-from semcom_ros.errors import given
+from semcom_ros.errors import SemcomError, given
+from semcom_ros.labels import CLASSES
+from semcom_ros.layers.unet import (
+    GROUPS,
+    GroupAttention,
+    PlainGroupNorm,
+    SpadeGroupNorm,
+    UNetSizes,
+)
 
-Maps = dict[int, torch.Tensor]
-"""The map at each resolution, by height in pixels."""
-
-
-class PlainNorm(nn.GroupNorm):
-    """Group normalisation that takes no notice of the map."""
-
-    def __init__(self, channels: int):
-        super().__init__(GROUPS, channels)
-
-    def forward(self, x: torch.Tensor, maps: Maps | None = None) -> torch.Tensor:
-        return super().forward(x)
+PLANES = len(CLASSES) + 1
+"""Of the map: one for each trainId, in their order, and a last one for void."""
 
 
-class SpadeNorm(nn.Module):
-    """Group normalisation, then scale and shift per pixel from the map (Park et al. 2019)."""
+@dataclass(frozen=True)
+class GescoPaperSizes(UNetSizes):
+    """Sizes of `PaperNetwork`; by default those of the paper for Cityscapes, 256x512.
 
-    def __init__(self, channels: int, hidden: int):
-        super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels, affine=False)
-        self.read = nn.Conv2d(PLANES, hidden, 3, padding=1)
-        self.modulate = nn.Conv2d(hidden, 2 * channels, 3, padding=1)
+    blocks: residual blocks a level. attention: the reductions of the side at which it stands. head:
+    channels of one head of attention. hidden: channels inside each SPADE.
+    Raises SemcomError for widths that groups or heads do not divide.
+    """
 
-    def forward(self, x: torch.Tensor, maps: Maps) -> torch.Tensor:
-        scale, shift = self.modulate(F.relu(self.read(maps[x.shape[-2]]))).chunk(2, 1)
-        return self.norm(x) * (1 + scale) + shift
+    width: int = 256
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
+    blocks: int = 2
+    attention: tuple[int, ...] = (8, 16, 32)
+    head: int = 64
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        attended = [w for k, w in enumerate(self.widths) if 2**k in self.attention]
+        for channels in (*attended, self.widths[-1]):
+            if channels % self.head:
+                raise SemcomError(
+                    f"{channels} channels do not split into heads of {self.head}: "
+                    "choose other widths or multipliers."
+                )
 
 
 def down(x: torch.Tensor) -> torch.Tensor:
@@ -59,7 +70,7 @@ def up(x: torch.Tensor) -> torch.Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-class ResidualBlock(nn.Module):
+class TimedResidual(nn.Module):
     """Two convolutions on top of their input, told the time by a scale and a shift of channels."""
 
     def __init__(
@@ -79,59 +90,40 @@ class ResidualBlock(nn.Module):
         self.second = _zeroed(nn.Conv2d(cout, cout, 3, padding=1))
         self.skip = nn.Identity() if cin == cout else nn.Conv2d(cin, cout, 1)
 
-    def forward(self, x: torch.Tensor, time: torch.Tensor, maps: Maps) -> torch.Tensor:
-        inner = self.first(self.resample(F.silu(self.first_norm(x, maps))))
+    def forward(self, x: torch.Tensor, time: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+        inner = self.first(self.resample(F.silu(self.first_norm(x, planes))))
         scale, shift = self.time(time)[..., None, None].chunk(2, 1)
-        inner = self.second_norm(inner, maps) * (1 + scale) + shift
+        inner = self.second_norm(inner, planes) * (1 + scale) + shift
         return self.skip(self.resample(x)) + self.second(F.silu(inner))
-
-
-class Attention(nn.Module):
-    """Self-attention over all pixels, on top of its input."""
-
-    def __init__(self, channels: int, head: int):
-        super().__init__()
-        self.head = head
-        self.norm = nn.GroupNorm(GROUPS, channels)
-        self.project = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = _zeroed(nn.Conv2d(channels, channels, 1))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        batch, channels, height, width = x.shape
-        split = (batch, 3, channels // self.head, self.head, height * width)
-        query, key, value = self.project(self.norm(x)).reshape(split).transpose(-1, -2).unbind(1)
-        seen = F.scaled_dot_product_attention(query, key, value)
-        return x + self.out(seen.transpose(-1, -2).reshape(x.shape))
 
 
 class Stage(nn.Module):
     """A residual block, and attention where it has some."""
 
-    def __init__(self, block: ResidualBlock, attention: nn.Module):
+    def __init__(self, block: TimedResidual, attention: nn.Module):
         super().__init__()
         self.block = block
         self.attention = attention
 
-    def forward(self, x: torch.Tensor, time: torch.Tensor, maps: Maps) -> torch.Tensor:
-        return self.attention(self.block(x, time, maps))
+    def forward(self, x: torch.Tensor, time: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+        return self.attention(self.block(x, time, planes))
 
 
 class PaperNetwork(nn.Module):
     """Noise and variance of a noisy image, given its step and the map.
 
     forward(noisy [B, 3, H, W], steps [B] of 0 to 999, planes [B, PLANES, H, W]) -> [B, 6, H, W]:
-    three planes of noise, then the three fractions v of the variance, -1 to 1, that
-    `diffusion.log_variance` reads. Planes are one-hot or soft; all 0 is the null map. H and W are
-    multiples of `configuration.reduction`. By default 653.1 M parameters.
+    three planes of noise, then the three fractions v of the variance, -1 to 1, of which the sampler
+    makes it. Planes are one-hot or soft; all 0 is the null map. H and W are multiples of
+    `sizes.reduction`. By default 653.1 M parameters.
     checkpointing: in training, compute activations anew in the backward pass instead of keeping
     them.
     """
 
-    def __init__(self, configuration: Configuration, checkpointing: bool = False):
+    def __init__(self, sizes: GescoPaperSizes, checkpointing: bool = False):
         super().__init__()
-        self.configuration = c = configuration
-        self.checkpointing = checkpointing
-        hidden_time = 4 * c.width
+        self.sizes, self.checkpointing = sizes, checkpointing
+        hidden_time = 4 * sizes.width
 
         def stage(
             cin: int,
@@ -140,26 +132,30 @@ class PaperNetwork(nn.Module):
             attends: bool = False,
             resample: Callable[[torch.Tensor], torch.Tensor] = _same,
         ) -> Stage:
-            block = ResidualBlock(cin, cout, hidden_time, norm, resample)
-            return Stage(block, Attention(cout, c.head) if attends else nn.Identity())
+            block = TimedResidual(cin, cout, hidden_time, norm, resample)
+            if not attends:
+                return Stage(block, nn.Identity())
+            attention = GroupAttention(cout, cout // sizes.head)
+            _zeroed(attention.out)
+            return Stage(block, attention)
 
         def spade(channels: int) -> nn.Module:
-            return SpadeNorm(channels, c.hidden)
+            return SpadeGroupNorm(channels, PLANES, sizes.hidden)
 
         self.time = nn.Sequential(
-            nn.Linear(c.width, hidden_time), nn.SiLU(), nn.Linear(hidden_time, hidden_time)
+            nn.Linear(sizes.width, hidden_time), nn.SiLU(), nn.Linear(hidden_time, hidden_time)
         )
-        self.stem = nn.Conv2d(3, c.width, 3, padding=1)
+        self.stem = nn.Conv2d(3, sizes.width, 3, padding=1)
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
-        levels = [(c.width * m, 2**k in c.attention) for k, m in enumerate(c.multipliers)]
-        channels = c.width
+        levels = [(width, 2**k in sizes.attention) for k, width in enumerate(sizes.widths)]
+        channels = sizes.width
         skips = [channels]
         for width, attends in levels:
             if len(skips) > 1:
-                self.encoder.append(stage(channels, channels, PlainNorm, resample=down))
+                self.encoder.append(stage(channels, channels, PlainGroupNorm, resample=down))
                 skips.append(channels)
-            for _ in range(c.blocks):
-                self.encoder.append(stage(channels, width, PlainNorm, attends))
+            for _ in range(sizes.blocks):
+                self.encoder.append(stage(channels, width, PlainGroupNorm, attends))
                 channels = width
                 skips.append(channels)
         self.middle = nn.ModuleList(
@@ -167,7 +163,7 @@ class PaperNetwork(nn.Module):
         )
         for level, (width, attends) in reversed(list(enumerate(levels))):
             steps = nn.ModuleList()
-            for _ in range(c.blocks + 1):
+            for _ in range(sizes.blocks + 1):
                 steps.append(stage(channels + skips.pop(), width, spade, attends))
                 channels = width
             self.decoder.append(steps)
@@ -179,35 +175,30 @@ class PaperNetwork(nn.Module):
     def forward(
         self, noisy: torch.Tensor, steps: torch.Tensor, planes: torch.Tensor
     ) -> torch.Tensor:
-        # Every 2nd, 4th, ... pixel: what an interpolation to the nearest gives.
-        factors = (2**k for k in range(len(self.configuration.multipliers)))
-        maps = {planes.shape[-2] // f: planes[..., ::f, ::f] for f in factors}
         angles = get_timestep_embedding(
-            steps, self.configuration.width, flip_sin_to_cos=True, downscale_freq_shift=0
+            steps, self.sizes.width, flip_sin_to_cos=True, downscale_freq_shift=0
         )
         time = F.silu(self.time(angles.to(noisy.dtype)))
+
+        def run(stage: nn.Module, x: torch.Tensor) -> torch.Tensor:
+            if self.checkpointing and self.training:
+                return checkpoint(stage, x, time, planes, use_reentrant=False)
+            return stage(x, time, planes)
 
         x = self.stem(noisy)
         skips = [x]
         for stage in self.encoder:
-            x = self._run(stage, x, time, maps)
+            x = run(stage, x)
             skips.append(x)
         for stage in self.middle:
-            x = self._run(stage, x, time, maps)
+            x = run(stage, x)
         for part in self.decoder:
             if not isinstance(part, nn.ModuleList):
-                x = self._run(part, x, time, maps)
+                x = run(part, x)
                 continue
             for stage in part:
-                x = self._run(stage, torch.cat([x, skips.pop()], 1), time, maps)
+                x = run(stage, torch.cat([x, skips.pop()], 1))
         return self.last(F.silu(self.last_norm(x)))
-
-    def _run(
-        self, stage: nn.Module, x: torch.Tensor, time: torch.Tensor, maps: Maps
-    ) -> torch.Tensor:
-        if self.checkpointing and self.training:
-            return checkpoint(stage, x, time, maps, use_reentrant=False)
-        return stage(x, time, maps)
 
 
 def _same(x: torch.Tensor) -> torch.Tensor:

@@ -3,25 +3,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.paper.configuration import PLANES, Configuration
-from semcom_ros.codecs.gesco.paper.diffusion import STEPS, scheduler
-from semcom_ros.codecs.gesco.paper.network import PaperNetwork
+from semcom_ros.codecs.gesco.paper.network import GescoPaperSizes, PaperNetwork
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import NAMES
+from semcom_ros.layers.class_shares import ClassShares
 
 FILE = "gesco_paper.safetensors"
 RECIPE = "semcom train gesco-paper --data cityscapes:DIR"
+STEPS = 1000
 GUIDANCE = {"cityscapes": 2.0, "coco": 2.5}
 """The paper's strength s of guidance by data set."""
+
+
+def scheduler() -> DDPMScheduler:
+    """Linear betas of 1e-4 to 0.02 over `STEPS`, for images in -1..1."""
+    return DDPMScheduler(
+        num_train_timesteps=STEPS,
+        beta_start=1e-4,
+        beta_end=0.02,
+        beta_schedule="linear",
+        variance_type="learned_range",
+        prediction_type="epsilon",
+        clip_sample=True,
+        # From the last step down to step 0, however few there are.
+        timestep_spacing="linspace",
+    )
 
 
 def guided(
@@ -34,8 +51,10 @@ def guided(
     """The network's output [B, 6, H, W] with its noise pushed away from that of the null map.
 
     eps(y) + s (eps(y) - eps(null)), equation 14 of the paper; the released code's s is 1 more.
-    The variance is that of y. Both passes run as one batch.
+    The variance is that of y. Both passes run as one batch; an s of 0 needs but one.
     """
+    if not guidance:
+        return network(noisy, steps, planes).float()
     output = network(
         torch.cat([noisy, noisy]),
         torch.cat([steps, steps]),
@@ -49,94 +68,92 @@ def guided(
 def sample(
     network: PaperNetwork,
     planes: torch.Tensor,
-    generator: torch.Generator,
+    seeds: Sequence[int],
     steps: int = STEPS,
     guidance: float = GUIDANCE["cityscapes"],
 ) -> torch.Tensor:
     """Images [B, 3, H, W] in -1..1 of `planes` [B, PLANES, H, W], one-hot or soft.
 
-    steps: passes of the network, the whole schedule or spread evenly over it. A generator on the
-    CPU gives the same noise on every device. Raises SemcomError for a number of steps that the
+    steps: passes of the network, the whole schedule or spread evenly over it. seeds: of each
+    image's noise, the same on every device. Raises SemcomError for a number of steps that the
     schedule lacks.
     """
     if not 2 <= steps <= STEPS:
         raise SemcomError(f"The schedule cannot be walked in {steps} steps: give 2 to {STEPS}.")
     schedule = scheduler()
     schedule.set_timesteps(steps)
-    batch, _, height, width = planes.shape
-    x = torch.randn(batch, 3, height, width, generator=generator, device=generator.device)
-    x = x.to(planes.device)
+    noise = [torch.Generator().manual_seed(seed) for seed in seeds]
+    shape = (3, *planes.shape[-2:])
+    x = torch.stack([torch.randn(shape, generator=one) for one in noise]).to(planes.device)
     for step in schedule.timesteps:
-        now = step.to(planes.device).expand(batch)
+        now = step.to(planes.device).expand(len(x))
         output = guided(network, x, now, planes, guidance)
-        x = schedule.step(output, step, x, generator=generator, return_dict=False)[0]
+        # A list gives each image noise of its own, whatever the hints say.
+        x = schedule.step(output, step, x, generator=noise, return_dict=False)[0]  # type: ignore[arg-type]
     return x.clamp(-1, 1)
 
 
-class PaperGenerator:
-    """Soft planes float32 [PLANES, H, W], as fast denoising leaves them, -> uint8 [H, W, 3] RGB.
+class PaperDiffusion:
+    """The paper's network in place of `ImageDiffusion`, whose call it shares.
 
-    Raises SemcomError for weights that are missing, altered, of other classes, of another network
-    than their card says or trained at another size than `size` (H, W).
+    It knows no thumbnail. passes: of the network for an image, where the codec is set to one step,
+    with which the shipped network is content.
     """
 
     def __init__(
-        self, path: Path | None = None, device: str = "cpu", size: tuple[int, int] = WORK_SIZE
+        self, network: PaperNetwork, device: str = "cpu", seed: int = 0, passes: int = STEPS
     ):
-        self.device, self.size = torch.device(device), size
-        self.network = load_network(path or weights.models_dir() / FILE, size).to(self.device)
+        self.device, self.seed, self.passes = torch.device(device), seed, passes
+        self.network = network.to(self.device)
+        self.class_shares = ClassShares(range(len(NAMES)), stride=1)
+
+    @classmethod
+    def from_pretrained(
+        cls, path: Path | None = None, device: str = "cpu", passes: int = STEPS
+    ) -> PaperDiffusion:
+        """That of a weights file, or of a folder that holds `FILE`. Raises SemcomError."""
+        return cls(load_network(weights.file_at(path, FILE), device), device, passes=passes)
 
     def __call__(
         self,
-        planes: np.ndarray,
-        seed: int,
-        steps: int = STEPS,
-        guidance: float = GUIDANCE["cityscapes"],
-    ) -> np.ndarray:
-        """The same image for the same arguments. Raises SemcomError for planes of another shape."""
-        if planes.shape != (PLANES, *self.size):
-            raise SemcomError(
-                f"Planes of shape {planes.shape} do not fit the network: "
-                f"give {(PLANES, *self.size)}."
-            )
-        generator = torch.Generator().manual_seed(seed)
-        tensor = torch.from_numpy(planes).to(self.device)[None]
+        class_shares: Sequence[np.ndarray],
+        thumbnails: Sequence[np.ndarray] | None = None,
+        steps: int = 1,
+        from_picture: Sequence[bool] | None = None,
+        guidance: float = 0.0,
+        seeds: Sequence[int] | None = None,
+    ) -> list[np.ndarray]:
+        """Images uint8 [H, W, 3], all the same for the same arguments.
+
+        class_shares: float32 [19, H, W] each, by trainId; what they leave of 1 is void. steps:
+        passes from 2 to `STEPS`, or 1 for `passes`. guidance: the paper's s. seeds: of each image's
+        noise, by default all have the same. Raises SemcomError.
+        """
+        known = torch.from_numpy(np.stack(class_shares)).to(self.device)
+        planes = torch.cat([known, (1 - known.sum(1, keepdim=True)).clamp(min=0)], 1)
+        seeds = [self.seed] * len(known) if seeds is None else seeds
+        passes = self.passes if steps == 1 else steps
         with torch.autocast(self.device.type, torch.bfloat16):
-            image = sample(self.network, tensor, generator, steps, guidance)[0]
-        levels = (image + 1).mul(127.5).round().to(torch.uint8)
-        return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
+            images = sample(self.network, planes, seeds, passes, guidance)
+        levels = (images + 1).mul(127.5).round().to(torch.uint8)
+        return list(np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy()))
 
 
-def card_of(configuration: Configuration, size: tuple[int, int]) -> dict[str, Any]:
+def card_of(sizes: GescoPaperSizes, size: tuple[int, int]) -> dict[str, Any]:
     """What `load_network` reads from a card beside the classes."""
-    return {"network": asdict(configuration), "size": list(size)}
+    return {"network": asdict(sizes), "size": list(size)}
 
 
-def load_network(path: Path, size: tuple[int, int] = WORK_SIZE) -> PaperNetwork:
-    """The network in `path`, float32, for inference at `size`; raises SemcomError as above."""
+def load_network(
+    path: Path, device: str = "cpu", size: tuple[int, int] = WORK_SIZE
+) -> PaperNetwork:
+    """The network in `path`, float32, for inference at `size` (H, W).
+
+    Raises SemcomError for weights that are missing, altered, of other classes, of another network
+    than their card says or trained at another size.
+    """
     tensors, card = weights.load(path, RECIPE)
-    classes = weights.classes_of(card, path)
-    if classes != tuple(range(len(NAMES))):
-        raise SemcomError(
-            f"The weights {path} know {len(classes)} classes, not the {len(NAMES)} of the label "
-            f"space in their order: make others with `{RECIPE}`."
-        )
-    try:
-        trained = tuple(card["size"])
-        sizes: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in card["network"].items()
-        }
-        configuration = Configuration(**sizes)
-    except (KeyError, TypeError, AttributeError):
-        raise SemcomError(
-            f"The card of {path} does not describe this network: make it anew with `{RECIPE}`."
-        ) from None
-    if trained != size:
-        raise SemcomError(
-            f"The weights {path} were trained at {trained[0]}x{trained[1]}, not "
-            f"{size[0]}x{size[1]}: ask for that size, or train others with --size."
-        )
-    network = PaperNetwork(configuration)
+    network = PaperNetwork(GescoPaperSizes.of_card(card, size, path, RECIPE))
     weights.fill(network, tensors, path)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hints lack it
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's hints lack it
     return network.eval().requires_grad_(False)

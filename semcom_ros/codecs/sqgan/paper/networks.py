@@ -8,6 +8,8 @@ a time in each ADM, which it creates and never uses: 2.9 M.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -15,55 +17,110 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros.codecs.sqgan.masking import opening
-from semcom_ros.codecs.sqgan.paper.blocks import (
-    Attention,
-    Down,
-    PlainNorm,
-    ResidualBlock,
-    SpadeNorm,
-    Up,
-)
-from semcom_ros.codecs.sqgan.paper.configuration import (
-    CLASS_PLANES,
-    GROUPS,
-    MAP_PLANES,
-    Configuration,
-)
 from semcom_ros.codecs.sqgan.pipeline import Pipeline, ReceiverNetwork, TransmitterNetwork
+from semcom_ros.errors import SemcomError
+from semcom_ros.labels import CLASSES
+from semcom_ros.layers.unet import (
+    GROUPS,
+    GroupAttention,
+    PlainGroupNorm,
+    SpadeGroupNorm,
+    UNetSizes,
+)
 from semcom_ros.layers.vector_quantiser import VectorQuantiser
 
+CLASS_PLANES = len(CLASSES)
+"""Of the map where it conditions: one for each trainId, in their order."""
+MAP_PLANES = CLASS_PLANES + 1
+"""Of the map as it is sent: a last one for void."""
+PlainNorm = partial(PlainGroupNorm, eps=1e-6)
+Attention = partial(GroupAttention, eps=1e-6)
 
-class Trunk(nn.Module):
-    """Features of the stem [B, width, H, W] -> [B, dims, h, w]: levels of blocks with a halving
-    between, attention at the coarsest."""
 
-    def __init__(self, c: Configuration):
+@dataclass(frozen=True)
+class SqganPaperSizes(UNetSizes):
+    """Sizes of both pipelines; by default those of the paper for Cityscapes, 256x512.
+
+    blocks: residual blocks a level of the encoders; decoders have one more. dims: length of a
+    codeword and channels between encoder and decoder. depth: attentions of ADM. hidden: channels
+    inside each SPADE. Raises SemcomError for widths that the groups do not divide.
+    """
+
+    width: int = 128
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    blocks: int = 2
+    dims: int = 256
+    depth: int = 8
+    hidden: int = 128
+    codewords: int = 1024
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_groups("dims", self.dims)
+        if min(self.blocks, self.depth, self.hidden, self.codewords) < 1:
+            raise SemcomError("Blocks, depth, hidden channels and codewords start at 1: give more.")
+
+
+class GroupResidual(nn.Module):
+    """Two convolutions on top of their input, each behind a normalisation and SiLU."""
+
+    def __init__(self, cin: int, cout: int, norm: Callable[[int], nn.Module] = PlainNorm):
         super().__init__()
-        layers: list[nn.Module] = []
-        channels = c.width
-        for level, width in enumerate(c.widths):
-            if level:
-                layers.append(Down(channels))
-            for _ in range(c.blocks):
-                layers.append(ResidualBlock(channels, width))
-                channels = width
-                if level == len(c.widths) - 1:
-                    layers.append(Attention(channels))
-        layers += [ResidualBlock(channels, channels), Attention(channels)]
-        layers += [ResidualBlock(channels, channels), PlainNorm(channels), nn.SiLU()]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, c.dims, 3, padding=1))
+        self.first_norm, self.second_norm = norm(cin), norm(cout)
+        self.first = nn.Conv2d(cin, cout, 3, padding=1)
+        self.second = nn.Conv2d(cout, cout, 3, padding=1)
+        self.skip = nn.Identity() if cin == cout else nn.Conv2d(cin, cout, 1)
+
+    def forward(self, x: torch.Tensor, planes: torch.Tensor | None = None) -> torch.Tensor:
+        inner = self.first(F.silu(self.first_norm(x, planes)))
+        return self.skip(x) + self.second(F.silu(self.second_norm(inner, planes)))
+
+
+class Down(nn.Conv2d):
+    """Half the sides."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, 3, stride=2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x)
+        return super().forward(F.pad(x, (0, 1, 0, 1)))
 
 
-class ImageEncoder(nn.Module):
+class Up(nn.Conv2d):
+    """Twice the sides."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+def trunk(c: SqganPaperSizes) -> list[nn.Module]:
+    """Features of the stem [B, width, H, W] -> [B, dims, h, w]: levels of blocks with a halving
+    between, attention at the coarsest."""
+    layers: list[nn.Module] = []
+    channels = c.width
+    for level, width in enumerate(c.widths):
+        if level:
+            layers.append(Down(channels))
+        for _ in range(c.blocks):
+            layers.append(GroupResidual(channels, width))
+            channels = width
+            if level == len(c.widths) - 1:
+                layers.append(Attention(channels))
+    layers += [GroupResidual(channels, channels), Attention(channels)]
+    layers += [GroupResidual(channels, channels), PlainNorm(channels), nn.SiLU()]
+    return [*layers, nn.Conv2d(channels, c.dims, 3, padding=1)]
+
+
+class PaperImageEncoder(nn.Module):
     """Image [B, 3, H, W], normalised, and class planes [B, CLASS_PLANES, H, W] -> features.
 
     SemPE, one channel of the map, is added to all channels of the image's stem.
     """
 
-    def __init__(self, c: Configuration):
+    def __init__(self, c: SqganPaperSizes):
         super().__init__()
         self.place = nn.Sequential(
             nn.Conv2d(CLASS_PLANES, c.width, 3, padding=1), nn.ReLU(), nn.Conv2d(c.width, 1, 1)
@@ -71,25 +128,20 @@ class ImageEncoder(nn.Module):
         self.look = nn.Sequential(
             nn.Conv2d(3, c.width, 3, padding=1), nn.GroupNorm(GROUPS, c.width)
         )
-        self.trunk = Trunk(c)
+        self.trunk = nn.Sequential(*trunk(c))
 
     def forward(self, image: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
         return self.trunk(self.look(image) + self.place(planes))
 
 
-class MapEncoder(nn.Sequential):
-    """One-hot map [B, MAP_PLANES, H, W] -> features."""
-
-    def __init__(self, c: Configuration):
-        super().__init__(nn.Conv2d(MAP_PLANES, c.width, 3, padding=1), Trunk(c))
-
-
-class Samm(nn.Module):
+class PaperSamm(nn.Module):
     """Relevance [B, 1, h, w] in 0..1 of features [B, dims, h, w], conditioned on class planes."""
 
-    def __init__(self, c: Configuration):
+    def __init__(self, c: SqganPaperSizes):
         super().__init__()
-        self.first_norm, self.second_norm = (SpadeNorm(c.dims, c.hidden) for _ in range(2))
+        self.first_norm, self.second_norm = (
+            SpadeGroupNorm(c.dims, CLASS_PLANES, c.hidden) for _ in range(2)
+        )
         self.first = nn.Conv2d(c.dims, c.dims, 3, padding=1)
         self.score = nn.Conv2d(c.dims, 1, 1)
 
@@ -98,17 +150,17 @@ class Samm(nn.Module):
         return torch.sigmoid(self.score(self.second_norm(x, planes)))
 
 
-class Adm(nn.Module):
+class PaperAdm(nn.Module):
     """Received codes [B, dims, h, w], a placeholder elsewhere, -> features [B, dims, h, w]."""
 
-    def __init__(self, c: Configuration):
+    def __init__(self, c: SqganPaperSizes):
         super().__init__()
         n = c.dims
         self.placeholder = nn.Parameter(torch.empty(1, n, 1, 1).uniform_(-1 / n, 1 / n))
         self.enter = nn.Sequential(nn.Conv2d(n, n, 1), nn.Conv2d(n, n, 3, padding=1))
-        self.blocks = nn.ModuleList(ResidualBlock(n, n) for _ in range(c.depth))
+        self.blocks = nn.ModuleList(GroupResidual(n, n) for _ in range(c.depth))
         self.attention = nn.ModuleList(Attention(n) for _ in range(c.depth))
-        self.last = ResidualBlock(n, n)
+        self.last = GroupResidual(n, n)
 
     def forward(self, codes: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
         x = self.enter(self.placeholder + kept * (codes - self.placeholder))
@@ -118,24 +170,26 @@ class Adm(nn.Module):
         return self.last(x)
 
 
-class Decoder(nn.Module):
+class PaperDecoder(nn.Module):
     """Features [B, dims, h, w] -> [B, cout, H, W]: an encoder backwards.
 
     spade: read class planes [B, CLASS_PLANES, H, W] in every block, and have no middle.
     """
 
-    def __init__(self, c: Configuration, cout: int, spade: bool):
+    def __init__(self, c: SqganPaperSizes, cout: int, spade: bool):
         super().__init__()
-        norm = partial(SpadeNorm, hidden=c.hidden) if spade else PlainNorm
+        norm: Callable[[int], nn.Module] = PlainNorm
+        if spade:
+            norm = partial(SpadeGroupNorm, planes=CLASS_PLANES, hidden=c.hidden)
         channels = c.widths[-1]
         self.enter = nn.Conv2d(c.dims, channels, 3, padding=1)
         self.layers = nn.ModuleList()
         if not spade:
-            self.layers.append(ResidualBlock(channels, channels))
-            self.layers += [Attention(channels), ResidualBlock(channels, channels)]
+            self.layers.append(GroupResidual(channels, channels))
+            self.layers += [Attention(channels), GroupResidual(channels, channels)]
         for level, width in reversed(list(enumerate(c.widths))):
             for _ in range(c.blocks + 1):
-                self.layers.append(ResidualBlock(channels, width, norm))
+                self.layers.append(GroupResidual(channels, width, norm))
                 channels = width
                 if level == len(c.widths) - 1:
                     self.layers.append(Attention(channels))
@@ -147,26 +201,27 @@ class Decoder(nn.Module):
     def forward(self, features: torch.Tensor, planes: torch.Tensor | None = None) -> torch.Tensor:
         x = self.enter(features)
         for layer in self.layers:
-            x = layer(x, planes) if isinstance(layer, ResidualBlock) else layer(x)
+            x = layer(x, planes) if isinstance(layer, GroupResidual) else layer(x)
         return self.last(F.silu(self.last_norm(x)))
 
 
-def map_pipeline(c: Configuration) -> Pipeline:
+def map_pipeline(c: SqganPaperSizes) -> Pipeline:
     """The map's: one-hot maps [B, MAP_PLANES, H, W] in, logits of that shape out."""
-    return _pipeline(c, MapEncoder(c), Decoder(c, MAP_PLANES, spade=False))
+    encoder = nn.Sequential(nn.Conv2d(MAP_PLANES, c.width, 3, padding=1), *trunk(c))
+    return _pipeline(c, encoder, PaperDecoder(c, MAP_PLANES, spade=False))
 
 
-def image_pipeline(c: Configuration) -> Pipeline:
+def image_pipeline(c: SqganPaperSizes) -> Pipeline:
     """The image's: normalised images [B, 3, H, W] and class planes in, images out."""
-    return _pipeline(c, ImageEncoder(c), Decoder(c, 3, spade=True))
+    return _pipeline(c, PaperImageEncoder(c), PaperDecoder(c, 3, spade=True))
 
 
-def _pipeline(c: Configuration, encoder: nn.Module, decoder: nn.Module) -> Pipeline:
-    transmitter = TransmitterNetwork(encoder, Samm(c), c.dims, c.dims)
+def _pipeline(c: SqganPaperSizes, encoder: nn.Module, decoder: nn.Module) -> Pipeline:
+    transmitter = TransmitterNetwork(encoder, PaperSamm(c), c.dims, c.dims)
     # Only the scaling by its score teaches the released SAMM what to keep.
     return Pipeline(
         transmitter,
         VectorQuantiser(c.codewords, c.dims),
-        ReceiverNetwork(Adm(c), decoder),
+        ReceiverNetwork(PaperAdm(c), decoder),
         straight=False,
     )

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from semcom_ros.codecs.sqgan.paper.configuration import CLASS_PLANES, MAP_PLANES
+from semcom_ros.codecs.sqgan.paper.inference import pixels
+from semcom_ros.codecs.sqgan.paper.networks import CLASS_PLANES, MAP_PLANES
 from semcom_ros.codecs.sqgan.pipeline import Passed
-from semcom_ros.lab.papers.sqgan.draws import Draw, pixels
+from semcom_ros.lab.papers.draws import MaskedDraw
 from semcom_ros.lab.training.perceptual import Perceptual
 from semcom_ros.lab.training.sqgan import emphasis
 from semcom_ros.lab.training.sqgan.learning import give_back
@@ -43,14 +44,14 @@ class PatchDiscriminator(nn.Sequential):
                 nn.init.normal_(module.weight, 1, 0.02)
 
 
-def map_error(passed: Passed, draw: Draw) -> torch.Tensor:
+def map_error(passed: Passed, draw: MaskedDraw) -> torch.Tensor:
     """Class-weighted cross-entropy of the map, scalar."""
     table = emphasis.table(emphasis.MAP, emphasis.MAP_OTHERS)
     weights = torch.from_numpy(table[:MAP_PLANES]).to(passed.output.device)
     return F.cross_entropy(passed.output.float(), draw["labels"], weights)
 
 
-def image_error(passed: Passed, draw: Draw, distance: Perceptual) -> torch.Tensor:
+def image_error(passed: Passed, draw: MaskedDraw, distance: Perceptual) -> torch.Tensor:
     """Class-weighted absolute error of the image and perceptual distance, scalar."""
     image = passed.output.float()
     weights = _by_class(draw, emphasis.IMAGE, emphasis.IMAGE_OTHERS)
@@ -58,7 +59,7 @@ def image_error(passed: Passed, draw: Draw, distance: Perceptual) -> torch.Tenso
     return l1 + PERCEPTUAL * distance(pixels(image), pixels(draw["image"]))
 
 
-def judged(passed: Passed, draw: Draw, step: str) -> tuple[torch.Tensor, torch.Tensor]:
+def judged(passed: Passed, draw: MaskedDraw, step: str) -> tuple[torch.Tensor, torch.Tensor]:
     """What the discriminator is to tell apart: what came out, and the truth.
 
     Of an image it does not see what is not worth bits: of sky, vegetation and, half, road the
@@ -88,7 +89,7 @@ def hinge(doubted: torch.Tensor, trusted: torch.Tensor) -> torch.Tensor:
     return (F.relu(1 + doubted).mean() + F.relu(1 - trusted).mean()) / 2
 
 
-def _by_class(draw: Draw, weights: dict[str, float], others: float) -> torch.Tensor:
+def _by_class(draw: MaskedDraw, weights: dict[str, float], others: float) -> torch.Tensor:
     """The weight [B, 1, H, W] of the class at every pixel; of void, 0 as in the released code."""
     table = torch.from_numpy(emphasis.table(weights, others)[:MAP_PLANES]).clone()
     table[CLASS_PLANES] = 0

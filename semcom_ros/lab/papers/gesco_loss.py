@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The diffusion that the paper's network learns: schedule, learned variance and hybrid loss.
+"""What GESCO's paper network learns by: its hybrid loss, which teaches the variance too.
 
 Nichol and Dhariwal, "Improved denoising diffusion probabilistic models", ICML 2021, arXiv
 2102.09672, cited below as ID; equations 13 and 15 there are the variance and the loss.
@@ -10,29 +10,14 @@ from __future__ import annotations
 import math
 
 import torch
-from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch.distributions import Normal, kl_divergence
 
-STEPS = 1000
+from semcom_ros.codecs.gesco.paper.sampling import STEPS
+
 BOUND_WEIGHT = 0.001
 """lambda of the hybrid loss, on a bound that sums over all steps (ID, section 3.1)."""
 HALF_LEVEL = 1 / 255
 """Half of the distance of two levels of an 8-bit image in -1..1."""
-
-
-def scheduler() -> DDPMScheduler:
-    """Linear betas of 1e-4 to 0.02 over `STEPS`, for images in -1..1."""
-    return DDPMScheduler(
-        num_train_timesteps=STEPS,
-        beta_start=1e-4,
-        beta_end=0.02,
-        beta_schedule="linear",
-        variance_type="learned_range",
-        prediction_type="epsilon",
-        clip_sample=True,
-        # From the last step down to step 0, however few there are.
-        timestep_spacing="linspace",
-    )
 
 
 def hybrid_loss(

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the papers' networks learn from: frames with maps, drawn by seed."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, default_collate
+
+from semcom_ros.codecs.gesco.paper.sampling import STEPS
+from semcom_ros.codecs.sqgan.paper.inference import normalised
+from semcom_ros.datasets import Source
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Frame, fit
+from semcom_ros.lab.training.data import augment, pixels_of
+from semcom_ros.lab.training.gesco.noisy_map import draw_level, noisy_planes
+from semcom_ros.lab.training.sqgan.enhancement import enhance
+from semcom_ros.labels import CLASSES
+from semcom_ros.layers.image_input import to_input
+
+PLANES = len(CLASSES) + 1
+"""Of a map: one for each trainId, in their order, and a last one for void."""
+NULL = 0.2
+"""Share of the samples without a map, from which guidance learns what images look like alone."""
+ZOOM = (1.0, 2.0)
+FRACTIONS = (0.05, 0.2875, 0.525, 0.7625, 1.0)
+"""Of the latent vectors kept, one a batch."""
+FRACTION = (-0.95, 0.4)
+"""Mean and deviation of the log of the fraction, before it is rounded to one of `FRACTIONS`."""
+
+
+class Draws(Dataset):
+    """Batches of `batch` random frames of a labelled source at `size` (H, W).
+
+    Batch i depends on `seed` and i alone, whatever process draws it: a run that resumes goes on as
+    if it had never stopped. Raises SemcomError for a frame without labels.
+    """
+
+    def __init__(self, source: Source, size: tuple[int, int], seed: int, batch: int):
+        self.source, self.size, self.seed, self.batch = source, size, seed, batch
+        self.frame(0)
+
+    def frame(self, at: int) -> Frame:
+        """Frame `at` of the source."""
+        frame = self.source[at]
+        if frame.labels is None:
+            raise SemcomError(
+                f"Frame {at} of '{self.source.name}' has no labels: these networks learn from maps."
+            )
+        return frame
+
+
+class NoisyDraw(TypedDict):
+    """A batch for GESCO: image in -1..1 and noise float32 [B, 3, H, W], planes float32 [B, PLANES,
+    H, W], step int64 [B]."""
+
+    image: torch.Tensor
+    noise: torch.Tensor
+    planes: torch.Tensor
+    step: torch.Tensor
+
+
+class NoisyDraws(Draws):
+    """For GESCO: each sample mirrored or not, its map with any noise or missing."""
+
+    def __getitem__(self, index: int) -> NoisyDraw:
+        rng = np.random.default_rng((self.seed, index))
+        return default_collate([self._sample(rng) for _ in range(self.batch)])
+
+    def _sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        image, labels = pixels_of(fit(self.frame(int(rng.integers(len(self.source)))), self.size))
+        if rng.random() < 0.5:
+            image, labels = image[:, ::-1], labels[:, ::-1]
+        if rng.random() < NULL:
+            planes = np.zeros((PLANES, *self.size), np.float32)
+        else:
+            planes = noisy_planes(one_hot(labels), draw_level(rng), rng)
+        levels = image.transpose(2, 0, 1).astype(np.float32)
+        noise = rng.standard_normal(levels.shape, dtype=np.float32)
+        step = rng.integers(STEPS)
+        return {"image": levels / 127.5 - 1, "noise": noise, "planes": planes, "step": step}
+
+
+class MaskedDraw(TypedDict):
+    """A batch for SQ-GAN: image float32 [B, 3, H, W], normalised; planes one-hot float32 [B,
+    PLANES, H, W]; labels int64 [B, H, W], their places; fraction of latent vectors to keep, float32
+    [B]."""
+
+    image: torch.Tensor
+    planes: torch.Tensor
+    labels: torch.Tensor
+    fraction: torch.Tensor
+
+
+class MaskedDraws(Draws):
+    """For SQ-GAN: frames augmented, objects pasted between those of a batch."""
+
+    def __getitem__(self, index: int) -> MaskedDraw:
+        rng = np.random.default_rng((self.seed, index))
+        chosen = rng.integers(len(self.source), size=self.batch)
+        drawn = (
+            augment(pixels_of(self.frame(int(at))), rng, self.size, ZOOM, jitter=True)
+            for at in chosen
+        )
+        images, labels = enhance(*map(np.stack, zip(*drawn, strict=True)), rng)
+        fraction = draw_fraction(rng)
+        places = torch.from_numpy(np.minimum(labels, PLANES - 1).astype(np.int64))
+        planes = torch.nn.functional.one_hot(places, PLANES).permute(0, 3, 1, 2)
+        return MaskedDraw(
+            image=normalised(to_input(images, torch.float32)),
+            planes=planes.float(),
+            labels=places,
+            fraction=torch.full((self.batch,), fraction),
+        )
+
+
+def one_hot(labels: np.ndarray) -> np.ndarray:
+    """Labels uint8 [H, W] trainId, 255 void, -> float32 [PLANES, H, W]."""
+    places = np.minimum(labels, PLANES - 1)
+    return (places == np.arange(PLANES)[:, None, None]).astype(np.float32)
+
+
+def draw_fraction(rng: np.random.Generator) -> float:
+    """The nearest of `FRACTIONS` to a log-normal number."""
+    drawn = float(np.exp(rng.normal(*FRACTION)))
+    return min(FRACTIONS, key=lambda fraction: abs(fraction - drawn))

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom train gesco-paper`: the network of GESCO's paper."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from diffusers import DDPMScheduler
+from torch.optim.swa_utils import AveragedModel
+
+from semcom_ros import weights
+from semcom_ros.codecs.gesco.paper.network import GescoPaperSizes, PaperNetwork
+from semcom_ros.codecs.gesco.paper.sampling import FILE, scheduler
+from semcom_ros.lab.papers.draws import NoisyDraw, NoisyDraws
+from semcom_ros.lab.papers.gesco_loss import BOUND_WEIGHT, hybrid_loss
+from semcom_ros.lab.papers.recipe import PaperTraining, without_folder
+
+
+class GescoPaperTraining(PaperTraining):
+    """Keeps averaged weights."""
+
+    name, what = "gesco-paper", "the diffusion network of the GESCO paper, averaged weights"
+    sizes, draws, out = GescoPaperSizes, NoisyDraws, Path("models") / FILE
+    batch, every, steps = 4, 5000, 200_000
+    named = (*PaperTraining.named, "rate", "decay")
+
+    @classmethod
+    def options(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--rate", type=float, default=1e-4, help="learning rate")
+        decay = "of the averaged weights"
+        parser.add_argument("--decay", type=float, default=0.9999, help=decay)
+        less = "less memory for a third more time"
+        parser.add_argument("--checkpointing", action="store_true", help=less)
+
+    def begin(self) -> None:
+        network = PaperNetwork(self.configuration, self.args.checkpointing).train()
+        network.to(device=self.accelerator.device, memory_format=torch.channels_last)
+        self.average = averaged(network, self.args.decay)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=self.args.rate, weight_decay=0.0)
+        self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
+        self.accelerator.register_for_checkpointing(self.average)
+        self.schedule = scheduler()
+
+    def update(self, draw: NoisyDraw, step: int) -> dict[str, torch.Tensor]:
+        seen = update(self.network, self.optimizer, draw, self.schedule, self.accelerator)
+        self.average.update_parameters(self.accelerator.unwrap_model(self.network))
+        return seen
+
+    def save(self, step: int) -> None:
+        seen = f"{without_folder(self.args.data)}, split {self.args.split}, {self.frames} frames"
+        card = self.described(data=seen, updates=step)
+        weights.save(self.args.out, weights.tensors_of(self.average.module), card)
+
+
+def averaged(network: PaperNetwork, decay: float) -> AveragedModel:
+    """Exponentially averaged weights; the average is short at first and forgets the start."""
+
+    def mix(kept: list[torch.Tensor], seen: list[torch.Tensor], updates: torch.Tensor) -> None:
+        n = int(updates)
+        torch._foreach_lerp_(kept, seen, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return AveragedModel(network, multi_avg_fn=mix)
+
+
+def update(
+    network: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    draw: NoisyDraw,
+    schedule: DDPMScheduler,
+    accelerator: Accelerator,
+) -> dict[str, torch.Tensor]:
+    """One update on a batch of samples; returns its error and its bound."""
+    image = draw["image"].to(memory_format=torch.channels_last)
+    noisy = schedule.add_noise(image, draw["noise"], draw["step"])
+    output = network(noisy, draw["step"], draw["planes"].to(memory_format=torch.channels_last))
+    # Adding noise has moved them to the images' device.
+    alphas_cumprod = schedule.alphas_cumprod
+    error, bound = hybrid_loss(output, image, draw["noise"], noisy, draw["step"], alphas_cumprod)
+    accelerator.backward((error + BOUND_WEIGHT * bound).mean())
+    optimizer.step()
+    optimizer.zero_grad()
+    return {"error": error.mean(), "bound": bound.mean()}

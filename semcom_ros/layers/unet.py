@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the U-Nets of the papers share: sizes by level, normalisation by groups, attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from semcom_ros import weights
+from semcom_ros.errors import SemcomError
+from semcom_ros.labels import NAMES
+from semcom_ros.layers.attention import attend
+
+GROUPS = 32
+"""Groups of every normalisation."""
+
+
+@dataclass(frozen=True)
+class UNetSizes:
+    """width: channels at full resolution, times `multipliers` at each halving.
+
+    Raises SemcomError for widths that the groups do not divide.
+    """
+
+    width: int
+    multipliers: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.multipliers or min(self.multipliers) < 1:
+            raise SemcomError("The multipliers of the width are whole numbers from 1: give some.")
+        self.check_groups("width", self.width)
+
+    def check_groups(self, name: str, channels: int) -> None:
+        """Raise SemcomError unless `channels` are equal groups."""
+        if channels < GROUPS or channels % GROUPS:
+            raise SemcomError(
+                f"A {name} of {channels} has no {GROUPS} equal groups of channels: give a multiple "
+                f"of {GROUPS}."
+            )
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of every level, the finest first."""
+        return [self.width * m for m in self.multipliers]
+
+    @property
+    def reduction(self) -> int:
+        """Pixels to a cell of the coarsest level, each way."""
+        return int(2 ** (len(self.multipliers) - 1))
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Raise SemcomError unless images of `size` (H, W) can pass."""
+        if min(size) < 1 or size[0] % self.reduction or size[1] % self.reduction:
+            raise SemcomError(
+                f"Images of {size[0]}x{size[1]} cannot be halved {len(self.multipliers) - 1} "
+                f"times: give sides that are multiples of {self.reduction}."
+            )
+
+    @classmethod
+    def of_card(cls, card: dict[str, Any], size: tuple[int, int], path: Path, recipe: str) -> Self:
+        """Those in the card of the weights `path`, trained at `size` (H, W) by `recipe`.
+
+        Raises SemcomError where it has none, other classes or another size.
+        """
+        known = weights.classes_of(card, path)
+        if known != tuple(range(len(NAMES))):
+            raise SemcomError(
+                f"The weights {path} know {len(known)} classes, not the {len(NAMES)} of the label "
+                f"space in their order: make others with `{recipe}`."
+            )
+        try:
+            trained = tuple(card["size"])
+            told: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in card["network"].items()
+            }
+            sizes = cls(**told)
+        except (KeyError, TypeError, AttributeError):
+            raise SemcomError(
+                f"The card of {path} does not describe this network: make it anew with `{recipe}`."
+            ) from None
+        if trained != size:
+            raise SemcomError(
+                f"The weights {path} were trained at {trained[0]}x{trained[1]}, not "
+                f"{size[0]}x{size[1]}: ask for that size, or train others with --size."
+            )
+        return sizes
+
+
+class PlainGroupNorm(nn.GroupNorm):
+    """Normalisation by groups that takes no notice of the map."""
+
+    def __init__(self, channels: int, eps: float = 1e-5):
+        super().__init__(GROUPS, channels, eps)
+
+    def forward(self, x: torch.Tensor, planes: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(x)
+
+
+class SpadeGroupNorm(nn.Module):
+    """Normalisation by groups, then scale and shift per pixel from the map (Park et al. 2019).
+
+    planes: [B, planes, H, W] at a multiple of the size of what is normalised, of which the nearest
+    pixel is taken.
+    """
+
+    def __init__(self, channels: int, planes: int, hidden: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, channels, affine=False)
+        self.read = nn.Conv2d(planes, hidden, 3, padding=1)
+        self.modulate = nn.Conv2d(hidden, 2 * channels, 3, padding=1)
+
+    def forward(self, x: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+        step = planes.shape[-1] // x.shape[-1]
+        scale, shift = self.modulate(F.relu(self.read(planes[..., ::step, ::step]))).chunk(2, 1)
+        return self.norm(x) * (1 + scale) + shift
+
+
+class GroupAttention(nn.Module):
+    """Self-attention over all positions, on top of its input, [B, channels, H, W]."""
+
+    def __init__(self, channels: int, heads: int = 1, eps: float = 1e-5):
+        super().__init__()
+        self.heads = heads
+        self.norm = PlainGroupNorm(channels, eps)
+        self.project = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: torch.Tensor, heard: torch.Tensor | None = None) -> torch.Tensor:
+        """heard: as in `attend`."""
+        query, key, value = self.project(self.norm(x)).chunk(3, 1)
+        return x + self.out(attend(query, key, value, self.heads, heard))
