@@ -104,7 +104,8 @@ class MaskedDraws(Draws):
             augment(pixels_of(self.frame(int(at))), rng, self.size, ZOOM, jitter=True)
             for at in chosen
         )
-        images, labels = enhance(*map(np.stack, zip(*drawn, strict=True)), rng)
+        images, labels = map(np.stack, zip(*drawn, strict=True))
+        images, labels = enhance(images, labels, rng)
         fraction = draw_fraction(rng)
         places = torch.from_numpy(np.minimum(labels, PLANES - 1).astype(np.int64))
         planes = torch.nn.functional.one_hot(places, PLANES).permute(0, 3, 1, 2)

@@ -13,14 +13,13 @@ from typing import Any, ClassVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import send_to_device
 from torch.utils.data import DataLoader
 
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.papers.draws import Draws
-from semcom_ros.lab.training.loop import without_opencv_threads
+from semcom_ros.lab.training.loop import moved, without_opencv_threads
 from semcom_ros.lab.training.recipe import Log, Recipe, check_run, option
 from semcom_ros.labels import NAMES
 from semcom_ros.layers.unet import UNetSizes
@@ -128,7 +127,7 @@ class PaperTraining(Recipe):
             generator=torch.Generator(),
         )
         for step, draw in enumerate(loader, done + 1):
-            draw = send_to_device(draw, accelerator.device, non_blocking=True)
+            draw = moved(draw, accelerator.device)
             log.add(self.update(draw, step))
             last = step == args.steps
             if step % LOG_EVERY == 0 or last:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 import cv2
 import torch
-from accelerate.utils import send_to_device
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -154,7 +153,7 @@ class Training(Recipe):
         every = max(1, args.steps // self.checkpoints)
         saved = time.monotonic()
         for step, batch in enumerate(self.loader(done), done + 1):
-            batch = send_to_device(batch, self.device, non_blocking=True)
+            batch = moved(batch, self.device)
             log.add(self.update(batch, step - 1))
             scored = step % every == 0 or step == args.steps
             if scored:
@@ -212,7 +211,7 @@ class Training(Recipe):
             "trainers": {name: trainer.state() for name, trainer in self.trainers.items()},
         }
         begun = path.with_suffix(".part")
-        torch.save(send_to_device(state, "cpu"), begun)
+        torch.save(moved(state, "cpu"), begun)
         begun.replace(path)
 
     def load_state(self, path: Path) -> tuple[int, dict[str, Any]]:
@@ -240,6 +239,19 @@ def read_state(path: Path, otherwise: str) -> dict[str, Any]:
     if not path.is_file():
         raise SemcomError(f"There is no state '{path}' to go on from: {otherwise}.")
     return torch.load(path, weights_only=True, map_location="cpu")
+
+
+def moved(values: Any, device: str | torch.device) -> Any:
+    """`values`, tensors in any nest of tuples, lists and dictionaries, on `device`."""
+    if isinstance(values, torch.Tensor):
+        # What comes back is read at once: it must be waited for.
+        return values.to(device, non_blocking=torch.device(device).type != "cpu")
+    if isinstance(values, dict):
+        return {name: moved(value, device) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        parts = [moved(value, device) for value in values]
+        return type(values)(*parts) if hasattr(values, "_fields") else type(values)(parts)
+    return values
 
 
 def without_opencv_threads(worker: int) -> None:

@@ -12,7 +12,6 @@ import torch
 from accelerate import Accelerator
 
 from semcom_ros import weights
-from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.gesco.paper.network import PLANES, GescoPaperSizes, PaperNetwork
 from semcom_ros.codecs.gesco.paper.sampling import (
     STEPS,
@@ -23,12 +22,10 @@ from semcom_ros.codecs.gesco.paper.sampling import (
     scheduler,
 )
 from semcom_ros.datasets import open_source
-from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.papers.draws import NoisyDraws, one_hot
 from semcom_ros.lab.papers.gesco import GescoPaperTraining, update
 from semcom_ros.lab.papers.gesco_loss import log_variance, variational_bound
-from semcom_ros.pipeline.single import decode, encode
 
 NARROW = GescoPaperSizes(width=32, multipliers=(1, 2), blocks=1, attention=(2,), head=32, hidden=8)
 SIZE = (16, 32)
@@ -232,24 +229,6 @@ def test_what_was_trained_paints_in_place_of_the_shipped_network(trained):
     assert np.abs(alone.astype(int) - other).max() <= 1
     (guided_,) = diffusion(shares[:1], seeds=[1], guidance=2.0)
     assert (guided_ != one).any()
-
-
-@pytest.fixture
-def shipped(trained, tmp_path, monkeypatch):
-    """A folder with the networks of one training, said to be of the size of work."""
-    for file in ("net.safetensors", "net.json"):
-        shutil.copy(trained / file, tmp_path / file.replace("net", "gesco_paper"))
-    card = tmp_path / "gesco_paper.json"
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"size": [256, 512]}))
-    return tmp_path
-
-
-def test_the_decoder_that_ships_decodes_with_it(shipped):
-    encoder = create_encoder("gesco")
-    decoder = create_decoder("gesco", network=PaperDiffusion.from_pretrained(shipped, passes=2))
-    frame = Drive(1).render(0)
-    shown = decode("gesco", decoder, encode("gesco", encoder, frame, 512))
-    assert shown.image.shape == (256, 512, 3) and shown.labels.shape == (256, 512)
 
 
 def test_a_run_that_resumes_ends_as_one_that_never_stopped(options, trained, tmp_path):

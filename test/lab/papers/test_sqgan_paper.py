@@ -12,13 +12,8 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from semcom_ros import weights
-from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.sqgan.paper.inference import (
-    file_of,
     load_network,
-    load_receivers,
-    load_transmitters,
     normalised,
     pixels,
 )
@@ -30,14 +25,12 @@ from semcom_ros.codecs.sqgan.paper.networks import (
     map_pipeline,
 )
 from semcom_ros.datasets import open_source
-from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.papers import sqgan_losses as losses
 from semcom_ros.lab.papers.draws import MaskedDraws, draw_fraction
 from semcom_ros.lab.papers.sqgan import SqganPaperTraining
 from semcom_ros.lab.training import perceptual
-from semcom_ros.labels import LABEL_SPACE, NAMES, TRAIN_ID
-from semcom_ros.pipeline.single import decode, encode
+from semcom_ros.labels import TRAIN_ID
 
 NARROW = SqganPaperSizes(width=32, multipliers=(1, 1), blocks=1, dims=32, depth=1, hidden=8)
 SIZE = (16, 32)
@@ -179,31 +172,6 @@ def test_the_three_steps_train_one_after_the_other(options, tmp_path, capsys):
     path.with_suffix(".json").write_text(json.dumps(card | {"pipeline": "sound"}))
     with pytest.raises(SemcomError, match="names no pipeline"):
         load_network(path, size=(32, 64))
-
-
-def test_the_ends_of_the_codec_run_what_was_trained(tmp_path):
-    sizes = {"width": 32, "multipliers": [1] * 5, "blocks": 1, "dims": 32, "depth": 1, "hidden": 8}
-    own = SqganPaperSizes(**sizes | {"multipliers": (1,) * 5})
-    for stage, make in (("map", map_pipeline), ("tune", image_pipeline)):
-        card = {
-            "label_space": LABEL_SPACE,
-            "classes": list(NAMES),
-            "network": sizes,
-            "size": [256, 512],
-            "pipeline": "map" if stage == "map" else "image",
-        }
-        weights.save(tmp_path / file_of(stage), weights.tensors_of(make(own)), card)
-    maps, images = load_transmitters(tmp_path)
-    frame = Drive(1).render(0)
-    indices, scores = maps([frame.labels] * 2)
-    assert indices.shape == scores.shape == (2, 16, 32) and (indices[0] == indices[1]).all()
-    encoder = create_encoder("sqgan")
-    encoder.map_transmitter, encoder.image_transmitter = maps, images
-    decoder = create_decoder("sqgan", networks=load_receivers(tmp_path))
-    shown = decode("sqgan", decoder, encode("sqgan", encoder, frame, 1024))
-    assert shown.image.shape == (256, 512, 3)
-    labels, certainty = decoder.map_receiver(indices, [np.ones((16, 32), bool)] * 2)
-    assert labels.shape == certainty.shape == (2, 256, 512)
 
 
 def test_a_step_before_that_is_missing_is_a_sentence(options, tmp_path):

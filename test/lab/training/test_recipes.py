@@ -24,8 +24,6 @@ from semcom_ros.layers.residual import ConvNorm
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-
 
 class TinyNetwork(torch.nn.Sequential):
     def __init__(self):
@@ -191,12 +189,12 @@ def test_every_recipe_runs_on_another_device(train):
         recipes(device, train)
 
 
-@CUDA
+@pytest.mark.cuda
 def test_every_recipe_runs_on_a_gpu(train):
     recipes("cuda", train)
 
 
-@CUDA
+@pytest.mark.cuda
 def test_a_run_on_a_gpu_goes_on_where_it_stopped(tiny, monkeypatch):
     whole, *_ = tiny("whole", "--device", "cuda")
     monkeypatch.setattr(TinyTraining, "stop_at", 25)
