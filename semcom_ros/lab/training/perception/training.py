@@ -33,7 +33,13 @@ from semcom_ros.lab.training.perception.losses import losses
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.perception import segmentation
-from semcom_ros.perception.networks import BRANCHES, FINE, WIDTHS, PerceptionNetwork
+from semcom_ros.perception.networks import (
+    BRANCHES,
+    FINE,
+    WIDTHS,
+    PerceptionNetwork,
+    SegmentationNetwork,
+)
 from semcom_ros.perception.perceive import FILE, RECIPE, Perception
 from semcom_ros.perception.segmentation import load_network
 
@@ -125,8 +131,17 @@ def balance_of(sets: list[tuple[list[Sample], float]]) -> np.ndarray:
 
 
 def start_from_segmenter(network: PerceptionNetwork) -> None:
-    """Take over all of the shipped segmenter; an unknown class begins as its superclass."""
+    """Take over all of a segmenter of this trunk; an unknown class begins as its superclass.
+
+    Raises SemcomError where the one in models/ is of another form.
+    """
     known, classes = load_network(weights.models_dir() / segmentation.FILE)
+    if not isinstance(known, SegmentationNetwork):
+        raise SemcomError(
+            "The segmenter in models/ stands on another backbone, from which this network cannot "
+            "begin: go on from weights of its own by --start models/perception.safetensors, or "
+            "name a folder with one that `semcom train segmenter` made by SEMCOM_MODELS."
+        )
     state = known.state_dict()
     superclass = {c: group[0] for group in COARSE for c in group}
     places = [
