@@ -69,15 +69,18 @@ def run(args: argparse.Namespace) -> None:
     exact = all(frame.objects is not None for frame in frames)
     names = (ORIGINAL, *(f"{size} bytes" for size in sizes))
     tallies = {name: Tally(perception.names, folded=not exact) for name in names}
-    link = Gesco(args.device) if sizes else None
+    loop = Loopback("gesco", args.device) if sizes else None
+    label = Segmenter.from_pretrained(device=args.device) if sizes else None
     for index, frame in enumerate(track(frames, "looking")):
         focal = frame.camera.fx if frame.camera and frame.camera.calibrated else None
         [seen] = perception([frame.image], [focal])
-        tallies[ORIGINAL].add(frame, seen, link.sent(frame) if link else seen.segmentation)
+        sent = label([frame.image])[0] if label else seen.segmentation
+        tallies[ORIGINAL].add(frame, seen, sent)
         for size in sizes:
-            image, received = link(frame, size, index)
-            [seen] = perception([image], [focal])
-            tallies[f"{size} bytes"].add(frame, seen, received)
+            data = loop.send(replace(frame, labels=sent), size, index + 1)
+            (shown,) = loop.receive([data])
+            [seen] = perception([shown.image], [focal])
+            tallies[f"{size} bytes"].add(frame, seen, shown.labels)
     title = f"{args.data}, {len(frames)} frames"
     show(
         f"{title}: boxes",
@@ -127,28 +130,6 @@ def read_sizes(text: str) -> list[int]:
     if not all(part.strip().isdecimal() for part in text.split(",")):
         raise SemcomError(f"'{text}' is no list of bytes: give --regenerated 128,256 or none.")
     return list(dict.fromkeys(int(part) for part in text.split(",")))
-
-
-class Gesco:
-    """A vehicle and an RSU with the codec `gesco`, and a link that loses nothing."""
-
-    def __init__(self, device: str) -> None:
-        self._segmenter = Segmenter.from_pretrained(device=device)
-        self._loop = Loopback("gesco", device)
-        self._fed = Frame(np.zeros((0, 0, 3), np.uint8))
-
-    def sent(self, frame: Frame) -> np.ndarray:
-        """The map that the vehicle finds, uint8 [H, W] trainId."""
-        if self._fed.image is not frame.image:
-            [labels] = self._segmenter([frame.image])
-            self._fed = replace(frame, labels=labels)
-        return self._fed.labels
-
-    def __call__(self, frame: Frame, size: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Send the vehicle's map in `size` bytes: the RSU's image, and its map."""
-        self.sent(frame)
-        (shown,) = self._loop.receive([self._loop.send(self._fed, size, index + 1)])
-        return shown.image, shown.labels
 
 
 class Tally:

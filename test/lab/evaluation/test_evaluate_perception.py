@@ -27,6 +27,7 @@ from semcom_ros.labels import TRAIN_ID
 from semcom_ros.objects import Box3D, Object
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.perceive import Predictions
+from semcom_ros.reconstruction import Reconstruction
 
 PERSON, ROAD, SKY = (TRAIN_ID[name] for name in ("person", "road", "sky"))
 
@@ -188,11 +189,13 @@ def printed(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, frame: Frame, words: str
 ) -> str:
     class Dark:
-        def sent(self, frame: Frame) -> np.ndarray:
-            return frame.labels
+        """The map comes as it was sent, the image dark."""
 
-        def __call__(self, frame: Frame, size: int, index: int):
-            return np.zeros_like(frame.image), frame.labels
+        def send(self, frame: Frame, size: int, sequence: int) -> Frame:
+            return frame
+
+        def receive(self, sent: list[Frame]) -> list[Reconstruction]:
+            return [Reconstruction(np.zeros_like(one.image), one.labels) for one in sent]
 
     def replaced(name: str, value: object) -> None:
         monkeypatch.setattr(evaluate_perception, name, value)
@@ -201,7 +204,9 @@ def printed(
     looking = SimpleNamespace(from_pretrained=lambda *_, **__: Looking(frame))
     replaced("Perception", looking)
     replaced("frames_with_truth", lambda *_: [frame])
-    replaced("Gesco", lambda _: Dark())
+    replaced("Loopback", lambda *_: Dark())
+    labels = SimpleNamespace(from_pretrained=lambda device: lambda images: [frame.labels])
+    replaced("Segmenter", labels)
     parser = argparse.ArgumentParser()
     evaluate_perception.add_arguments(parser)
     evaluate_perception.run(parser.parse_args(words.split()))
