@@ -71,14 +71,13 @@ def run(args: argparse.Namespace) -> None:
     tallies = {name: Tally(perception.names, folded=not exact) for name in names}
     loop = Loopback("gesco", args.device) if sizes else None
     label = Segmenter.from_pretrained(device=args.device) if sizes else None
-    for index, frame in enumerate(track(frames, "looking")):
+    for frame in track(frames, "looking"):
         focal = frame.camera.fx if frame.camera and frame.camera.calibrated else None
         [seen] = perception([frame.image], [focal])
         sent = label([frame.image])[0] if label else seen.segmentation
         tallies[ORIGINAL].add(frame, seen, sent)
         for size in sizes:
-            data = loop.send(replace(frame, labels=sent), size, index + 1)
-            (shown,) = loop.receive([data])
+            (shown,) = loop.receive([loop.send(replace(frame, labels=sent), size)])
             [seen] = perception([shown.image], [focal])
             tallies[f"{size} bytes"].add(frame, seen, shown.labels)
     title = f"{args.data}, {len(frames)} frames"

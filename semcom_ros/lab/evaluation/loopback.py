@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.base import Received
 from semcom_ros.frame import Frame
 from semcom_ros.payload import PayloadError, pack, unpack
-from semcom_ros.pipeline.single import encode
+from semcom_ros.pipeline.transmitter import Transmitter
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
@@ -28,13 +29,16 @@ class Loopback:
         self, codec: str, device: str = "cpu", models: Path | None = None, **settings: Any
     ) -> None:
         places = {"device": device, "models": models or models_dir()}
-        self.codec = codec
         self.encoder = create_encoder(codec, **places)
         self.decoder = create_decoder(codec, **places, **settings)
+        self._vehicles = defaultdict(lambda: Transmitter(codec, self.encoder))
 
-    def send(self, frame: Frame, n_bytes: int, sequence: int = 1) -> bytes:
-        """The packed payload of `frame` (with the labels to send), at most `n_bytes`."""
-        return pack(encode(self.codec, self.encoder, frame, n_bytes, sequence))
+    def send(self, frame: Frame, n_bytes: int) -> bytes:
+        """The packed payload of `frame` (with the labels to send), at most `n_bytes`.
+
+        Each size is a vehicle of its own: it tells its camera once in so many frames.
+        """
+        return pack(self._vehicles[n_bytes].transmit(frame, n_bytes).payload)
 
     def receive_labels(self, data: Iterable[bytes]) -> list[Reconstruction]:
         """Labels and confidence of packed payloads, as one batch. Raises PayloadError."""

@@ -191,7 +191,7 @@ def printed(
     class Dark:
         """The map comes as it was sent, the image dark."""
 
-        def send(self, frame: Frame, size: int, sequence: int) -> Frame:
+        def send(self, frame: Frame, size: int) -> Frame:
             return frame
 
         def receive(self, sent: list[Frame]) -> list[Reconstruction]:

@@ -12,6 +12,7 @@ from semcom_ros.datasets import open_source
 from semcom_ros.frame import Frame, fit
 from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.metrics.confusion import psnr
+from semcom_ros.payload import unpack
 from semcom_ros.perception.perceive import Perception
 from semcom_ros.perception.segmentation import Segmenter
 
@@ -27,8 +28,10 @@ def streets(n: int = 3) -> list[Frame]:
 @pytest.mark.parametrize("codec", CODECS)
 def test_what_is_sent_comes_with_labels_first_and_the_image_then(codec: str) -> None:
     loop = Loopback(codec)
-    data = [loop.send(frame, 512, 7) for frame in streets(2)]
+    data = [loop.send(frame, 512) for frame in streets(2)]
     assert all(len(one) <= 512 for one in data)
+    first, second = (unpack(one).header for one in data)
+    assert first.camera and not second.camera and second.sequence == first.sequence + 1
     labels, whole = loop.receive_labels(data), loop.receive(data)
     for first, last, frame in zip(labels, whole, streets(2), strict=True):
         assert first.image is None
