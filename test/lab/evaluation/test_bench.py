@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from semcom_ros.cli import main
-from semcom_ros.lab.evaluation import bench, benches, timing
+from semcom_ros.lab.evaluation import bench, benches, evaluate_denoising, timing
 from semcom_ros.lab.evaluation.benches import BENCHES
+from semcom_ros.perception.perceive import Perception
+from semcom_ros.perception.segmentation import Segmenter
 
 CODEC = ("decode_labels_ms", "decode_ms")
 STEPS = {
@@ -85,24 +87,32 @@ def test_a_frame_over_the_radio_is_timed_to_its_delivery() -> None:
     assert carry() == carry() == [data]
 
 
-@pytest.mark.parametrize("name", [n for n, b in BENCHES.items() if b.networks])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(f"bench {name}" for name, of in BENCHES.items() if of.networks),
+        *(f"eval {name}" for name in ("segmenter", "denoising", "perception", "sqgan")),
+    ],
+)
 def test_networks_are_made_on_the_device_that_was_asked_for(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
     class Stop(Exception):
         pass
 
-    def made(*args: object, device: str = "cpu", **more: object) -> None:
+    def made(path: object = None, device: str = "cpu", *_: object) -> None:
         asked.append(device)
         raise Stop
 
-    for network in (benches.Segmenter, benches.Perception):
+    for network in (Segmenter, Perception):
         monkeypatch.setattr(network, "from_pretrained", made)
+    monkeypatch.setattr(evaluate_denoising, "LearnedDenoiser", made)
     monkeypatch.setattr("semcom_ros.cli.check_device", lambda device: None)
+    frames = "--data scenes:1 --frames 1" if command.startswith("eval") else ""
     with pytest.raises(Stop):
-        main(["bench", name, "--device", "cuda:1"])
+        main([*command.split(), *frames.split(), "--device", "cuda:1"])
     assert asked == ["cuda:1"]
 
 
