@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
 from semcom_ros.codecs import foreign
-from semcom_ros.codecs.base import Codec, Decoder, Encoder, End, Settings, load_attribute
+from semcom_ros.codecs.base import Codec, Decoder, Encoder, End, Settings
 from semcom_ros.errors import SemcomError, choose
 
 CODECS: dict[str, str] = {
@@ -25,7 +26,7 @@ def codec_of(name: str) -> Codec:
     """The codec `name`, of the registry or "module:attribute". Raises SemcomError."""
     if ":" in name:
         return foreign.codec(name)
-    return load_attribute(CODECS[choose(name, CODECS, "codec")])
+    return resolve_name(CODECS[choose(name, CODECS, "codec")])
 
 
 def settings_of(name: str, values: Mapping[str, Any]) -> Settings:
@@ -49,8 +50,10 @@ def create_decoder(name: str, **options: Any) -> Decoder:
 
 def _create(name: str, end: End, options: dict[str, Any]) -> Any:
     codec = codec_of(name)
-    made = load_attribute(getattr(codec, end))
-    known = inspect.signature(made).parameters.keys() - {"settings"} - codec.options.keys()
+    made = resolve_name(getattr(codec, end))
+    taken = inspect.signature(made).parameters.values()
+    known = {p.name for p in taken if p.kind != p.VAR_KEYWORD} | {"device", "models"}
+    known -= {"settings", *codec.options}
     own = {k: v for k, v in options.items() if k.startswith(f"{name}_")}
     rest = {k: v for k, v in options.items() if k not in own}
     for option in rest:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ from semcom_ros.frame import Frame
 from semcom_ros.parameter import Parameter, Value
 from semcom_ros.payload import Part, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
+from semcom_ros.weights import models_dir
 
 End = Literal["encoder", "decoder"]
 Item = TypeVar("Item")
@@ -189,11 +190,11 @@ class Settings:
     def of(cls, codec: str, values: Mapping[str, Any]) -> Self:
         """From `values` by parameter name; those of others are left aside. Raises SemcomError."""
         known = {p.name: p for p in cls.parameters(codec)}
-        named = {name: value for name, value in values.items() if name.startswith(f"{codec}_")}
         return cls(
             **{
                 choose(name, known, "parameter").removeprefix(f"{codec}_"): known[name].check(value)
-                for name, value in named.items()
+                for name, value in values.items()
+                if name.startswith(f"{codec}_")
             }
         )
 
@@ -202,7 +203,8 @@ class Settings:
 class Codec:
     """One codec of the registry. Its ends are imported when they are created, and not before.
 
-    encoder, decoder: "module:Class"; both take `settings`, `device`, `models` and `options`.
+    encoder, decoder: "module:Class"; both take `settings`, `device` and `models`, as `CodecEnd`
+    does, and `options`.
     sends_labels: whether a label map crosses, which the encoder then wants in its frames. leans:
     whether a frame needs the one before, unless a refresh is asked for; the encoder then keeps the
     last frame that it encoded, and the decoder finds it in `Received.memory`.
@@ -217,10 +219,24 @@ class Codec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load_attribute(place: str) -> Any:
-    """What "module:attribute" names."""
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
+class CodecEnd:
+    """What both ends of the codecs here begin with.
+
+    settings: by default those of `defaults`. device: of the end's networks. models: the folder of
+    its weights, by default the shipped ones.
+    """
+
+    model = b""
+    defaults: type[Settings] = Settings
+
+    def __init__(
+        self, settings: Any = None, device: str = "cpu", models: Path | None = None
+    ) -> None:
+        self.settings: Any = settings or self.defaults()
+        self.device, self.models = device, models or models_dir()
+
+    def warm_up(self) -> None:
+        """Nothing is waited for."""
 
 
 def attempt(call: Callable[..., Result], *args: Any) -> Result | PayloadError:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.base import Codec, Received, Request, Settings, load_attribute
+from semcom_ros.codecs.base import Codec, CodecEnd, Received, Request
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.payload import Part, PayloadError
@@ -26,9 +26,9 @@ from semcom_ros.reconstruction import Reconstruction
 def made(place: str) -> Any:
     """The object that `place` names, one for both ends. Raises SemcomError."""
     try:
-        found = load_attribute(place)
+        found = resolve_name(place)
         found = found() if isinstance(found, type) else found
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise SemcomError(
             f"The codec '{place}' cannot be loaded: {error}. Name it as module:attribute, with the "
             "module on PYTHONPATH."
@@ -41,38 +41,21 @@ def made(place: str) -> Any:
 
 def codec(place: str) -> Codec:
     """The codec around the object that `place` names. Raises SemcomError."""
-    here = "semcom_ros.codecs.foreign"
-    sends_labels = hasattr(made(place), "decode_labels")
-    return Codec(f"{here}:Encoder", f"{here}:Decoder", 1, sends_labels, options={"place": place})
+    end = "semcom_ros.codecs.foreign:Foreign"
+    return Codec(end, end, 1, hasattr(made(place), "decode_labels"), options={"place": place})
 
 
-class _Foreign:
-    model = b""
+class Foreign(CodecEnd):
+    """Either end."""
 
-    def __init__(
-        self,
-        place: str,
-        settings: Settings | None = None,
-        device: str = "cpu",
-        models: Path | None = None,
-    ) -> None:
-        self.inner, self.settings = made(place), settings or Settings()
+    def __init__(self, place: str, **end: Any) -> None:
+        super().__init__(**end)
+        self.inner = made(place)
         if hasattr(self.inner, "to"):
-            self.inner.to(device)
-
-    def warm_up(self) -> None:
-        """Nothing that is known of."""
-
-
-class Encoder(_Foreign):
-    """The vehicle's end."""
+            self.inner.to(self.device)
 
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         return tuple(self.inner.encode(frame, request))
-
-
-class Decoder(_Foreign):
-    """The RSU's end."""
 
     def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
         if hasattr(self.inner, "decode_labels"):

@@ -10,8 +10,9 @@ write the same headers, which a test pins per codec version.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -20,40 +21,47 @@ from semcom_ros.codecs.base import Codec
 PART = "image"
 STEPS = 32
 """A picture's size is told in this part of the frame's."""
+SIZES = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32)
 
 
-class Coder(Protocol):
+@dataclass(frozen=True, eq=False)
+class Coder:
     """One standard: pictures uint8 [h, w, 3] BGR to bits and back.
 
-    name: the codec's. scales: sizes that the decoder takes, in `STEPS`. sizes:
-    those that the encoder tries, from the smallest. qualities: the coder's own, by growing bytes.
+    split: a picture and one of the coder's own qualities to what both ends know of its stream, and
+    the bits that cross. restore: those bits, the header, height and width to the picture, or None
+    where they hold none of that size; PayloadError malformed for what a decoder must not see.
+    qualities: by growing bytes. blank: the quality at which headers are made. closing: bytes of the
+    standard's own file beyond header and bits. scales: sizes that the decoder takes, in `STEPS`.
+    sizes: those that the encoder tries, from the smallest. ladder: scale and quality of operating
+    points by growing bytes on street scenes, or none. estimate: about how many bits `split` gives
+    at a point of the ladder, in bytes, found in a fraction of its time.
     """
 
-    name: str
-    scales: Sequence[int]
-    sizes: Sequence[int]
+    standard: str
+    split: Callable[[np.ndarray, int], tuple[bytes, bytes]]
+    restore: Callable[[bytes, bytes, int, int], np.ndarray | None]
     qualities: Sequence[int]
-
-    def code(self, image: np.ndarray, quality: int) -> bytes:
-        """The bits of `image` at the coder's own `quality`."""
-
-    def container_bytes(self, height: int, width: int) -> int:
-        """What the standard's own file of a picture of this size holds beyond those bits."""
-
-    def restore(self, bits: bytes, height: int, width: int) -> np.ndarray:
-        """The picture in `bits`, of this size; PayloadError malformed for anything else."""
+    blank: int
+    closing: int
+    scales: Sequence[int] = SIZES
+    sizes: Sequence[int] = SIZES
+    ladder: tuple[tuple[int, int], ...] = ()
+    estimate: Callable[[np.ndarray, int], int] = lambda image, quality: 0
 
 
-class LadderCoder(Coder, Protocol):
-    """A coder whose operating points lie on one ladder.
+@cache
+def header(coder: Coder, height: int, width: int) -> bytes:
+    """What both ends know of the stream of a picture of this size."""
+    return coder.split(np.zeros((height, width, 3), np.uint8), coder.blank)[0]
 
-    ladder: scale and quality of each point, by growing bytes on street scenes.
+
+def rungs(*sizes: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
+    """A ladder from the coarsest and finest quantiser of each size; qualities are four times them.
+
+    On CamVid, each size from where it overtakes the smaller one in PSNR.
     """
-
-    ladder: tuple[tuple[int, int], ...]
-
-    def estimate(self, image: np.ndarray, quality: int) -> int:
-        """About how many bytes `code` gives, found in a fraction of its time."""
+    return tuple((scale, 4 * q) for scale, high, low in sizes for q in range(high, low - 1, -1))
 
 
 def small_size(height: int, width: int, scale: int) -> tuple[int, int]:
@@ -61,11 +69,12 @@ def small_size(height: int, width: int, scale: int) -> tuple[int, int]:
     return max(1, height * scale // STEPS), max(1, width * scale // STEPS)
 
 
-def _codec(coder: str, version: int = 1) -> Codec:
-    """The codec around the coder "module:Class" of this folder."""
+def _codec(standard: str) -> Codec:
+    """The codec around the coder in the module `standard` of this folder."""
     here = "semcom_ros.codecs.image"
     ends = (f"{here}.encoder:Encoder", f"{here}.decoder:Decoder")
-    return Codec(*ends, version, sends_labels=False, options={"coder": f"{here}.{coder}"})
+    options = {"coder": f"{here}.{standard}:CODER"}
+    return Codec(*ends, version=1, sends_labels=False, options=options)
 
 
-JPEG, JPEG2000, HEVC, AV1 = map(_codec, ("jpeg:Jpeg", "jpeg2000:Jpeg2000", "hevc:Hevc", "av1:Av1"))
+JPEG, JPEG2000, HEVC, AV1 = map(_codec, ("jpeg", "jpeg2000", "hevc", "av1"))

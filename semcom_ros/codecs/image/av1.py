@@ -5,6 +5,9 @@ Only the frame OBU behind its header crosses. Left out are the temporal delimite
 header (reduced to a still picture's) and the frame's OBU header: 12 or 13 bytes that follow from
 the picture's size, and the 250 bytes of an AVIF file's boxes.
 
+Quality is four times SVT-AV1's CRF, which goes by quarters to 70, the coarsest. From 63 on the
+quantiser stays and SVT-AV1 leaves out ever more.
+
 Encoding a frame of 256x512 takes 30 ms up to 512 bytes and 85 at 1024 and 1200 (120 at worst),
 decoding 2.
 """
@@ -12,12 +15,11 @@ decoding 2.
 from __future__ import annotations
 
 import os
-from functools import cache
 
 import numpy as np
 
+from semcom_ros.codecs.image import Coder, rungs
 from semcom_ros.codecs.image import still_video as video
-from semcom_ros.payload import PayloadError
 
 _DELIMITER = b"\x12\x00"
 _SEQUENCE, _FRAME = 0x0A, 0x32
@@ -26,52 +28,7 @@ _BOXES = 250
 """Bytes of an AVIF file around its OBUs."""
 
 
-class Av1:
-    """Quality is four times SVT-AV1's CRF, which goes by quarters to 70, the coarsest.
-
-    From 63 on the quantiser stays and SVT-AV1 leaves out ever more.
-    """
-
-    name = "av1"
-    scales = sizes = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32)
-    qualities = range(4 * 70, 4 * 4 - 1, -1)
-    # On CamVid, each size from where it overtakes the smaller one in PSNR.
-    ladder = tuple(
-        (scale, 4 * q)
-        for scale, coarsest, finest in (
-            (2, 63, 57), (4, 63, 55), (8, 62, 54), (16, 61, 52), (32, 60, 4),
-        )
-        for q in range(coarsest, finest - 1, -1)
-    )  # fmt: skip
-
-    def code(self, image: np.ndarray, quality: int) -> bytes:
-        """The frame OBU behind its header."""
-        return _split(image, quality, preset=5)[1]
-
-    def estimate(self, image: np.ndarray, quality: int) -> int:
-        """What SVT-AV1 needs with less of a search."""
-        return len(_split(image, quality, preset=8)[1])
-
-    def container_bytes(self, height: int, width: int) -> int:
-        """AVIF's boxes, and the OBU headers in them."""
-        return _BOXES + len(header(height, width)) - len(_DELIMITER)
-
-    def restore(self, bits: bytes, height: int, width: int) -> np.ndarray:
-        """The picture in `bits`, of this size; PayloadError malformed for anything else."""
-        stream = header(height, width) + bytes([_FRAME]) + _leb128(len(bits)) + bits
-        image = video.decode("libdav1d", stream, height, width)
-        if image is None:
-            raise PayloadError("malformed", "The coded frame holds no AV1 picture of its size.")
-        return image
-
-
-@cache
-def header(height: int, width: int) -> bytes:
-    """Temporal delimiter and sequence header of a picture of this size."""
-    return _split(np.zeros((height, width, 3), np.uint8), 4 * 63, preset=5)[0]
-
-
-def _split(image: np.ndarray, quality: int, preset: int) -> tuple[bytes, bytes]:
+def _split(image: np.ndarray, quality: int, preset: int = 5) -> tuple[bytes, bytes]:
     """Everything before the frame OBU, and what is inside of it."""
     os.environ.setdefault("SVT_LOG", "1")  # its only switch; by default it tells of every picture
     options = {
@@ -88,9 +45,27 @@ def _split(image: np.ndarray, quality: int, preset: int) -> tuple[bytes, bytes]:
     return data[:frame], data[inside:]
 
 
+def _restore(bits: bytes, header: bytes, height: int, width: int) -> np.ndarray | None:
+    stream = header + bytes([_FRAME]) + _leb128(len(bits)) + bits
+    return video.decode("libdav1d", stream, height, width)
+
+
 def _leb128(value: int) -> bytes:
     groups = [value & 0x7F]
     while value := value >> 7:
         groups[-1] |= 0x80
         groups.append(value & 0x7F)
     return bytes(groups)
+
+
+CODER = Coder(
+    "AV1",
+    _split,
+    _restore,
+    qualities=range(4 * 70, 4 * 4 - 1, -1),
+    blank=4 * 63,
+    closing=_BOXES - len(_DELIMITER),
+    ladder=rungs((2, 63, 57), (4, 63, 55), (8, 62, 54), (16, 61, 52), (32, 60, 4)),
+    # What SVT-AV1 needs with less of a search.
+    estimate=lambda image, quality: len(_split(image, quality, preset=8)[1]),
+)

@@ -4,40 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.base import Received, Settings, attempt, load_attribute
-from semcom_ros.codecs.image import PART, Coder, small_size
+from semcom_ros.codecs.base import CodecEnd, Received, attempt
+from semcom_ros.codecs.image import PART, Coder, header, small_size
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.payload import Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 
 
-class Decoder:
-    """Gives back the image alone: these codecs know no labels. coder: "module:Class"."""
+class Decoder(CodecEnd):
+    """Gives back the image alone: these codecs know no labels. coder: "module:attribute"."""
 
-    model = b""
-
-    def __init__(
-        self,
-        coder: str,
-        settings: Settings | None = None,
-        device: str = "cpu",
-        models: Path | None = None,
-    ) -> None:
-        self.coder: Coder = load_attribute(coder)()
-        self.settings = settings or Settings()
+    def __init__(self, coder: str, **end: Any) -> None:
+        super().__init__(**end)
+        self.coder: Coder = resolve_name(coder)
 
     def warm_up(self) -> None:
         """Load the library and make the headers, by a first picture of each size."""
         for scale in self.coder.scales:
-            try:
-                restore(self.coder, bytes((scale, 1, 1, 1)), *WORK_SIZE)
-            except PayloadError:
-                continue
+            attempt(restore, self.coder, bytes((scale, 1, 1, 1)), *WORK_SIZE)
 
     def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
         """Nothing yet of each."""
@@ -58,5 +48,9 @@ def restore(coder: Coder, bits: bytes, height: int, width: int) -> np.ndarray:
     """The picture in `bits` at `height` x `width`: uint8 [H, W, 3] BGR; PayloadError malformed."""
     if len(bits) < 2 or bits[0] not in coder.scales:
         raise PayloadError("malformed", "The picture's size is out of range.")
-    small = coder.restore(bits[1:], *small_size(height, width, bits[0]))
+    size = small_size(height, width, bits[0])
+    small = coder.restore(bits[1:], header(coder, *size), *size)
+    if small is None or small.shape[:2] != size:
+        sentence = f"The coded bits hold no {coder.standard} picture of their size, or end in it."
+        raise PayloadError("malformed", sentence)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import cast
+from collections.abc import Sequence
+from pkgutil import resolve_name
+from typing import Any
 
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.base import BudgetError, Request, Settings, load_attribute
-from semcom_ros.codecs.image import PART, STEPS, Coder, LadderCoder, small_size
+from semcom_ros.codecs.base import BudgetError, CodecEnd, Request
+from semcom_ros.codecs.image import PART, STEPS, Coder, header, small_size
 from semcom_ros.codecs.image.decoder import restore
 from semcom_ros.codecs.image.rate_control import largest
 from semcom_ros.errors import choose, given
@@ -21,159 +21,138 @@ from semcom_ros.payload import Part, parts_bytes
 SCALES = ("auto", "full", "best")
 _PATIENCE = 2
 """Sizes in a row that may gain nothing before larger ones are given up."""
-Fits = Callable[[bytes], bool]
 
 
-class Encoder:
+class Encoder(CodecEnd):
     """Sends a picture, whatever it shows.
 
-    coder: "module:Class". scale: the picture's size. `full`, the frame's own. `best`: of the
+    coder: "module:attribute". scale: the picture's size. `full`, the frame's own. `best`: of the
     coder's sizes, each at its best quality, the one with the highest PSNR. `auto`, for a live link:
     up the coder's ladder of sizes and qualities as far as fits, or as `best` where it has none.
     Raises SemcomError for others.
     """
 
-    model = b""
-
-    def __init__(
-        self,
-        coder: str,
-        settings: Settings | None = None,
-        device: str = "cpu",
-        models: Path | None = None,
-        scale: str = "auto",
-    ) -> None:
-        self.coder: Coder = load_attribute(coder)()
-        self.settings = settings or Settings()
+    def __init__(self, coder: str, scale: str = "auto", **end: Any) -> None:
+        super().__init__(**end)
+        self.coder: Coder = resolve_name(coder)
         self.scale = choose(scale, SCALES, "scale of the picture")
-        climbs = hasattr(self.coder, "ladder")
-        self._ladder_coder = cast(LadderCoder, self.coder) if climbs else None
 
     def warm_up(self) -> None:
         """Load the coder's library, by a first picture."""
         image = np.full((*WORK_SIZE, 3), 128, np.uint8)
-        self._code(image, STEPS, self.coder.qualities[0])
+        _Search(self.coder, image, 0).code(STEPS, self.coder.qualities[0])
 
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         """One part of bits, the best that fits.
 
         Raises BudgetError where not even the coarsest fits.
         """
+        coder = self.coder
         image = np.ascontiguousarray(frame.image[:, :, ::-1])
-
-        def fits(bits: bytes) -> bool:
-            return parts_bytes([Part(PART, 0, bits=bits)]) <= request.budget_bytes
-
+        search = _Search(coder, image, request.budget_bytes)
+        coarsest = (coder.sizes[0], coder.qualities[0])
         if self.scale == "full":
-            best = self._fit(image, STEPS, fits, len(self.coder.qualities) // 2)[0]
-        elif self._ladder_coder is None:
-            best = self._best(image, fits)
+            coarsest = (STEPS, coder.qualities[0])
+            best = search.fit(STEPS, len(coder.qualities) // 2)[0]
+        elif not coder.ladder:
+            best = search.best()
         elif self.scale == "auto":
-            best = self._climb(self._ladder_coder, image, fits)[0]
+            coarsest = coder.ladder[0]
+            best = search.climb()[0]
         else:
-            best = self._best_about_ladder(self._ladder_coder, image, fits)
+            best = search.best_about_ladder()
         if best is None:
-            raise BudgetError(parts_bytes([Part(PART, 0, bits=self._coarsest(image))]))
+            raise BudgetError(parts_bytes([Part(PART, 0, bits=search.code(*coarsest))]))
         return (Part(PART, 0, bits=best),)
 
     def container_bytes(self, parts: Sequence[Part]) -> int:
         """What the standard's own file of the picture holds beyond the bits of `parts`."""
-        return self.coder.container_bytes(*small_size(*WORK_SIZE, given(parts[0].bits)[0]))
+        size = small_size(*WORK_SIZE, given(parts[0].bits)[0])
+        return len(header(self.coder, *size)) + self.coder.closing
 
-    def _best(self, image: np.ndarray, fits: Fits) -> bytes | None:
-        """Of all sizes that fit, the one with the highest PSNR."""
-        return self._search(image, fits, self.coder.sizes, len(self.coder.qualities) - 1)
 
-    def _search(
-        self, image: np.ndarray, fits: Fits, sizes: Sequence[int], quality: int
-    ) -> bytes | None:
-        """The best of `sizes`, which grow, until `_PATIENCE` in a row gain nothing.
+class _Search:
+    """What a coder makes of `image` uint8 [H, W, 3] BGR, and what of it fits `budget` bytes."""
 
-        quality: place among the coder's qualities from which the first size is tried.
-        """
-        best, best_psnr, worse = None, -1.0, 0
-        for scale in sizes:
-            bits, found = self._fit(image, scale, fits, quality)
-            if bits is None:
-                break
-            quality = found
-            psnr = self._psnr(image, bits)
-            if psnr > best_psnr:
-                best, best_psnr, worse = bits, psnr, 0
-            else:
-                worse += 1
-                if worse == _PATIENCE:
-                    break
-        return best
+    def __init__(self, coder: Coder, image: np.ndarray, budget: int) -> None:
+        self.coder, self.image, self.budget = coder, image, budget
+        self._small: dict[int, np.ndarray] = {}
 
-    def _psnr(self, image: np.ndarray, bits: bytes) -> float:
-        return cv2.PSNR(restore(self.coder, bits, *image.shape[:2]), image)
+    def small(self, scale: int) -> np.ndarray:
+        if scale not in self._small:
+            height, width = self.image.shape[:2]
+            size = small_size(height, width, scale)[::-1]
+            self._small[scale] = cv2.resize(self.image, size, interpolation=cv2.INTER_AREA)
+        return self._small[scale]
 
-    def _coarsest(self, image: np.ndarray) -> bytes:
-        """The fewest bits that this codec can make of `image`."""
-        if self.scale == "auto" and self._ladder_coder is not None:
-            return self._code(image, *self._ladder_coder.ladder[0])
-        scale = STEPS if self.scale == "full" else self.coder.sizes[0]
-        return self._code(image, scale, self.coder.qualities[0])
+    def code(self, scale: int, quality: int) -> bytes:
+        return bytes([scale]) + self.coder.split(self.small(scale), quality)[1]
 
-    def _fit(
-        self, image: np.ndarray, scale: int, fits: Fits, start: int
-    ) -> tuple[bytes | None, int]:
-        """The best quality at `scale` whose bits fit, or None, and its place in the qualities."""
-        small = _shrink(image, scale)
-        qualities = self.coder.qualities
+    def fits(self, bits: bytes) -> bool:
+        return parts_bytes([Part(PART, 0, bits=bits)]) <= self.budget
+
+    def psnr(self, bits: bytes) -> float:
+        return cv2.PSNR(restore(self.coder, bits, *self.image.shape[:2]), self.image)
+
+    def last(self, points: Sequence[tuple[int, int]], start: int) -> tuple[bytes | None, int]:
+        """The bits of the last of `points` (scale, quality) that fits, or None, and its place."""
         tried: dict[int, bytes] = {}
 
         def fits_at(place: int) -> bool:
-            tried[place] = bytes([scale]) + self.coder.code(small, qualities[place])
-            return fits(tried[place])
+            tried[place] = self.code(*points[place])
+            return self.fits(tried[place])
 
-        place = largest(len(qualities), fits_at, start)
+        place = largest(len(points), fits_at, start)
         return (None, 0) if place is None else (tried[place], place)
 
-    def _code(self, image: np.ndarray, scale: int, quality: int) -> bytes:
-        return bytes([scale]) + self.coder.code(_shrink(image, scale), quality)
+    def fit(self, scale: int, start: int) -> tuple[bytes | None, int]:
+        """The best quality at `scale` whose bits fit, or None, and its place in the qualities."""
+        return self.last([(scale, quality) for quality in self.coder.qualities], start)
 
-    def _best_about_ladder(self, coder: LadderCoder, image: np.ndarray, fits: Fits) -> bytes | None:
+    def climb(self) -> tuple[bytes | None, int]:
+        """The bits of the last point of the ladder that fits, or None, and the point's place."""
+        ladder, estimate = self.coder.ladder, self.coder.estimate
+
+        def fits_roughly(point: int) -> bool:
+            scale, quality = ladder[point]
+            return self.fits(bytes(1 + estimate(self.small(scale), quality)))
+
+        start = largest(len(ladder), fits_roughly, len(ladder) // 3)
+        return self.last(ladder, 0 if start is None else start)
+
+    def best(self) -> bytes | None:
+        """Of all sizes, until `_PATIENCE` in a row gain nothing, the one with the highest PSNR."""
+        best, best_psnr, worse = None, -1.0, 0
+        quality = len(self.coder.qualities) - 1
+        for scale in self.coder.sizes:
+            bits, found = self.fit(scale, quality)
+            if bits is None:
+                break
+            quality, psnr, worse = found, self.psnr(bits), worse + 1
+            if psnr > best_psnr:
+                best, best_psnr, worse = bits, psnr, 0
+            if worse == _PATIENCE:
+                break
+        return best
+
+    def best_about_ladder(self) -> bytes | None:
+        """The same, found sooner: PSNR has one peak over the sizes, and the ladder is near it."""
         # A step between two quantisers may spend bytes on no PSNR: the ladder has none of them.
-        climbed, point = self._climb(coder, image, fits)
-        if climbed is None:
-            return self._best(image, fits)
-        at, quality = coder.ladder[point]
-        sizes, qualities = list(coder.sizes), coder.qualities
+        best, point = self.climb()
+        if best is None:
+            return self.best()
+        at, quality = self.coder.ladder[point]
+        sizes, qualities = list(self.coder.sizes), self.coder.qualities
         near = min(range(len(qualities)), key=lambda i: abs(qualities[i] - quality))
-        best, best_psnr = climbed, self._psnr(image, climbed)
-        # PSNR has one peak over the sizes, and the ladder is near it.
+        best_psnr = self.psnr(best)
         here = sizes.index(at)
         for ahead in (sizes[here:], sizes[here - 1 :: -1] if here else []):
             start = near
             for scale in ahead:
-                bits, start = self._fit(image, scale, fits, start)
-                psnr = -1.0 if bits is None else self._psnr(image, bits)
+                bits, start = self.fit(scale, start)
+                psnr = -1.0 if bits is None else self.psnr(bits)
                 if bits is not None and psnr >= best_psnr:
                     best, best_psnr = bits, psnr
                 elif scale != at:
                     break
         return best
-
-    def _climb(self, coder: LadderCoder, image: np.ndarray, fits: Fits) -> tuple[bytes | None, int]:
-        """The bits of the last point of the ladder that fits, or None, and the point's place."""
-        ladder = coder.ladder
-        tried: dict[int, bytes] = {}
-
-        def fits_roughly(point: int) -> bool:
-            scale, quality = ladder[point]
-            return fits(bytes(1 + coder.estimate(_shrink(image, scale), quality)))
-
-        def fits_exactly(point: int) -> bool:
-            tried[point] = self._code(image, *ladder[point])
-            return fits(tried[point])
-
-        start = largest(len(ladder), fits_roughly, len(ladder) // 3)
-        point = largest(len(ladder), fits_exactly, 0 if start is None else start)
-        return (None, 0) if point is None else (tried[point], point)
-
-
-def _shrink(image: np.ndarray, scale: int) -> np.ndarray:
-    height, width = small_size(image.shape[0], image.shape[1], scale)
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

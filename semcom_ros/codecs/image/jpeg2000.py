@@ -3,7 +3,8 @@
 
 Only the packets of the one tile-part cross. Left out are the main header (SOC, SIZ, COD, QCD, and
 OpenJPEG's comment), the tile-part's header (SOT, SOD) and EOC: 157 bytes that follow from the
-picture's size and the length of the packets.
+picture's size and the length of the packets. Quality is the number of bytes that OpenJPEG aims at
+for the packets; it comes close, at worst some bytes above.
 
 Encoding a frame of 256x512 takes 20 to 45 ms (70 at worst), decoding 4.
 """
@@ -11,63 +12,17 @@ Encoding a frame of 256x512 takes 20 to 45 ms (70 at worst), decoding 4.
 from __future__ import annotations
 
 import io
-from functools import cache
 
 import numpy as np
 
-from semcom_ros.payload import PayloadError
+from semcom_ros.codecs.image import STEPS, Coder
 
 _COM, _SOT = b"\xff\x64\x00", b"\xff\x90\x00\x0a\x00\x00"
 _SOD, _EOC = b"\x00\x01\xff\x93", b"\xff\xd9"
 _LENGTH = 4
 """Bytes of Psot, which counts from the first byte of SOT."""
-_OVERHEAD = 157
-"""Bytes of a file around the packets."""
-
-
-class Jpeg2000:
-    """Quality is the number of bytes that OpenJPEG aims at for the packets."""
-
-    name = "jpeg2000"
-    scales = (4, 8, 12, 16, 20, 24, 28, 32)
-    sizes = (8, 12, 16, 20, 24, 28, 32)
-    # Steps of 1 %.
-    qualities = tuple(sorted({round(16 * 1.01**i) for i in range(600)}))
-    # Steps of 2 %. At fewer bytes half the size is as good and takes a third of the time.
-    ladder = tuple(
-        (16 if target < 600 else 32, target)
-        for target in sorted({round(16 * 1.02**i) for i in range(280)})
-    )
-
-    def code(self, image: np.ndarray, quality: int) -> bytes:
-        """The packets of the tile."""
-        return _split(image, quality)[1]
-
-    def estimate(self, image: np.ndarray, quality: int) -> int:
-        """OpenJPEG comes close to its target, at worst some bytes above."""
-        return quality
-
-    def container_bytes(self, height: int, width: int) -> int:
-        """Main header, tile-part header and end of a bare codestream."""
-        return _OVERHEAD
-
-    def restore(self, bits: bytes, height: int, width: int) -> np.ndarray:
-        """The picture in `bits`, of this size; PayloadError malformed for anything else."""
-        from PIL import Image
-
-        tile = _SOT + (len(_SOT) + _LENGTH + len(_SOD) + len(bits)).to_bytes(_LENGTH, "big") + _SOD
-        stream = header(height, width) + tile + bits + _EOC
-        try:
-            with Image.open(io.BytesIO(stream), formats=["JPEG2000"]) as image:
-                return np.asarray(image)[:, :, ::-1]
-        except OSError as error:
-            raise PayloadError("malformed", f"No JPEG 2000 picture: {error}.") from error
-
-
-@cache
-def header(height: int, width: int) -> bytes:
-    """Main header of a picture of this size."""
-    return _split(np.zeros((height, width, 3), np.uint8), 64)[0]
+_OVERHEAD, _HEADER = 157, 102
+"""Bytes of a file around the packets, and of the main header without comment in them."""
 
 
 def _split(image: np.ndarray, target: int) -> tuple[bytes, bytes]:
@@ -84,3 +39,32 @@ def _split(image: np.ndarray, target: int) -> tuple[bytes, bytes]:
     # Without OpenJPEG's comment, the one thing in it that differs between its versions.
     main = data[:tile].partition(_COM)[0]
     return main, data[data.index(_SOD, tile) + len(_SOD) : -len(_EOC)]
+
+
+def _restore(bits: bytes, header: bytes, height: int, width: int) -> np.ndarray | None:
+    from PIL import Image
+
+    tile = _SOT + (len(_SOT) + _LENGTH + len(_SOD) + len(bits)).to_bytes(_LENGTH, "big") + _SOD
+    try:
+        with Image.open(io.BytesIO(header + tile + bits + _EOC), formats=["JPEG2000"]) as image:
+            return np.asarray(image)[:, :, ::-1]
+    except OSError:
+        return None
+
+
+CODER = Coder(
+    "JPEG 2000",
+    _split,
+    _restore,
+    qualities=tuple(sorted({round(16 * 1.01**i) for i in range(600)})),
+    blank=64,
+    closing=_OVERHEAD - _HEADER,
+    scales=range(4, STEPS + 1, 4),
+    sizes=range(8, STEPS + 1, 4),
+    # Steps of 2 %. At fewer bytes half the size is as good and takes a third of the time.
+    ladder=tuple(
+        (16 if target < 600 else 32, target)
+        for target in sorted({round(16 * 1.02**i) for i in range(280)})
+    ),
+    estimate=lambda image, target: target,
+)

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.image.priority import unchanged_priority
 from semcom_ros.frame import WORK_SIZE
 
 if TYPE_CHECKING:
@@ -74,3 +77,29 @@ def from_planes(planes: np.ndarray, height: int, width: int) -> np.ndarray:
     size = (width, height)
     cb, cr = (cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC) for plane in chroma)
     return cv2.cvtColor(cv2.merge([y, cr, cb]), cv2.COLOR_YCrCb2BGR)
+
+
+@contextmanager
+def unchanged_priority() -> Iterator[None]:
+    """What the body does leaves every thread's scheduling as it was, new threads' as the caller's.
+
+    SVT-AV1 makes its own threads and the caller's SCHED_FIFO where it may, as root in containers:
+    such a real-time priority starves all else on the machine.
+    """
+    before, own = _policies(), os.sched_getscheduler(0)
+    try:
+        yield
+    finally:
+        for thread, policy in _policies().items():
+            usual = before.get(thread, own)
+            if policy != usual:
+                with suppress(ProcessLookupError):
+                    os.sched_setscheduler(thread, usual, os.sched_param(0))
+
+
+def _policies() -> dict[int, int]:
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):
+            found[int(task.name)] = os.sched_getscheduler(int(task.name))
+    return found

@@ -17,8 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from semcom_ros.codecs.image.priority import unchanged_priority
-from semcom_ros.codecs.image.still_video import FORMAT, from_planes, to_planes
+from semcom_ros.codecs.image.still_video import FORMAT, from_planes, to_planes, unchanged_priority
 from semcom_ros.errors import SemcomError
 
 RATE_HZ = 100

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from semcom_ros.codecs.image.priority import unchanged_priority
 from semcom_ros.codecs.image.rate_control import aim
 from semcom_ros.codecs.image.still_video import encode as encode_picture
+from semcom_ros.codecs.image.still_video import unchanged_priority
 from semcom_ros.codecs.video.low_delay import VIDEO_CODERS, decode, encode
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame

@@ -6,13 +6,14 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 from functools import cache
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 
 from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs import codec_of, create_decoder, create_encoder
-from semcom_ros.codecs.base import Decoder, Encoder, Memory, load_attribute
+from semcom_ros.codecs.base import Decoder, Encoder, Memory
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.links import Link
@@ -126,7 +127,7 @@ class CodecSystem:
 def _ends(codec: str, options: tuple[tuple[str, Any], ...]) -> tuple[Encoder, Decoder]:
     """Both ends, warmed up, for every size and every link. Raises SemcomError."""
     made = codec_of(codec)
-    known = inspect.signature(load_attribute(made.encoder)).parameters.keys()
+    known = inspect.signature(resolve_name(made.encoder)).parameters.keys()
     sent = made.settings.parameters(codec, "encoder")
     known |= {p.name.removeprefix(f"{codec}_") for p in sent}
     own = {p.name.removeprefix(f"{codec}_") for p in made.settings.parameters(codec)}

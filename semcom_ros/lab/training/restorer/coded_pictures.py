@@ -16,7 +16,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.image.priority import unchanged_priority
+from semcom_ros.codecs.image.still_video import unchanged_priority
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 
