@@ -5,22 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.base import Received, attempt
-from semcom_ros.codecs.gesco import GescoSettings, planes
-from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
+from semcom_ros.codecs.base import CodecEnd, Received, attempt
+from semcom_ros.codecs.gesco import GescoSettings, planes, shared
+from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
 from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
-from semcom_ros.codecs.gesco.shared import (
-    CLASSES_PART,
-    MAP_PART,
-    PLANES_PART,
-    THUMBNAIL_PART,
-    GescoShared,
-)
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import decode_map, fit_to, upsample
 from semcom_ros.errors import given
@@ -28,7 +21,6 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import CLASSES, VOID
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
-from semcom_ros.weights import models_dir
 
 WARM_UPS = 3
 """Passes until a network runs at its speed: memory is touched, kernels are chosen."""
@@ -43,24 +35,19 @@ class SoftMap(Reconstruction):
     posteriors: np.ndarray = field(kw_only=True)
 
 
-class Decoder:
+class Decoder(CodecEnd):
     """Payloads in; labels with their confidence, then the image, out.
 
     network: in place of the shipped diffusion, anything that paints as `ImageDiffusion` does.
     """
 
-    def __init__(
-        self,
-        settings: GescoSettings | None = None,
-        device: str = "cpu",
-        models: Path | None = None,
-        network: ImageDiffusion | None = None,
-    ):
-        self.settings = settings or GescoSettings()
-        models = models or models_dir()
-        self.shared = GescoShared.load(models)
+    defaults = GescoSettings
+
+    def __init__(self, network: ImageDiffusion | None = None, **end: Any) -> None:
+        super().__init__(**end)
+        self.shared = shared.GescoShared.load(self.models)
         self.model = self.shared.model
-        self.diffusion = network or ImageDiffusion(models / FILE, device)
+        self.diffusion = network or ImageDiffusion.from_pretrained(self.models, self.device)
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
@@ -70,7 +57,7 @@ class Decoder:
         code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
         for _ in range(WARM_UPS):
             decode_map(code, WORK_SIZE, self.shared.prior)
-            self._paint([Reconstruction(labels=street)], [None], [0], self.settings)
+            self._paint([Reconstruction(labels=street)], [None], [0])
 
     def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
         """Map, confidence and support of each; PayloadError lost (no map) or malformed."""
@@ -82,15 +69,15 @@ class Decoder:
     ) -> list[np.ndarray]:
         """Images uint8 [256, 512, 3], all in one pass of the network a step."""
         payloads = [received.payload for received in batch]
-        colours = [
-            next((p.bits for p in m.parts if p.name == THUMBNAIL_PART), None) for m in payloads
-        ]
-        return self._paint(known, colours, [m.header.sequence for m in payloads], self.settings)
+        parts = [{part.name: part.bits for part in payload.parts} for payload in payloads]
+        colours = [bits.get(shared.THUMBNAIL_PART) for bits in parts]
+        return self._paint(known, colours, [p.header.sequence for p in payloads])
 
     def _labels(self, payload: Payload, fds: str) -> Reconstruction:
-        if any(part.name == PLANES_PART for part in payload.parts):
-            return self._from_planes(_planes_of(payload), fds)
-        labels, certainty = decode_map(payload.bits(MAP_PART), WORK_SIZE, self.shared.prior)
+        if any(part.name == shared.PLANES_PART for part in payload.parts):
+            classes, part = payload.bits(shared.CLASSES_PART), payload.part(shared.PLANES_PART)
+            return self._from_planes(planes.decode(classes, part), fds)
+        labels, certainty = decode_map(payload.bits(shared.MAP_PART), WORK_SIZE, self.shared.prior)
         return Reconstruction(labels=labels, confidence=certainty, support=labels != VOID)
 
     def _from_planes(self, received: planes.ReceivedPlanes, fds: str) -> SoftMap:
@@ -120,10 +107,9 @@ class Decoder:
         known: Sequence[Reconstruction],
         colours: Sequence[bytes | None],
         sequences: Sequence[int],
-        settings: GescoSettings,
     ) -> list[np.ndarray]:
         """Images of maps; where no colours came, a typical street's stand in: the map holds."""
-        statistics = self.shared.statistics
+        settings, statistics = self.settings, self.shared.statistics
         return self.diffusion(
             [self._class_shares(one) for one in known],
             [
@@ -143,10 +129,3 @@ class Decoder:
         if isinstance(known, SoftMap):
             return shares.of_planes(known.posteriors[: len(CLASSES)], WORK_SIZE)
         return shares.of_labels(given(known.labels))
-
-
-def _planes_of(payload: Payload) -> planes.ReceivedPlanes:
-    part = payload.part(PLANES_PART)
-    if part.erased:
-        raise PayloadError("lost", f"Part '{PLANES_PART}' was lost on the air.")
-    return planes.decode(payload.bits(CLASSES_PART), part)

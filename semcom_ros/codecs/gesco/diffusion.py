@@ -16,11 +16,10 @@ from typing import cast
 
 import numpy as np
 import torch
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler, rescale_zero_terminal_snr
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.diffusion_network import Conditions, DiffusionNetwork
-from semcom_ros.codecs.gesco.schedule import scheduler
+from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
 from semcom_ros.errors import SemcomError
 from semcom_ros.layers.class_shares import ClassShares
 from semcom_ros.layers.residual import for_inference
@@ -29,39 +28,54 @@ FILE = "gesco_diffusion.safetensors"
 RECIPE = "semcom train gesco --camvid DIR"
 STEPS = (1, 2, 4, 8)
 """Passes to choose from."""
+TRAIN_STEPS = 1000
+PICTURE_STEPS = 400
+"""Steps of the schedule that stay where sampling starts from a received picture: there its noise
+hides what the picture lacks, and its colours show through."""
+
+
+def betas() -> torch.Tensor:
+    """float32 [TRAIN_STEPS]: linear from 1e-4 to 0.02, rescaled so that the last is pure noise."""
+    return rescale_zero_terminal_snr(torch.linspace(1e-4, 0.02, TRAIN_STEPS))
+
+
+def scheduler(from_picture: bool) -> DDIMScheduler:
+    """A sampler over the whole schedule, or over its first part when it starts from a picture."""
+    used = betas()[: PICTURE_STEPS if from_picture else TRAIN_STEPS]
+    return DDIMScheduler(
+        num_train_timesteps=len(used),
+        trained_betas=used.numpy(),
+        prediction_type="sample",
+        timestep_spacing="trailing",
+        clip_sample=True,
+    )
 
 
 class ImageDiffusion:
     """class shares float32 [classes, 128, 256] and a thumbnail float32 [16, 32, 3] -> image.
 
-    seed: of the noise that sampling starts from. The same noise for every frame of a vehicle keeps
-    a drive from flickering; a frame may bring a seed of its own.
+    Runs a copy of `network`, whose planes stand for trainIds `classes`, on `device`. seed: of the
+    noise that sampling starts from. The same noise for every frame of a vehicle keeps a drive from
+    flickering; a frame may bring a seed of its own.
     """
 
-    def __init__(self, path: Path | None = None, device: str = "cpu", seed: int = 0):
-        path = path or weights.models_dir() / FILE
+    def __init__(
+        self, network: DiffusionNetwork, classes: Sequence[int], device: str = "cpu", seed: int = 0
+    ):
+        self.device, self.seed = device, seed
+        self.class_shares = ClassShares(classes)
+        self.network = for_inference(copy.deepcopy(network), torch.bfloat16).to(device)
+        self._kept_noise: tuple[tuple[int, tuple[int, ...]], torch.Tensor] | None = None
+
+    @classmethod
+    def from_pretrained(cls, path: Path | None = None, device: str = "cpu") -> ImageDiffusion:
+        """That of a weights file, or of a folder that holds `FILE`. Raises SemcomError."""
+        path = weights.file_at(path, FILE)
         tensors, card = weights.load(path, RECIPE)
         classes = weights.classes_of(card, path)
         network = DiffusionNetwork(len(classes))
         weights.fill(network, tensors, path)
-        self._prepare(network, classes, device, seed)
-
-    @classmethod
-    def of(
-        cls, network: DiffusionNetwork, classes: tuple[int, ...], device: str = "cpu", seed: int = 0
-    ) -> ImageDiffusion:
-        """Around a copy of `network`, whose planes stand for trainIds `classes`."""
-        self = cls.__new__(cls)
-        self._prepare(copy.deepcopy(network), classes, device, seed)
-        return self
-
-    def _prepare(
-        self, network: DiffusionNetwork, classes: tuple[int, ...], device: str, seed: int
-    ) -> None:
-        self.device, self.seed = device, seed
-        self.class_shares = ClassShares(classes)
-        self.network = for_inference(network, torch.bfloat16).to(device)
-        self._kept_noise: tuple[tuple[int, tuple[int, ...]], torch.Tensor] | None = None
+        return cls(network, classes, device)
 
     @torch.inference_mode()
     def __call__(
@@ -113,47 +127,25 @@ class ImageDiffusion:
             planes = torch.cat((planes, torch.zeros_like(planes)))
             coarse = coarse.repeat(2, 1, 1, 1)
         conditions = self.network.condition(self._input(planes), self._input(coarse))
+        pictures = conditions.picture[:n].float()
         sampler = scheduler(from_picture)
         sampler.set_timesteps(steps)
-        x = self._start(conditions.picture[:n].float(), sampler, from_picture, seeds)
-        for t in sampler.timesteps:
-            clean = self._denoise(x, sampler, int(t), conditions, guidance)
+        signal = sampler.alphas_cumprod[sampler.timesteps]
+        log_snrs = torch.log(signal / (1 - signal)).to(self.device)
+        x = torch.stack([self._noise_of(tuple(pictures.shape[1:]), seed) for seed in seeds])
+        if from_picture:
+            start = cast(torch.IntTensor, sampler.timesteps[:1])
+            x = sampler.add_noise(2 * pictures - 1, x, start)
+        for t, log_snr in zip(sampler.timesteps.tolist(), log_snrs, strict=True):
+            noisy = self._input(x.repeat(2, 1, 1, 1) if guidance else x)
+            clean = self.network.denoise(noisy, log_snr.expand(len(noisy)), conditions).float()
+            if guidance:
+                given, null = clean.chunk(2)
+                clean = (1 + guidance) * given - guidance * null
             # What is left of the noise belongs to an image in range: guidance leads out of it.
-            x = sampler.step(2 * clean.clamp(0, 1) - 1, int(t), x, return_dict=False)[0]
+            x = sampler.step(2 * clean.clamp(0, 1) - 1, t, x, return_dict=False)[0]
         images = (x + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
         return np.ascontiguousarray(images.permute(0, 2, 3, 1).cpu().numpy())
-
-    def _denoise(
-        self,
-        x: torch.Tensor,
-        sampler: DDIMScheduler,
-        t: int,
-        conditions: Conditions,
-        guidance: float,
-    ) -> torch.Tensor:
-        signal = sampler.alphas_cumprod[t]
-        log_snr = torch.log(signal / (1 - signal)).to(self.device)
-        if not guidance:
-            return self.network.denoise(self._input(x), log_snr.expand(len(x)), conditions).float()
-        both = self.network.denoise(
-            self._input(x.repeat(2, 1, 1, 1)), log_snr.expand(2 * len(x)), conditions
-        ).float()
-        given, null = both.chunk(2)
-        return (1 + guidance) * given - guidance * null
-
-    def _start(
-        self,
-        pictures: torch.Tensor,
-        sampler: DDIMScheduler,
-        from_picture: bool,
-        seeds: Sequence[int],
-    ) -> torch.Tensor:
-        noise = torch.stack([self._noise_of(tuple(pictures.shape[1:]), seed) for seed in seeds])
-        if not from_picture:
-            return noise
-        return sampler.add_noise(
-            2 * pictures - 1, noise, cast(torch.IntTensor, sampler.timesteps[:1])
-        )
 
     def _noise_of(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
         # Bound once: another thread may put the noise of its own seed in place.

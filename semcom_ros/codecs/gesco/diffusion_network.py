@@ -17,7 +17,7 @@ from torch import nn
 
 from semcom_ros.layers.class_shares import SHARES_STRIDE
 from semcom_ros.layers.residual import ConvNorm
-from semcom_ros.layers.spade import SpadeResidual
+from semcom_ros.layers.spade import SpadeResidual, climb, halving, pyramid, residuals, widening
 
 LEVEL_FEATURES = 32
 
@@ -53,27 +53,17 @@ class DiffusionNetwork(nn.Module):
         self.widths = list(widths)
         self.embed = nn.Conv2d(classes, half, 1)
         self.tint = nn.Conv2d(3, half, 1, bias=False)
-        self.shrink = nn.ModuleList(
-            ConvNorm(a, b, stride=2)
-            for a, b in zip((half, *conditions[:-1]), conditions, strict=True)
-        )
+        self.shrink = halving((half, *conditions))
         self.look = nn.Conv2d(3 * s**2, half, 3, padding=1)
-        self.sink = nn.ModuleList(
-            ConvNorm(a, b, stride=2) for a, b in zip((half, *widths[:-1]), widths, strict=True)
-        )
+        self.sink = halving((half, *widths))
         self.level = nn.Sequential(
             nn.Linear(LEVEL_FEATURES, 2 * LEVEL_FEATURES),
             nn.SiLU(),
             nn.Linear(2 * LEVEL_FEATURES, sum(widths)),
         )
         self.start = ConvNorm(conditions[-1], widths[-1])
-        self.blocks = nn.ModuleList(
-            nn.ModuleList(SpadeResidual(w, c) for _ in range(n))
-            for w, c, n in zip(widths, conditions, blocks, strict=True)
-        )
-        self.widen = nn.ModuleList(
-            nn.Conv2d(b, a, 1) for a, b in zip((half, *widths[:-1]), widths, strict=True)
-        )
+        self.blocks = residuals(widths, conditions, blocks)
+        self.widen = widening((half, *widths))
         self.at_half = ConvNorm(half, half)
         self.fine = nn.ModuleList(SpadeResidual(half, half) for _ in range(fine))
         self.to_image = nn.Conv2d(half, 3 * s**2, 3, padding=1)
@@ -82,14 +72,10 @@ class DiffusionNetwork(nn.Module):
         """What the steps need of class shares [B, classes, H/2, W/2] in 0..1 and of the coarse
         picture [B, 3, H/16, W/16] RGB in 0..1."""
         base = F.interpolate(coarse, size=class_shares.shape[-2:], mode="bilinear")
-        features = embedded = self.embed(class_shares).add_(self.tint(base - 0.5))
-        pyramid = []
-        for shrink in self.shrink:
-            features = torch.relu_(shrink(features))
-            pyramid.append(features)
-        height, width = class_shares.shape[-2:]
-        size = (SHARES_STRIDE * height, SHARES_STRIDE * width)
-        return Conditions(F.interpolate(coarse, size=size, mode="bilinear"), embedded, pyramid)
+        embedded = self.embed(class_shares).add_(self.tint(base - 0.5))
+        size = [SHARES_STRIDE * side for side in class_shares.shape[-2:]]
+        picture = F.interpolate(coarse, size=size, mode="bilinear")
+        return Conditions(picture, embedded, pyramid(embedded, self.shrink))
 
     def denoise(
         self, noisy: torch.Tensor, log_snr: torch.Tensor, conditions: Conditions
@@ -107,17 +93,7 @@ class DiffusionNetwork(nn.Module):
             features = torch.relu_(sink(torch.relu(features)) + shift)
             below.append(features)
         x = torch.relu_(self.start(conditions.pyramid[-1]))
-        for blocks, widen, condition, skip in zip(
-            reversed(self.blocks),
-            reversed(self.widen),
-            reversed(conditions.pyramid),
-            reversed(below),
-            strict=True,
-        ):
-            x = x + skip
-            for block in blocks.children():
-                x = block(x, condition)
-            x = F.interpolate(widen(x), scale_factor=2, mode="bilinear")
+        x = climb(x, self.blocks, self.widen, conditions.pyramid, below)
         # Bilinear steps up to 1/2, then a shuffle by two: one by four leaves a grid on flat
         # surfaces.
         x = torch.relu_(self.at_half(x.add_(conditions.embedded).add_(seen)))
@@ -128,6 +104,7 @@ class DiffusionNetwork(nn.Module):
 
 def _waves(log_snr: torch.Tensor) -> torch.Tensor:
     """Sines and cosines [B, LEVEL_FEATURES] of a log-SNR [B], as positions are told apart."""
-    rates = torch.exp(torch.linspace(math.log(0.05), math.log(2.0), LEVEL_FEATURES // 2))
-    angles = log_snr.float().clamp(-12, 12)[:, None] * rates.to(log_snr.device)
+    ends, count = (math.log(0.05), math.log(2.0)), LEVEL_FEATURES // 2
+    rates = torch.exp(torch.linspace(*ends, count, device=log_snr.device))
+    angles = log_snr.float().clamp(-12, 12)[:, None] * rates
     return torch.cat((angles.sin(), angles.cos()), 1)

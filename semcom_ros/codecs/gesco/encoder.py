@@ -3,25 +3,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.base import Request
-from semcom_ros.codecs.gesco import GescoSettings, planes
-from semcom_ros.codecs.gesco.shared import (
-    CLASSES_PART,
-    MAP_PART,
-    PLANES_PART,
-    THUMBNAIL_PART,
-    GescoShared,
-)
+from semcom_ros.codecs.base import CodecEnd, Request
+from semcom_ros.codecs.gesco import GescoSettings, planes, shared
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import fit_to
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, PART_OVERHEAD, Part
-from semcom_ros.weights import models_dir
 
 THUMBNAIL_SHARE = 8
 """One byte in so many is kept for the thumbnail, whatever the map would take."""
@@ -29,26 +21,22 @@ THUMBNAIL_MOST = 64
 """Bytes of thumbnail beyond which the map gains more."""
 
 
-class Encoder:
+class Encoder(CodecEnd):
     """Frames with labels in, parts out.
 
     planes_rows: 256, 128 or 64, of the grid that planes are sent on; those of 256 rows with many
     classes pass the wire format's bounds. Raises SemcomError for another number.
     """
 
-    def __init__(
-        self,
-        settings: GescoSettings | None = None,
-        device: str = "cpu",
-        models: Path | None = None,
-        planes_rows: int = 128,
-    ):
+    defaults = GescoSettings
+
+    def __init__(self, planes_rows: int = 128, **end: Any) -> None:
+        super().__init__(**end)
         if planes_rows not in planes.ROWS:
             rows = ", ".join(map(str, planes.ROWS))
             raise SemcomError(f"Planes are sent on {rows} rows, not on {planes_rows}.")
         self.planes_rows = planes_rows
-        self.settings = settings or GescoSettings()
-        self.shared = GescoShared.load(models or models_dir())
+        self.shared = shared.GescoShared.load(self.models)
         self.model = self.shared.model
 
     def warm_up(self) -> None:
@@ -64,31 +52,22 @@ class Encoder:
         """
         if frame.labels is None:
             raise SemcomError("GESCO sends a label map and this frame has none: segment it first.")
-        settings = self.settings
+        settings: GescoSettings = self.settings
+        parts: tuple[Part, ...]
         if settings.map == "planes":
-            return self._planes(frame.image, frame.labels, settings.thumbnail)
-        return self._coded(frame.image, frame.labels, request, settings.thumbnail)
-
-    def _planes(
-        self, image: np.ndarray, labels: np.ndarray, with_thumbnail: bool
-    ) -> tuple[Part, ...]:
-        classes, symbols = planes.encode(labels, self.planes_rows)
-        parts = (Part(CLASSES_PART, 0, classes), Part(PLANES_PART, 1, symbols=symbols))
-        if not with_thumbnail:
+            classes, symbols = planes.encode(frame.labels, self.planes_rows)
+            parts = (
+                Part(shared.CLASSES_PART, 0, classes),
+                Part(shared.PLANES_PART, 1, symbols=symbols),
+            )
+            room = THUMBNAIL_MOST
+        else:
+            left = request.budget_bytes - PART_OVERHEAD * (1 + settings.thumbnail)
+            kept = min(left // THUMBNAIL_SHARE, THUMBNAIL_MOST) if settings.thumbnail else 0
+            code = fit_to(frame.labels, left - kept, self.shared.prior)
+            parts = (Part(shared.MAP_PART, 0, code),)
+            room = min(left - len(code), THUMBNAIL_MOST)
+        if not settings.thumbnail:
             return parts
-        return (*parts, self._colours(image, THUMBNAIL_MOST, 2))
-
-    def _coded(
-        self, image: np.ndarray, labels: np.ndarray, request: Request, with_thumbnail: bool
-    ) -> tuple[Part, ...]:
-        left = request.budget_bytes - PART_OVERHEAD * (1 + with_thumbnail)
-        reserved = min(left // THUMBNAIL_SHARE, THUMBNAIL_MOST) if with_thumbnail else 0
-        code = fit_to(labels, left - reserved, self.shared.prior)
-        if not with_thumbnail:
-            return (Part(MAP_PART, 0, code),)
-        colours = self._colours(image, min(left - len(code), THUMBNAIL_MOST), 1)
-        return Part(MAP_PART, 0, code), colours
-
-    def _colours(self, image: np.ndarray, n_bytes: int, importance: int) -> Part:
-        code = thumbnail.encode(image, n_bytes, self.shared.statistics)
-        return Part(THUMBNAIL_PART, importance, code)
+        colours = thumbnail.encode(frame.image, room, self.shared.statistics)
+        return (*parts, Part(shared.THUMBNAIL_PART, len(parts), colours))

@@ -14,7 +14,7 @@ import numpy as np
 from semcom_ros.coding.grids import pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import CLASSES, VOID
-from semcom_ros.payload import Part
+from semcom_ros.payload import Part, PayloadError
 
 ROWS = (256, 128, 64)
 """Rows of the grids that planes are sent on; their columns are twice as many."""
@@ -51,8 +51,10 @@ def encode(labels: np.ndarray, rows: int) -> tuple[bytes, np.ndarray]:
 def decode(classes: bytes, part: Part) -> ReceivedPlanes:
     """The planes from the set of classes and the part of symbols as it was received.
 
-    Raises SemcomError where the two contradict each other.
+    Raises PayloadError lost for an erased part, SemcomError where the two contradict each other.
     """
+    if part.erased:
+        raise PayloadError("lost", f"Part '{part.name}' was lost on the air.")
     if len(classes) != _SET_BYTES or classes[0] >= len(ROWS):
         raise SemcomError("The set of classes is damaged: it holds a grid and 20 flags.")
     flags = int.from_bytes(classes[1:], "big")

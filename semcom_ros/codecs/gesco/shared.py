@@ -32,13 +32,8 @@ class GescoShared:
         """Both from the folder `models`; raises SemcomError when a file is missing or altered."""
         prior, prior_hash = load_prior(models)
         tensors, card = weights.load(models / THUMBNAIL_FILE, THUMBNAIL_RECIPE)
-        mean, spread = tensors.get("mean"), tensors.get("log_spread")
-        if (
-            mean is None
-            or spread is None
-            or not mean.shape == spread.shape == (COEFFICIENTS,)
-            or not np.issubdtype(spread.dtype, np.integer)
-        ):
+        mean, spread = (tensors.get(name, np.empty(0)) for name in ("mean", "log_spread"))
+        if not mean.shape == spread.shape == (COEFFICIENTS,) or spread.dtype.kind != "i":
             raise SemcomError(
                 f"{models / THUMBNAIL_FILE} holds no statistics of {COEFFICIENTS} coefficients: "
                 f"restore models/ from the repository or make it with `{THUMBNAIL_RECIPE}`."

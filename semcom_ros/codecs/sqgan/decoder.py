@@ -5,23 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.base import Received, Settings, attempt, on_good
-from semcom_ros.codecs.sqgan import token_coder
-from semcom_ros.codecs.sqgan.shared import (
-    IMAGE_LAYERS,
-    IMAGE_PARTS,
-    LABELS_PART,
-    LATENT_GRID,
-    MAP_LAYERS,
-    MAP_TOKENS_PART,
-    STRIDE,
-    SqganShared,
-)
+from semcom_ros.codecs.base import CodecEnd, Received, attempt, on_good
+from semcom_ros.codecs.sqgan import shared, token_coder
+from semcom_ros.codecs.sqgan.inference import ImageReceiver, MapReceiver
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
 from semcom_ros.coding.grids import decode_cells, pool, upsample
 from semcom_ros.errors import given
@@ -29,7 +19,6 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import VOID
 from semcom_ros.payload import Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
-from semcom_ros.weights import models_dir
 
 WARM_UPS = 3
 
@@ -41,7 +30,7 @@ class LatentMap(Reconstruction):
     classes: np.ndarray = field(kw_only=True)
 
 
-class Decoder:
+class Decoder(CodecEnd):
     """Payloads in; labels with their confidence, then the image, out.
 
     Image parts that were lost, or never sent, are cells that the de-masking module fills in.
@@ -49,32 +38,29 @@ class Decoder:
     `ImageReceiver`.
     """
 
-    def __init__(
-        self,
-        settings: Settings | None = None,
-        device: str = "cpu",
-        models: Path | None = None,
-        networks: tuple[Any, Any] | None = None,
-    ):
-        # Networks come with torch, which takes seconds: only who decodes waits for it.
-        from semcom_ros.codecs.sqgan.loading import load_receivers
-
-        self.settings = settings or Settings()
-        models = models or models_dir()
-        self.shared = SqganShared.load(models)
+    def __init__(self, networks: tuple[Any, Any] | None = None, **end: Any) -> None:
+        super().__init__(**end)
+        self.shared = shared.SqganShared.load(self.models)
         self.model = self.shared.model
-        receivers: tuple[Any, Any] = networks or load_receivers(models, self.shared, device)
-        self.map_receiver, self.image_receiver = receivers
+        own = (self.models, self.device, self.shared)
+        shipped = (MapReceiver, ImageReceiver)
+        self.map_receiver: Any
+        self.image_receiver: Any
+        self.map_receiver, self.image_receiver = networks or (
+            receiver.from_pretrained(*own) for receiver in shipped
+        )
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
-        street = np.random.default_rng(0).integers(0, 19, LATENT_GRID, np.uint8)
-        kept, blank = [np.ones(LATENT_GRID, bool)], [np.zeros(LATENT_GRID, np.int64)]
+        street = np.random.default_rng(0).integers(0, 19, shared.LATENT_GRID, np.uint8)
+        kept, blank = [np.ones(shared.LATENT_GRID, bool)], [np.zeros(shared.LATENT_GRID, np.int64)]
         for _ in range(WARM_UPS):
             labels, _ = upsample(street, WORK_SIZE)
-            classes = pool(labels, LATENT_GRID)
+            classes = pool(labels, shared.LATENT_GRID)
             decode_cells(bytes(9), self.shared.labels)
-            token_coder.decode([bytes(9)], classes, IMAGE_LAYERS, self.shared.tokens["image"])
+            token_coder.decode(
+                [bytes(9)], classes, shared.IMAGE_LAYERS, self.shared.tokens["image"]
+            )
             self.map_receiver(blank, kept)
             self.image_receiver(blank, kept, [labels])
 
@@ -97,21 +83,27 @@ class Decoder:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Indices, which of them are kept, and the labels beside them."""
         prior = self.shared.tokens["image"]
-        kept, indices = token_coder.decode(_received(payload), known.classes, IMAGE_LAYERS, prior)
+        kept, indices = token_coder.decode(
+            _received(payload), known.classes, shared.IMAGE_LAYERS, prior
+        )
         return indices, kept, given(known.labels)
 
     def _labels(self, payload: Payload) -> LatentMap:
-        if any(part.name == MAP_TOKENS_PART for part in payload.parts):
-            return self._from_tokens(payload.bits(MAP_TOKENS_PART))
-        cells = decode_cells(payload.bits(LABELS_PART), self.shared.labels)
+        if any(part.name == shared.MAP_TOKENS_PART for part in payload.parts):
+            return self._from_tokens(payload.bits(shared.MAP_TOKENS_PART))
+        cells = decode_cells(payload.bits(shared.LABELS_PART), self.shared.labels)
         labels, confidence = upsample(cells, WORK_SIZE)
-        return LatentMap(None, labels, confidence, labels != VOID, classes=pool(cells, LATENT_GRID))
+        return LatentMap(
+            None, labels, confidence, labels != VOID, classes=pool(cells, shared.LATENT_GRID)
+        )
 
     def _from_tokens(self, bits: bytes) -> LatentMap:
-        classes = np.full(LATENT_GRID, UNKNOWN, np.uint8)
-        kept, indices = token_coder.decode([bits], classes, MAP_LAYERS, self.shared.tokens["map"])
+        classes = np.full(shared.LATENT_GRID, UNKNOWN, np.uint8)
+        kept, indices = token_coder.decode(
+            [bits], classes, shared.MAP_LAYERS, self.shared.tokens["map"]
+        )
         (labels,), (confidence,) = self.map_receiver([indices], [kept])
-        support = np.kron(kept, np.ones((STRIDE, STRIDE), bool))
+        support = np.kron(kept, np.ones((shared.STRIDE, shared.STRIDE), bool))
         # Where no token came the map is a guess from its surroundings, however sure.
         confidence = np.where(support, confidence, confidence // 2).astype(np.uint8)
         return LatentMap(None, labels, confidence, support, classes=classes)
@@ -120,4 +112,4 @@ class Decoder:
 def _received(payload: Payload) -> list[bytes | None]:
     """The image's parts in their order, None for what did not come; raises PayloadError."""
     held = {part.name for part in payload.parts if not part.erased}
-    return [payload.bits(name) if name in held else None for name in IMAGE_PARTS]
+    return [payload.bits(name) if name in held else None for name in shared.IMAGE_PARTS]

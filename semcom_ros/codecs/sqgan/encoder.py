@@ -3,57 +3,40 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.base import Request, Settings
-from semcom_ros.codecs.sqgan import token_coder
-from semcom_ros.codecs.sqgan.shared import (
-    IMAGE_LAYERS,
-    IMAGE_PARTS,
-    LATENT_GRID,
-    MAP_LAYERS,
-    MAP_TOKENS_PART,
-    SqganShared,
-)
+from semcom_ros.codecs.base import CodecEnd, Request
+from semcom_ros.codecs.sqgan import shared, token_coder
+from semcom_ros.codecs.sqgan.inference import ImageTransmitter, MapTransmitter
 from semcom_ros.codecs.sqgan.split import Split, read
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
 from semcom_ros.coding.grids import GRIDS, fit_to, pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, PART_OVERHEAD, Part
-from semcom_ros.weights import models_dir
+from semcom_ros.weights import read_card
 
 WARM_UPS = 3
 HEADER_BYTES = 36
 """Of a payload, by whose size the split was measured."""
 
 
-class Encoder:
+class Encoder(CodecEnd):
     """Frames with labels in, parts out.
 
     split: how bytes are shared between map and image, by default as measured.
     """
 
-    def __init__(
-        self,
-        settings: Settings | None = None,
-        device: str = "cpu",
-        models: Path | None = None,
-        split: Split | None = None,
-    ):
-        # Networks come with torch, which takes seconds: only who encodes waits for it.
-        from semcom_ros.codecs.sqgan.loading import load_transmitters
-
-        self.settings = settings or Settings()
-        models = models or models_dir()
-        self.shared = SqganShared.load(models)
+    def __init__(self, split: Split | None = None, **end: Any) -> None:
+        super().__init__(**end)
+        self.shared = shared.SqganShared.load(self.models)
         self.model = self.shared.model
-        self.map_transmitter, self.image_transmitter, card = load_transmitters(
-            models, self.shared, device
-        )
-        self.split = split or read(card)
+        own = (self.models, self.device, self.shared)
+        self.map_transmitter = MapTransmitter.from_pretrained(*own)
+        self.image_transmitter = ImageTransmitter.from_pretrained(*own)
+        self.split = split or read(read_card(self.models / shared.ENCODER_FILE, shared.RECIPE))
 
     def warm_up(self) -> None:
         """Compile the coders and run the networks until they have their speed."""
@@ -73,7 +56,7 @@ class Encoder:
             raise SemcomError("SQ-GAN sends a label map and this frame has none: segment it first.")
         left = request.budget_bytes
         kind, map_bytes = self.split.of(left + HEADER_BYTES)
-        if kind == MAP_TOKENS_PART:
+        if kind == shared.MAP_TOKENS_PART:
             code, classes = self._map_tokens(labels, min(map_bytes, left))
         else:
             code, classes = self._labels(labels, map_bytes, left)
@@ -81,11 +64,13 @@ class Encoder:
         (indices,), (scores,) = self.image_transmitter(frame.image[np.newaxis], [labels])
         prior = self.shared.tokens["image"]
         coded = token_coder.encode(
-            scores, indices, classes, IMAGE_LAYERS, left, PART_OVERHEAD, prior
+            scores, indices, classes, shared.IMAGE_LAYERS, left, PART_OVERHEAD, prior
         )
         parts = (
             Part(name, importance, bits)
-            for importance, (name, bits) in enumerate(zip(IMAGE_PARTS, coded, strict=False), 1)
+            for importance, (name, bits) in enumerate(
+                zip(shared.IMAGE_PARTS, coded, strict=False), 1
+            )
         )
         return (Part(kind, 0, code), *parts)
 
@@ -99,14 +84,20 @@ class Encoder:
             code = fit_to(labels, left, self.shared.labels)
         # The code is lossless on its grid: what it holds need not be decoded.
         cells = pool(labels, GRIDS[code[0]])
-        return code, pool(cells, LATENT_GRID)
+        return code, pool(cells, shared.LATENT_GRID)
 
     def _map_tokens(self, labels: np.ndarray, n_bytes: int) -> tuple[bytes, np.ndarray]:
         """The map as tokens; the RSU's map is then a network's, no ground to code on."""
         (indices,), (scores,) = self.map_transmitter([labels])
-        unknown = np.full(LATENT_GRID, UNKNOWN, np.uint8)
+        unknown = np.full(shared.LATENT_GRID, UNKNOWN, np.uint8)
         coded = token_coder.encode(
-            scores, indices, unknown, MAP_LAYERS, n_bytes, PART_OVERHEAD, self.shared.tokens["map"]
+            scores,
+            indices,
+            unknown,
+            shared.MAP_LAYERS,
+            n_bytes,
+            PART_OVERHEAD,
+            self.shared.tokens["map"],
         )
         if not coded:
             raise SemcomError(

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from semcom_ros.codecs.sqgan.pipeline import ReceiverNetwork, TransmitterNetwork, shares_of
+from semcom_ros import weights
+from semcom_ros.codecs.sqgan import shared
+from semcom_ros.codecs.sqgan.pipeline import make, shares_of
+from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.layers.class_shares import ClassShares
 from semcom_ros.layers.image_input import to_input
@@ -21,8 +26,13 @@ from semcom_ros.layers.vector_quantiser import nearest
 class _Inference:
     """A copy of `network`, folded for inference on `device`, with the codebook float32 [J, dims].
 
-    classes: the trainIds of its planes.
+    classes: the trainIds of its planes. kind: its pipeline. half: its end of that. file: of the
+    end's weights.
     """
+
+    kind: ClassVar[str]
+    half: ClassVar[str]
+    file: ClassVar[str]
 
     def __init__(
         self,
@@ -31,11 +41,31 @@ class _Inference:
         classes: tuple[int, ...],
         device: str = "cpu",
     ):
-        self.network = for_inference(copy.deepcopy(network), torch.bfloat16).to(device)
+        self.network: Any = for_inference(copy.deepcopy(network), torch.bfloat16).to(device)
         self.codebook = codebook.detach().float().to(device)
         self.classes = np.array(classes, np.uint8)
         self.class_shares = ClassShares(classes)
         self.device = device
+
+    @classmethod
+    def from_pretrained(
+        cls, models: Path, device: str = "cpu", held: shared.SqganShared | None = None
+    ) -> Self:
+        """That of the weights in the folder `models`; held: what both ends hold, there as well.
+
+        Raises SemcomError when a file is missing, altered or made with other codebooks than `held`.
+        """
+        held, path = held or shared.SqganShared.load(models), models / cls.file
+        tensors, card = weights.load(path, shared.RECIPE)
+        if card.get("shared") != held.sha256:
+            raise SemcomError(
+                f"The weights {path} were made with other codebooks than {shared.SHARED_FILE} "
+                f"beside them: restore models/ or make all three with `{shared.RECIPE}`."
+            )
+        classes = weights.classes_of(card, path)
+        network = getattr(make(cls.kind, classes, card, path), cls.half)
+        weights.fill(network, shared.named(tensors, cls.kind), path)
+        return cls(network, torch.from_numpy(held.codebooks[cls.kind]), classes, device)
 
     def _class_shares(self, labels: Sequence[np.ndarray]) -> torch.Tensor:
         shares = torch.from_numpy(np.stack([self.class_shares.of_labels(one) for one in labels]))
@@ -43,7 +73,7 @@ class _Inference:
 
 
 class _Transmitting(_Inference):
-    network: TransmitterNetwork
+    half, file = "transmitter", shared.ENCODER_FILE
 
     def _latents(
         self, inputs: tuple[torch.Tensor, ...], class_shares: torch.Tensor
@@ -57,6 +87,8 @@ class ImageTransmitter(_Transmitting):
     """Images uint8 [B, H, W, 3] and labels uint8 [B, H, W] to indices int64 and scores float32
     [B, h, w]."""
 
+    kind = "image"
+
     @torch.inference_mode()
     def __call__(
         self, images: np.ndarray, labels: Sequence[np.ndarray]
@@ -69,6 +101,8 @@ class ImageTransmitter(_Transmitting):
 class MapTransmitter(_Transmitting):
     """Labels uint8 [B, H, W] to indices int64 and scores float32 [B, h, w]."""
 
+    kind = "map"
+
     @torch.inference_mode()
     def __call__(self, labels: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         class_shares = self._class_shares(labels)
@@ -76,7 +110,7 @@ class MapTransmitter(_Transmitting):
 
 
 class _Receiving(_Inference):
-    network: ReceiverNetwork
+    half, file = "receiver", shared.DECODER_FILE
 
     def _received(
         self, indices: Sequence[np.ndarray], kept: Sequence[np.ndarray]
@@ -90,6 +124,8 @@ class _Receiving(_Inference):
 class ImageReceiver(_Receiving):
     """Indices int64 and kept bool [B, h, w], where kept, and labels uint8 [B, H, W] received to
     images uint8 [B, H, W, 3]."""
+
+    kind = "image"
 
     @torch.inference_mode()
     def __call__(
@@ -106,6 +142,8 @@ class ImageReceiver(_Receiving):
 class MapReceiver(_Receiving):
     """Indices int64 and kept bool [B, h, w] to labels uint8 [B, H, W] and their certainty uint8
     [B, H, W], 255 times the posterior that the decoder gives them."""
+
+    kind = "map"
 
     @torch.inference_mode()
     def __call__(

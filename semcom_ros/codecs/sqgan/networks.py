@@ -15,7 +15,7 @@ from torch import nn
 from semcom_ros.errors import given
 from semcom_ros.layers.attention import SelfAttention
 from semcom_ros.layers.residual import ConvNorm, Residual
-from semcom_ros.layers.spade import SpadeResidual
+from semcom_ros.layers.spade import climb, halving, pyramid, residuals, widening
 
 HEAD = 32
 """Channels of one head of attention."""
@@ -100,17 +100,9 @@ class ImageDecoder(nn.Module):
     ):
         super().__init__()
         self.embed = nn.Conv2d(classes, half, 1)
-        self.shrink = nn.ModuleList(
-            ConvNorm(a, b, stride=2)
-            for a, b in zip((half, *conditions[:-1]), conditions, strict=True)
-        )
-        self.blocks = nn.ModuleList(
-            nn.ModuleList(SpadeResidual(w, c) for _ in range(n))
-            for w, c, n in zip(widths, conditions, blocks, strict=True)
-        )
-        self.widen = nn.ModuleList(
-            nn.Conv2d(b, a, 1) for a, b in zip((half, *widths[:-1]), widths, strict=True)
-        )
+        self.shrink = halving((half, *conditions))
+        self.blocks = residuals(widths, conditions, blocks)
+        self.widen = widening((half, *widths))
         self.coarse = nn.Conv2d(widths[-1], 3, 1)
         self.at_half = ConvNorm(half, half)
         self.to_image = nn.Conv2d(half, 12, 3, padding=1)
@@ -120,19 +112,9 @@ class ImageDecoder(nn.Module):
             nn.init.zeros_(given(layer.bias))
 
     def forward(self, features: torch.Tensor, class_shares: torch.Tensor) -> torch.Tensor:
-        embedded = condition = self.embed(class_shares)
-        pyramid = []
-        for shrink in self.shrink:
-            condition = torch.relu(shrink(condition))
-            pyramid.append(condition)
+        embedded = self.embed(class_shares)
         picture = self.coarse(features)
-        x = features
-        for blocks, condition, widen in zip(
-            reversed(self.blocks), reversed(pyramid), reversed(self.widen), strict=True
-        ):
-            for block in blocks.children():
-                x = block(x, condition)
-            x = _twice(widen(x))
+        x = climb(features, self.blocks, self.widen, pyramid(embedded, self.shrink))
         # Bilinear steps up to 1/2, then a shuffle by two: one by four leaves a grid on flat
         # surfaces.
         x = torch.relu(self.at_half(x + embedded))

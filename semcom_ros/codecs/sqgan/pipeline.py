@@ -5,21 +5,17 @@ decoder."""
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from semcom_ros.codecs.sqgan import networks
 from semcom_ros.codecs.sqgan.masking import SCORES, Adm, Samm, keep, rescaled
-from semcom_ros.codecs.sqgan.networks import (
-    HEAD,
-    ImageDecoder,
-    ImageEncoder,
-    MapDecoder,
-    MapEncoder,
-)
-from semcom_ros.codecs.sqgan.shared import CODEWORDS, STRIDE
+from semcom_ros.codecs.sqgan.shared import CODEWORDS, RECIPE, STRIDE
+from semcom_ros.errors import SemcomError
 from semcom_ros.layers.vector_quantiser import VectorQuantiser
 
 DIMS = 32
@@ -133,13 +129,27 @@ def _pipeline(
     width = widths[-1]
     samm = Samm(width, classes, width // 4, score)
     transmitter = TransmitterNetwork(encoder(classes, widths), samm, width, DIMS)
-    receiver = ReceiverNetwork(
-        Adm(DIMS, width, depth, width // HEAD), decoder(classes, widths=widths)
-    )
+    adm = Adm(DIMS, width, depth, width // networks.HEAD)
+    receiver = ReceiverNetwork(adm, decoder(classes, widths=widths))
     return Pipeline(transmitter, VectorQuantiser(CODEWORDS, DIMS), receiver, mask)
 
 
-map_pipeline = partial(_pipeline, MapEncoder, MapDecoder)
-image_pipeline = partial(_pipeline, ImageEncoder, ImageDecoder)
+map_pipeline = partial(_pipeline, networks.MapEncoder, networks.MapDecoder)
+image_pipeline = partial(_pipeline, networks.ImageEncoder, networks.ImageDecoder)
 """The narrow pipelines, by `classes`, `widths` at 1/4, 1/8 and 1/16, `depth` (attentions of ADM),
 and, for comparison, `mask` and `score`."""
+MAKERS = {"map": map_pipeline, "image": image_pipeline}
+
+
+def make(pipeline: str, classes: tuple[int, ...], card: dict[str, Any], path: Path) -> Pipeline:
+    """The pipeline, "map" or "image", of the sizes that `card` gives, before it has weights.
+
+    Raises SemcomError where the card of `path` gives none.
+    """
+    try:
+        return MAKERS[pipeline](len(classes), **card["networks"][pipeline])
+    except (KeyError, TypeError):
+        raise SemcomError(
+            f"The card of {path} does not describe its networks: restore models/ from the "
+            f"repository or make it with `{RECIPE}`."
+        ) from None

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -57,12 +56,7 @@ class SqganShared:
         codebooks, tokens = {}, {}
         for pipeline in PIPELINES:
             codebook = tensors.get(f"{pipeline}.codebook")
-            own = {
-                name: tensors[key]
-                for name in ("counters", "weights")
-                if (key := f"{pipeline}.tokens.{name}") in tensors
-            }
-            restored = token_prior.restored(own)
+            restored = token_prior.restored(named(tensors, f"{pipeline}.tokens"))
             if codebook is None or codebook.shape[:1] != (CODEWORDS,) or restored is None:
                 raise SemcomError(
                     f"{path} is of another version of the codec: restore models/ from the "
@@ -70,28 +64,10 @@ class SqganShared:
                 )
             codebooks[pipeline], tokens[pipeline] = codebook.astype(np.float32), restored
         names = prior_hash + bytes.fromhex(card["sha256"])
-        model = hashlib.sha256(names).digest()[:8]
-        return cls(prior, codebooks, tokens, model, card["sha256"])
-
-
-def load_end(
-    models: Path, file: str, shared: SqganShared
-) -> tuple[dict[str, np.ndarray], dict[str, Any], tuple[int, ...]]:
-    """Tensors and card of one end's file in `models`, and the trainIds that its planes stand for.
-
-    Raises SemcomError when it is missing, altered or made with other codebooks than `shared`.
-    """
-    path = models / file
-    tensors, card = weights.load(path, RECIPE)
-    if card.get("shared") != shared.sha256:
-        raise SemcomError(
-            f"The weights {path} were made with other codebooks than {SHARED_FILE} beside them: "
-            f"restore models/ from the repository or make all three with `{RECIPE}`."
-        )
-    return tensors, card, weights.classes_of(card, path)
+        return cls(prior, codebooks, tokens, hashlib.sha256(names).digest()[:8], card["sha256"])
 
 
 def named(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """Those of `tensors` whose names begin with `prefix` and a dot, without both."""
     start = f"{prefix}."
-    return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
+    return {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}

@@ -22,9 +22,8 @@ from semcom_ros.codecs.sqgan.inference import (
     MapReceiver,
     MapTransmitter,
 )
-from semcom_ros.codecs.sqgan.loading import make
 from semcom_ros.codecs.sqgan.masking import SCORES
-from semcom_ros.codecs.sqgan.pipeline import MASKS, Pipeline
+from semcom_ros.codecs.sqgan.pipeline import MASKS, Pipeline, make
 from semcom_ros.codecs.sqgan.shared import IMAGE_LAYERS, IMAGE_PARTS, LATENT_GRID, STRIDE
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
+from semcom_ros.codecs.gesco.diffusion import FILE, PICTURE_STEPS, ImageDiffusion, scheduler
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
-from semcom_ros.codecs.gesco.schedule import PICTURE_STEPS, scheduler
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import LABEL_SPACE
@@ -18,7 +17,7 @@ SMALL = {"half": 8, "conditions": (8, 8, 8, 8), "widths": (8, 8, 8, 8), "blocks"
 
 @pytest.fixture(scope="module")
 def diffusion():
-    return ImageDiffusion()
+    return ImageDiffusion.from_pretrained()
 
 
 @pytest.fixture(scope="module")
@@ -109,4 +108,4 @@ def test_weights_that_do_not_fit_are_refused_with_a_sentence(tmp_path, change, s
         data = path.read_bytes()
         path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(SemcomError, match=sentence):
-        ImageDiffusion(path)
+        ImageDiffusion.from_pretrained(path)

@@ -153,7 +153,7 @@ def test_one_wild_value_costs_one_pixel_its_map_and_no_frame(decoder, value):
     one_hot[1, 64, 64] = value
     received = planes.ReceivedPlanes(one_hot, [0, 10], np.full_like(one_hot, 0.1))
     last = decoder._from_planes(received, "auto")
-    (image,) = decoder._paint([last], [None], [0], decoder.settings)
+    (image,) = decoder._paint([last], [None], [0])
     assert image.shape == (256, 512, 3) and last.support.mean() > 0.99
     assert (last.labels[:, 300:] == 10).all()
 

@@ -61,7 +61,7 @@ class GescoPlanes:
         path = Path(weights) if weights else models_dir() / FILE
         self.setting = None
         self.models = (path, *sorted(models_dir().glob("gesco_*.safetensors")))
-        self._encoder = Encoder(GescoSettings(map="planes", thumbnail=thumbnail), planes_rows=rows)
+        self._encoder = Encoder(rows, settings=GescoSettings(map="planes", thumbnail=thumbnail))
         instead = fds if fds in ("learned", "none") else None
         values = {"steps": steps, "guidance": float(guidance), "noise": noise}
         values["fds"] = "auto" if instead else fds
@@ -106,7 +106,7 @@ class _Decoder(Decoder):
     """The RSU's end, with what it is compared with in place of fast denoising."""
 
     def __init__(self, settings: GescoSettings, path: Path, instead: str | None) -> None:
-        super().__init__(settings, network=_diffusion(path))
+        super().__init__(settings=settings, network=_diffusion(path))
         self.instead = instead
 
     def denoised(self, received: planes.ReceivedPlanes, fds: str) -> np.ndarray:
@@ -128,7 +128,7 @@ class _Decoder(Decoder):
 
 @cache
 def _diffusion(path: Path) -> ImageDiffusion:
-    return ImageDiffusion(path)
+    return ImageDiffusion.from_pretrained(path)
 
 
 @cache

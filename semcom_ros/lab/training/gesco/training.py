@@ -11,9 +11,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
+from semcom_ros.codecs.gesco.diffusion import (
+    FILE,
+    PICTURE_STEPS,
+    TRAIN_STEPS,
+    ImageDiffusion,
+    betas,
+)
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
-from semcom_ros.codecs.gesco.schedule import PICTURE_STEPS, TRAIN_STEPS, betas
 from semcom_ros.codecs.gesco.shared import GescoShared
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
@@ -127,7 +132,7 @@ class GescoTraining(AdversarialTraining):
         self.compete_with(DiffusionLearning(network, discriminator, features, args.device))
 
     def score(self) -> dict[str, float]:
-        return self.judge(ImageDiffusion.of(self.average, data.CAMVID_CLASSES, self.args.device))
+        return self.judge(ImageDiffusion(self.average, data.CAMVID_CLASSES, self.args.device))
 
     def card(self) -> dict[str, Any]:
         return {

@@ -14,8 +14,7 @@ import numpy as np
 from semcom_ros import weights
 from semcom_ros.codecs.sqgan import token_coder, token_prior
 from semcom_ros.codecs.sqgan.inference import ImageTransmitter, MapTransmitter
-from semcom_ros.codecs.sqgan.loading import make
-from semcom_ros.codecs.sqgan.pipeline import Pipeline
+from semcom_ros.codecs.sqgan.pipeline import Pipeline, make
 from semcom_ros.codecs.sqgan.shared import (
     DECODER_FILE,
     ENCODER_FILE,
