@@ -126,6 +126,8 @@ class Rsu:
             found = [None]
         for view, predictions in zip(views, found, strict=True):
             view.seen[perceive] = predictions
+            if predictions is not None and predictions.problem:
+                view.failures.append(SemcomError(predictions.problem))
 
     def _guarded(
         self,
