@@ -36,12 +36,14 @@ COMMANDS = {
         "train the vehicle's segmenter", "training.segmenter:SegmenterTraining"
     ),
     "train restorer": Command(
-        "teach GESCO to restore a coded picture",
-        "training.restorer.command",
+        "teach GESCO to restore a coded picture", "training.restorer.training:RestorerTraining"
     ),
     "train sight": Command(
-        "train segmenter, its teacher and the panel by the clock, on a GPU",
-        "training.sight.command",
+        "train segmenter, its teacher or the panel on ImageNet's features",
+        "training.sight.training:SightTraining",
+    ),
+    "train pack": Command(
+        "bring together what sight and restorer learn from", "training.street_pack:StreetPack"
     ),
     "train map": Command("learn the prior of the map coder", "training.map_prior:MapPrior"),
     "train thumbnail": Command(
@@ -66,6 +68,10 @@ COMMANDS = {
     "train perception": Command(
         "train detection and depth on the segmenter's features",
         "training.perception.training:PerceptionTraining",
+    ),
+    "train perception-taught": Command(
+        "train perception on with the labels of a teacher",
+        "training.sight.perception_taught:TaughtPerceptionTraining",
     ),
     "eval": Command(
         "score any codec over any channel on data; with a name, what is in models/",

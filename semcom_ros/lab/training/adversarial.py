@@ -103,6 +103,7 @@ class AdversarialTraining(Training):
 
     learning: Adversarial
     sharpened_from: ClassVar[float]
+    weight: ClassVar[float] = 0.1
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
@@ -111,13 +112,13 @@ class AdversarialTraining(Training):
             "--adversarial-from", type=float, default=cls.sharpened_from, help=share
         )
         weight = "weight of the discriminator's loss"
-        parser.add_argument("--adversarial", type=float, default=0.1, help=weight)
+        parser.add_argument("--adversarial", type=float, default=cls.weight, help=weight)
 
     def compete_with(self, learning: Adversarial) -> None:
         """Train by `learning`."""
         self.learning, self.trainers = learning, learning.trainers
-        self.compete_from = int(self.args.adversarial_from * self.args.steps)
+        self.compete_from = self.args.adversarial_from
 
     def update(self, batch: Any, step: int) -> Seen:
-        adversarial = self.args.adversarial if step >= self.compete_from else 0.0
+        adversarial = self.args.adversarial if self.competes(step) else 0.0
         return self.learning.update(batch, self.rate_at(step), adversarial)

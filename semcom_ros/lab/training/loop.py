@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +27,7 @@ from semcom_ros.lab.training.mixed_precision import MixedPrecision, cosine
 from semcom_ros.lab.training.recipe import MACHINE, Log, Recipe, check_run, origin
 from semcom_ros.labels import NAMES
 
-STATE_SECONDS = 300
+STATE_SECONDS = 60
 """A state is saved after every score, and when so much time has passed since the last."""
 ENTRIES = ("forward", "condition", "denoise")
 """Methods by which networks are called: what is compiled."""
@@ -36,7 +38,7 @@ class Training(Recipe):
 
     out, steps, batch, rate: defaults of the options; help: of two of them. classes: by name, of the
     network's planes. best_by: the score that chooses. warm_up: updates of rising rate. checkpoints:
-    times that it is scored.
+    times that it is scored. on_device: batches are drawn there, from data that lie there.
     """
 
     out: ClassVar[Path]
@@ -48,14 +50,20 @@ class Training(Recipe):
     best_by: ClassVar[str] = "judge"
     warm_up: ClassVar[int] = 200
     checkpoints: ClassVar[int]
-    compete_from = 0
-    """Updates from which on weights are kept only if they are the best; before, all are."""
+    on_device: ClassVar[bool] = False
+    compete_from = 0.0
+    """Part of the run from whose end on weights are kept only if they are the best; before, all
+    are."""
+    over = 0.0
+    """Part of the run that is over."""
 
     def __init__(self, args: argparse.Namespace):
         """Load data, build networks: `batches`, and `trainers`, of which "network" is kept."""
         super().__init__(args)
-        if min(args.steps, args.batch) < 1 or args.scenes < 0:
+        if min(args.steps, args.batch) < 1 or getattr(args, "scenes", 0) < 0:
             raise SemcomError("Updates and samples start at 1, scenes at 0: give more.")
+        if args.minutes is not None and args.minutes <= 0:
+            raise SemcomError("A run by the clock takes some --minutes: give more than 0.")
         self.device = torch.device(args.device)
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(args.seed)
@@ -73,6 +81,8 @@ class Training(Recipe):
         add("--out", type=Path, default=cls.out, help="weights to write, a card beside them")
         add("--log", type=Path, default=log, help="losses and scores; the state lies beside it")
         add("--steps", type=int, default=cls.steps, help=cls.help["steps"])
+        clock = "end by the clock instead, as where a machine is lent for minutes"
+        add("--minutes", type=float, help=clock)
         add("--rate", type=float, default=cls.rate, help=cls.help["rate"])
         add("--batch", type=int, default=cls.batch, help="samples an update")
         add("--seed", type=int, default=0)
@@ -116,10 +126,10 @@ class Training(Recipe):
             self.go_on_from(self.args.start, network)
         return network
 
-    def learn(self, network: nn.Module, decay: float, weight_decay: float) -> None:
-        """Train `network`, a loss alone and no discriminator at its side."""
-        trainer = MixedPrecision(self.started(network), self.device, decay, weight_decay)
-        self.trainers["network"] = trainer
+    def learn(self, network: nn.Module, **how: Any) -> None:
+        """Train `network`, a loss alone and no discriminator at its side; how: as the trainer takes
+        it."""
+        self.trainers["network"] = MixedPrecision(self.started(network), self.device, **how)
 
     def go_on_from(self, path: Path, network: nn.Module) -> None:
         """Begin with weights that this recipe made. Raises SemcomError where they are others."""
@@ -133,8 +143,21 @@ class Training(Recipe):
         weights.fill(network, tensors, path)
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of an update."""
-        return cosine(step, self.args.steps, self.args.rate, self.warm_up)
+        """The learning rate of an update; by the clock as many are to come as the pace so far
+        promises."""
+        steps = self.args.steps if self.args.minutes is None else step / max(self.over, 1e-9)
+        return cosine(step, steps, self.args.rate, self.warm_up)
+
+    def part(self, step: int, seconds: float) -> float:
+        """How much of the run is over after so many updates and seconds."""
+        minutes = self.args.minutes
+        return step / self.args.steps if minutes is None else seconds / (60 * minutes)
+
+    def competes(self, step: int) -> bool:
+        """Whether at update `step` the part of the run is over after which weights compete."""
+        if self.args.minutes is None:
+            return step >= int(self.compete_from * self.args.steps)
+        return self.over >= self.compete_from
 
     def optimise(self, step: int) -> torch.Tensor:
         """Apply the network's gradients; returns their norm."""
@@ -151,11 +174,16 @@ class Training(Recipe):
                     compiled = torch.compile(getattr(self.network, entry))
                     setattr(self.network, entry, compiled)
         every = max(1, args.steps // self.checkpoints)
+        self.over = self.part(done, log.seconds)
         saved = time.monotonic()
         for step, batch in enumerate(self.loader(done), done + 1):
             batch = moved(batch, self.device)
             log.add(self.update(batch, step - 1))
-            scored = step % every == 0 or step == args.steps
+            before, self.over = self.over, self.part(step, log.seconds)
+            if args.minutes is None:
+                scored = step % every == 0 or step == args.steps
+            else:
+                scored = int(self.over * self.checkpoints) > int(before * self.checkpoints)
             if scored:
                 scores = self.score()
                 log.write(step, scores)
@@ -163,13 +191,18 @@ class Training(Recipe):
             if scored or time.monotonic() - saved > STATE_SECONDS:
                 self.save_state(state, step, log)
                 saved = time.monotonic()
+            if self.over >= 1:
+                break
 
-    def loader(self, done: int) -> DataLoader:
+    def loader(self, done: int) -> Iterable[Any]:
         """The batches from number `done` on, made in processes ahead of their use."""
+        numbers = range(done, self.args.steps if self.args.minutes is None else sys.maxsize)
+        if self.on_device:
+            return map(self.batches.__getitem__, numbers)
         return DataLoader(
             self.batches,
             batch_size=None,
-            sampler=range(done, self.args.steps),
+            sampler=numbers,
             num_workers=self.args.workers,
             pin_memory=self.device.type == "cuda",
             # Its own, so that a run that goes on draws as one that never stopped.
@@ -179,16 +212,20 @@ class Training(Recipe):
 
     def keep(self, step: int, scores: dict[str, float]) -> None:
         """Write weights and card after `step` updates, if they are to be kept."""
-        competes, found = step > self.compete_from, scores[self.best_by]
+        competes, found = self.competes(step - 1), scores[self.best_by]
         if competes and self.best is not None and found <= self.best:
             return
         if competes:
             self.best = found
+        self.write(self.args.out, step, scores)
+
+    def write(self, path: Path, step: int, scores: dict[str, float]) -> None:
+        """Write the averaged weights to `path`, their card beside them."""
         card = self.card()
         told = card.pop("scores") | {name: round(value, 4) for name, value in scores.items()}
         full = self.described(classes=list(self.classes), **card)
         full |= self.start | {"updates": step, "scores": told}
-        weights.save(self.args.out, weights.tensors_of(self.average), full)
+        weights.save(path, weights.tensors_of(self.average), full)
 
     def named(self) -> dict[str, Any]:
         """The options that make a run what it is."""
@@ -222,7 +259,7 @@ class Training(Recipe):
         state = read_state(path, "leave out --resume")
         run = json.loads(state["run"])
         check_run(run["options"], self.named(), f"'{path}'", "leave out --resume")
-        if state["step"] >= self.args.steps:
+        if self.part(state["step"], state["log"]["seconds"]) >= 1:
             raise SemcomError(f"The run in '{path}' is at its end: leave out --resume.")
         for name, trainer in self.trainers.items():
             trainer.restore(state["trainers"][name])

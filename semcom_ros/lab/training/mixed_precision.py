@@ -5,21 +5,35 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import nn
+
+SLOWER = 0.6
+"""Of the learning rate: that of parameters which know much already, as pretrained ones."""
 
 
 class MixedPrecision:
     """AdamW on float32 masters of a network that computes in bfloat16, with an average of them.
 
     Convolutions hold bfloat16 weights, so no cast stands in the loop; normalisations stay float32.
-    network: the one given, moved to `device`. average: the network with exponentially averaged
+    network: the one given, moved to `device`. slow: those of its parameters that learn at `SLOWER`
+    of the rate. average: the network with exponentially averaged
     weights, in float32, for scoring and saving.
     """
 
-    def __init__(self, network: nn.Module, device: torch.device, decay: float, weight_decay: float):
+    def __init__(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        decay: float,
+        weight_decay: float,
+        slow: Iterable[nn.Parameter] = (),
+    ):
+        held_back = set(map(id, slow))
+        slower = [id(parameter) in held_back for parameter in network.parameters()]
         self.average = copy.deepcopy(network).to(device).eval().requires_grad_(False)
         self.network = network.to(device, torch.bfloat16, memory_format=torch.channels_last).train()
         for module in network.modules():
@@ -29,8 +43,17 @@ class MixedPrecision:
         self.masters = [p.detach().float().clone().requires_grad_(True) for p in self.used]
         self.decay, self.steps = decay, 0
         groups = [
-            {"params": [m for m in self.masters if m.ndim > 1], "weight_decay": weight_decay},
-            {"params": [m for m in self.masters if m.ndim <= 1], "weight_decay": 0.0},
+            {
+                "params": [
+                    master
+                    for master, held in zip(self.masters, slower, strict=True)
+                    if (master.ndim > 1, held) == (kernel, slow_group)
+                ],
+                "weight_decay": weight_decay if kernel else 0.0,
+                "factor": SLOWER if slow_group else 1.0,
+            }
+            for slow_group in (False, True)
+            for kernel in (True, False)
         ]
         # Fused, the step is left out on the GPU itself where gradients overflow.
         self.fused = device.type == "cuda"
@@ -41,7 +64,7 @@ class MixedPrecision:
     def step(self, rate: float) -> torch.Tensor:
         """Apply the gradients in the network at learning rate `rate`; returns their norm."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         for used, master in zip(self.used, self.masters, strict=True):
             master.grad = used.grad.float() if used.grad is not None else None
             used.grad = None
@@ -83,7 +106,7 @@ class MixedPrecision:
             self.steps = state["steps"]
 
 
-def cosine(step: int, steps: int, peak: float, warm_up: int = 200) -> float:
+def cosine(step: int, steps: float, peak: float, warm_up: int = 200) -> float:
     """Learning rate at `step` of `steps`: linear warm-up to `peak`, then half a cosine to zero."""
     if step < warm_up:
         return peak * (step + 1) / warm_up

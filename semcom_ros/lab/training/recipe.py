@@ -24,12 +24,12 @@ class Recipe:
     """Options and card of one command.
 
     name: as in `semcom train NAME`. what: the weights in words. scenes: by default, frames of the
-    procedural drive to learn from.
+    procedural drive to learn from; none: it takes no such option.
     """
 
     name: ClassVar[str]
     what: str
-    scenes: ClassVar[int]
+    scenes: ClassVar[int | None] = None
 
     def __init__(self, args: argparse.Namespace):
         self.args = args
@@ -37,10 +37,16 @@ class Recipe:
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """All options of the command."""
-        parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
-        scenes = "frames of the procedural drive"
-        parser.add_argument("--scenes", type=int, default=cls.scenes, help=scenes)
+        cls.sources(parser)
+        if cls.scenes is not None:
+            scenes = "frames of the procedural drive"
+            parser.add_argument("--scenes", type=int, default=cls.scenes, help=scenes)
         cls.options(parser)
+
+    @classmethod
+    def sources(cls, parser: argparse.ArgumentParser) -> None:
+        """Those that name its data."""
+        parser.add_argument("--camvid", type=Path, required=True, help="folder of the CamVid data")
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
@@ -132,7 +138,8 @@ def command_line(name: str, args: argparse.Namespace) -> str:
         if value is not None and not isinstance(value, Path) and key not in MACHINE
     ]
     files = ["--start FILE"] if getattr(args, "start", None) else []
-    return " ".join([f"semcom train {name} --camvid DIR", *told, *files])
+    data = "pack" if "pack" in args else "camvid"
+    return " ".join([f"semcom train {name} --{data} DIR", *told, *files])
 
 
 def option(name: str, value: Any) -> str:

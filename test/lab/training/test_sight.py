@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of the eyes: packs, windows, losses, and a teacher and a segmenter in two updates."""
+"""Training of the eyes: packs, windows, losses, and each network in an update."""
 
-import argparse
 import json
 
 import numpy as np
@@ -10,55 +9,50 @@ import torch
 from safetensors.torch import save_file
 
 from semcom_ros import weights
-from semcom_ros.datasets.scenes.drive import Drive
+from semcom_ros.cli import main
+from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.training import imagenet_features
+from semcom_ros.frame import Frame, fit
+from semcom_ros.lab.training import device_windows, imagenet_features, street_pack
+from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.perception.data import sample_of
-from semcom_ros.lab.training.sight import (
-    augment,
-    command,
-    losses,
-    pack,
-    perception,
-    rows,
-    sets,
-    teacher,
-    timed,
-)
+from semcom_ros.lab.training.sight import losses, perception_taught, rows, training
 from semcom_ros.labels import NAMES, TRAIN_ID, VOID
+from semcom_ros.layers.efficientnet_lite import EfficientNetLite
 from semcom_ros.perception.lite_network import LiteSegmentationNetwork
 from semcom_ros.perception.perceive import Perception
 from semcom_ros.perception.segmentation import Segmenter
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 
-def _frames(count: int, size: tuple[int, int], labels: bool = True) -> pack.Frames:
+
+def _samples(count: int, size: tuple[int, int], labels: bool = True) -> Samples:
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 19, (count, 6, 8), np.uint8)
     maps = np.kron(coarse, np.ones((1, size[0] // 6, size[1] // 8), np.uint8))
     images = np.stack([maps * 12, 255 - maps * 12, maps * 5], -1)
-    return pack.Frames(images, maps if labels else None)
+    return Samples(images, maps if labels else np.full_like(maps, VOID))
 
 
-@pytest.fixture
-def packed(tmp_path):
-    """A pack of two frames a set, written as `write_pack` does."""
-    folder = tmp_path / "pack"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """A pack of two frames a set, written as `semcom train pack` does."""
+    folder = tmp_path_factory.mktemp("pack")
     sizes = {"camvid": (360, 480), "kitti": (288, 960), "kitti_held": (288, 960)}
     for name, size in {**sizes, "plain": (288, 512), "wide": (288, 960)}.items():
-        pack.write_set(folder / name, _frames(2, size, name in sizes), 20)
+        street_pack.write_set(folder / name, _samples(2, size, name in sizes), 20)
     return folder
 
 
 def test_a_pack_returns_labels_as_they_were_and_images_nearly(packed):
-    found = pack.read_pack(packed)
-    known = _frames(2, (360, 480))
+    found = street_pack.read_pack(packed)
+    known = _samples(2, (360, 480))
     assert (found["camvid"].labels == known.labels).all()
-    assert found["plain"].labels is None
+    assert (found["plain"].labels == VOID).all()
     error = found["camvid"].images.astype(float) - known.images
     assert np.abs(error.mean()) < 2 and np.abs(error).mean() < 6
     with pytest.raises(SemcomError, match="holds no pack"):
-        pack.read_pack(packed.parent)
+        street_pack.read_pack(packed.parent)
 
 
 def test_rows_tell_what_a_set_lumps():
@@ -77,8 +71,7 @@ def test_rows_tell_what_a_set_lumps():
 
 def test_windows_keep_labels_on_their_pixels():
     torch.manual_seed(0)
-    frames = _frames(3, (360, 480))
-    drawn = augment.Set(frames, rows.rows_of(frames.labels, ()), "cpu").draw(4, (128, 192))
+    drawn = device_windows.Windows(_samples(3, (360, 480)), rows.ROWS, "cpu").draw(4, (128, 192))
     images, labels = drawn
     assert images.shape == (4, 3, 128, 192) and labels.shape == (4, 128, 192)
     known = labels != VOID
@@ -94,7 +87,7 @@ def test_pasted_things_bring_their_labels():
     images[::2] = 1
     labels = torch.full((8, 16, 16), TRAIN_ID["road"])
     labels[::2] = TRAIN_ID["car"]
-    mixed, found = augment.paste(images, labels)
+    mixed, found = device_windows.paste(images, labels, rows.PASTEABLE)
     assert ((mixed[:, 0] == 1) == (found == TRAIN_ID["car"])).all()
     assert (found[1::2] == TRAIN_ID["car"]).any()
 
@@ -114,67 +107,74 @@ def test_losses_vanish_for_the_truth_and_take_any_kin_of_a_lumped_label():
     assert float(losses.distillation(logits, logits.softmax(1))) < 1e-4
 
 
-def test_an_interrupted_run_goes_on(tmp_path):
-    def learner() -> timed.Learner:
-        torch.manual_seed(0)
-        network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 1), torch.nn.BatchNorm2d(2))
-        return timed.Learner(network, network[0], "cpu")
+@pytest.fixture
+def train(packed, tmp_path, monkeypatch):
+    """Runs a recipe for a few updates of small windows; returns its weights and card."""
+    imagenet = EfficientNetLite("lite0", 6).state_dict()
+    known = {imagenet_features._timm_name(name): tensor for name, tensor in imagenet.items()}
+    save_file(known, packed / "lite0.safetensors")
+    form = {"backbone": "lite0", "kept": 6, "last": 1, "channels": 16, "fine": 8}
+    stages = {name: stage._replace(form=form) for name, stage in training.STAGES.items()}
+    monkeypatch.setattr(training, "STAGES", stages)
+    monkeypatch.setattr(training, "CROP", (64, 128))
+    kitti = [fit(Frame(*_samples(1, (288, 960))[0]))]
+    monkeypatch.setattr(training, "held_out", lambda known: {"kitti": kitti, "drive": kitti})
 
-    def plan(updates: int) -> timed.Plan:
-        return timed.Plan(60, 1e-2, tmp_path / "log", tmp_path / "state", updates)
+    def run(name, *words):
+        out = tmp_path / f"{name}.safetensors"
+        where = ["--pack", packed, "--out", out, "--log", tmp_path / f"{name}.jsonl"]
+        few = ["--scenes", 2, "--batch", 4, "--workers", 0]
+        code = main(["train", *map(str, (*words, *where, *few))])
+        return code, out, weights.read_card(out, "")
 
-    def losses_of(one: timed.Learner):
-        image = torch.ones(1, 3, 4, 4, dtype=torch.bfloat16)
-        return lambda: {"loss": one.network(image).float().square().mean()}
-
-    first = learner()
-    assert timed.train(first, losses_of(first), plan(5)) == 5
-    second = learner()
-    assert timed.train(second, losses_of(second), plan(5)) == 5
-    for a, b in zip(first.masters, second.masters, strict=True):
-        torch.testing.assert_close(a, b)
+    return run
 
 
-def test_stages_leave_weights_that_the_segmenter_loads(packed, tmp_path, monkeypatch):
-    for variant in (0, 1, 2):
-        tensors = imagenet_features._timm(variant).state_dict()
-        save_file(tensors, tmp_path / f"lite{variant}.safetensors")
-    drive = _frames(2, (252, 512))
-    monkeypatch.setattr(sets, "render_drive", lambda *_: drive)
-    monkeypatch.setattr(sets, "CROP", (64, 128))
-    monkeypatch.setattr(sets, "HELD_OUT", range(1, 2))
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    drawn = [sample_of(Drive(100).render(i, truth=True)) for i in (0, 20)]
-    monkeypatch.setattr(command, "render_drive", lambda *_, **__: drawn)
-    towns = perception.frames_with_truth("scenes:1", "", range(2))
-    monkeypatch.setattr(perception, "frames_with_truth", lambda *_: towns)
-    np.save(tmp_path / "drive.npy", np.stack([s.image for s in drawn]))
-    options = ["--pack", packed, "--imagenet", tmp_path, "--updates", 2, "--batch", 4]
-    options += ["--processes", 0, "--regenerated", tmp_path, "--stages", *command.STAGES]
-    options.append(command.PERCEPTION)
-    folders = ["--work", tmp_path / "work", "--out", tmp_path / "out"]
-    command.run(parser.parse_args([str(x) for x in (*options, *folders)]))
+def test_stages_leave_weights_that_the_segmenter_loads_and_training_goes_on_from(train):
+    _, teacher, card = train("teacher", "sight", "--stage", "teacher", "--steps", 2)
+    assert card["classes"] == list(NAMES) and card["updates"] == 2
+    assert "kitti miou" in card["scores"]
     image = np.zeros((1, 256, 512, 3), np.uint8)
-    for name in ("segmenter", "panel"):
-        path = tmp_path / "out" / f"{name}.safetensors"
-        assert Segmenter.from_pretrained(path)(image).shape == (1, 256, 512)
-        card = json.loads(path.with_suffix(".json").read_text())
-        assert card["classes"] == list(NAMES) and "2 updates of 4 windows" in card["recipe"]
-    found = Perception.from_pretrained(tmp_path / "out")(image)
+    assert Segmenter.from_pretrained(teacher)(image).shape == (1, 256, 512)
+    more = ["--teacher", teacher, "--start", teacher, "--steps", 1]
+    _, _, card = train("segmenter", "sight", *more)
+    assert "told by a teacher" in card["data"]
+    assert card["start"]["recipe"].startswith("semcom train sight --pack DIR")
+    assert "--start FILE" in card["recipe"]
+
+
+def test_a_run_by_the_clock_ends_by_it(train, tmp_path, capsys):
+    clock = ["panel", "sight", "--stage", "panel", "--minutes", 0.02]
+    _, _, card = train(*clock)
+    log = [json.loads(line) for line in (tmp_path / "panel.jsonl").read_text().splitlines()]
+    assert 0.02 <= log[-1]["minutes"] < 0.2 and log[-1]["step"] == card["updates"]
+    assert "--minutes 0.02" in card["recipe"]
+    code, *_ = train(*clock, "--resume")
+    assert code and "is at its end" in capsys.readouterr().err
+
+
+def test_perception_goes_on_with_a_teachers_labels(train, tmp_path, monkeypatch):
+    drive = open_source("scenes:1", truth=True)
+    frames = [fit(drive[i]) for i in (0, 20)]
+    drawn = [sample_of(frame) for frame in frames]
+    monkeypatch.setattr(perception_taught, "render_drive", lambda *_, **__: drawn)
+    monkeypatch.setattr(perception_taught, "HELD_OUT", (1,))
+    monkeypatch.setattr(perception_taught, "frames_with_truth", lambda *_: frames[:1])
+    np.save(tmp_path / "drive.npy", np.stack([sample.image for sample in drawn]))
+    _, teacher, _ = train("teacher", "sight", "--stage", "teacher", "--steps", 1)
+    words = ["--teacher", teacher, "--regenerated", tmp_path, "--steps", 1]
+    _, out, card = train("perception", "perception-taught", *words)
+    found = Perception.from_pretrained(out)(np.zeros((1, 256, 512, 3), np.uint8))
     assert found[0].depth.shape == (256, 512)
-    assert (tmp_path / "out/panel.safetensors").stat().st_size <= 5 * 2**20
-    tensors, card = weights.load(tmp_path / "work" / teacher.FILE, "")
-    assert card["backbone"] == "lite1"
+    assert "regenerated" in card["data"] and "start" in card and "map50" in card["scores"]
     np.save(tmp_path / "odd.npy", np.zeros((3, 256, 512, 3), np.uint8))
     with pytest.raises(SemcomError, match="not one of"):
-        perception.with_regenerated(drawn, tmp_path / "odd.npy")
-    again = ["--stages", "panel", "--start", tmp_path / "out", "--out", tmp_path / "again"]
-    command.run(parser.parse_args([str(x) for x in (*options, *folders, *again)]))
-    card = json.loads((tmp_path / "again/panel.json").read_text())
-    assert "2 updates" in card["start"]["recipe"]
-    with pytest.raises(SemcomError, match="--minutes"):
-        command.run(parser.parse_args(["--minutes", "1", "2"]))
+        perception_taught.with_regenerated(drawn, tmp_path / "odd.npy")
+
+
+def test_the_panel_fits_its_place():
+    network = LiteSegmentationNetwork(19, **training.STAGES["panel"].form)
+    assert 2 * sum(parameter.numel() for parameter in network.parameters()) <= 5 * 2**20
 
 
 def test_the_network_keeps_half_the_resolution():

@@ -95,11 +95,11 @@ class PerceptionTraining(Training):
             self.average, classes, DETECTED, CAMERA.fx, self.args.device, LOWEST
         )
         scores = score_frames(perception, self.towns)
-        on_streets = score_frames(perception, self.streets)
+        on_streets = score_frames(perception, self.streets) if self.streets else {}
         return {
             "mark": scores["miou"] + scores["map50"] - scores["absrel"],
             **scores,
-            **{f"camvid {name}": on_streets[name] for name in ("miou", "map50", "recall")},
+            **{f"camvid {n}": on_streets[n] for n in ("miou", "map50", "recall") if on_streets},
         }
 
     def card(self) -> dict[str, Any]:

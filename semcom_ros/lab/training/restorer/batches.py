@@ -3,23 +3,48 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.utils.data import Dataset
 
-from semcom_ros.codecs.gesco import fast_denoising as fds
-from semcom_ros.coding.grids import GRIDS, THIN
-from semcom_ros.frame import WORK_SIZE
+from semcom_ros.codecs.gesco.shared import GescoShared
+from semcom_ros.coding import thumbnail
+from semcom_ros.coding.grids import GRIDS
+from semcom_ros.frame import WORK_SIZE, Frame, fit
+from semcom_ros.lab.training.coded_pictures import (
+    CLIP,
+    CODINGS,
+    FRAMES,
+    TOWN_FRAMES,
+    TOWNS,
+    decode,
+)
+from semcom_ros.lab.training.data import Samples, pixels_of, render_drive
+from semcom_ros.lab.training.device_windows import light
 from semcom_ros.lab.training.gesco.noisy_map import LEVELS_DB
-from semcom_ros.labels import CLASSES, TRAIN_ID, VOID
+from semcom_ros.lab.training.restorer.arrived_maps import Resampling, denoised_planes
+from semcom_ros.lab.training.street_pack import read_pack
+from semcom_ros.labels import TRAIN_ID, VOID
 from semcom_ros.layers.class_shares import SHARES_STRIDE
+from semcom_ros.perception.segmentation import Segmenter
 
+SET_SHARES = {"camvid": 0.55, "kitti": 0.15, "plain": 0.12, "scenes": 0.18}
+CODING_SHARES = {"low": 0.22, "middle": 0.25, "second": 0.25, "high": 0.28}
+"""Of what is drawn."""
+HELD_CAMVID = (*range(46, 62), *range(147, 163))
+"""Of CamVid train: the last sixteen frames of its first two drives choose checkpoints."""
+HELD_GRID, HELD_BATCH = 7, 8
+"""The map of held-out frames has 88 rows; so many are scored at once."""
+THUMBNAIL_BYTES = (24, 40, 64)
 CELL = 16
 """Pixels that crops start on, so that the blocks of coded pictures stay where they are."""
-N_PLANES = len(CLASSES) + 1
-
 GRIDS_SEEN = (0, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
 """Of `GRIDS`: 256 to 40 rows, mostly those that a map of 80 to 250 bytes takes."""
 MAPS_AT_ONCE = 4
@@ -35,15 +60,13 @@ EMPHASIS = {"pole": 1.5, "traffic light": 2.0, "traffic sign": 2.0, "person": 4.
             "bicycle": 3.0, "motorcycle": 3.0, "car": 2.0, "truck": 2.0, "bus": 2.0, "sky": 0.7,
             "vegetation": 0.8}  # fmt: skip
 """Weight of a class's pixels in the losses where it is not 1: what planners look for counts."""
+NO_PICTURE_SHARPNESS = -12.0
 
 
 def sharpness(width: int) -> float:
     """What the network hears of a picture whose sides were scaled to `width` columns: 12 at full
     size, 4 less for each halving; -12 and below stand for no picture."""
     return 12 + 4 * float(np.log2(width / WORK_SIZE[1]))
-
-
-NO_PICTURE_SHARPNESS = -12.0
 
 
 @dataclass(frozen=True)
@@ -67,8 +90,77 @@ class Streets:
     typical: torch.Tensor
 
 
-@dataclass(frozen=True)
-class PictureBatch:
+def held_out(name: str) -> bool:
+    """Whether a frame chooses checkpoints and is never learnt from."""
+    kind, _, place = name.partition("/")
+    return (
+        kind == "kitti_held"
+        or (kind == "camvid" and int(place) in HELD_CAMVID)
+        or (kind == "scenes" and place.startswith(f"{TOWNS[-1]}_"))
+    )
+
+
+def read_streets(
+    pack: Path, segmenter: Segmenter, shared: GescoShared, device: torch.device
+) -> tuple[Streets, dict[str, np.ndarray]]:
+    """What is learnt from, and the places of held-out pictures by coding."""
+    names = json.loads((pack / FRAMES).read_text())
+    samples = _samples(pack, names)
+    kinds = np.array([name.split("/")[0] for name in names])
+    held = np.array([held_out(name) for name in names])
+    places, pictures, frame_of, sharp, chance = {}, [], [], [], []
+    for name, coding in CODINGS.items():
+        size, cubic = WORK_SIZE[::-1], cv2.INTER_CUBIC
+        found = decode(pack / f"{name}.hevc", CLIP)
+        pictures += [cv2.resize(picture, size, interpolation=cubic) for picture in found]
+        of = np.arange(0, len(names), coding.every)
+        places[name] = len(frame_of) + np.flatnonzero(held[of])
+        odds = np.zeros(len(of))
+        for kind, share in SET_SHARES.items():
+            hit = (kinds[of] == kind) & ~held[of]
+            odds[hit] = CODING_SHARES[name] * share / max(1, hit.sum())
+        frame_of, chance = [*frame_of, *of], [*chance, *odds]
+        sharp += [sharpness(round(WORK_SIZE[1] * coding.scale))] * len(of)
+    statistics, sizes = shared.statistics, np.resize(THUMBNAIL_BYTES, len(names)).tolist()
+    codes = (
+        thumbnail.encode(*pair, statistics) for pair in zip(samples.images, sizes, strict=True)
+    )
+    thumbnails = np.stack([thumbnail.decode(code, statistics) for code in codes])
+
+    def put(values: np.ndarray | list, channels: bool = False) -> torch.Tensor:
+        tensor = torch.as_tensor(np.asarray(values)).to(device)
+        return tensor.movedim(-1, -3).contiguous() if channels else tensor
+
+    streets = Streets(
+        put(samples.images, True),
+        put(samples.labels),
+        put(segmenter(samples.images)),
+        put(np.stack(pictures), True),
+        put(frame_of),
+        put(np.float32(sharp)),
+        put(np.float32(chance)),
+        put(np.float32(thumbnails), True),
+        put(thumbnail.typical(statistics), True),
+    )
+    return streets, places
+
+
+def _samples(pack: Path, names: list[str]) -> Samples:
+    """The fitted frames of these names, void where they have no labels."""
+    known = read_pack(pack)
+    first, step, towns = TOWN_FRAMES.start, TOWN_FRAMES.step, len(TOWNS)
+    drawn = render_drive(towns * len(TOWN_FRAMES), TOWNS, step, first=first)
+    pixels = {
+        f"scenes/{TOWNS[i % towns]}_{first + i // towns * step}": p for i, p in enumerate(drawn)
+    }
+    for name in names:
+        if name not in pixels:
+            kind, place = name.split("/")
+            pixels[name] = pixels_of(fit(Frame(*known[kind][int(place)])))
+    return Samples.of(pixels[name] for name in names)
+
+
+class PictureBatch(NamedTuple):
     """A batch as the RSU has it and as the camera saw it; images [B, 3, h, w] in 0..1.
 
     class_shares: [B, classes, h/2, w/2]. sharpness: [B]. emphasis: [B, 1, h, w], mean about 1.
@@ -81,162 +173,80 @@ class PictureBatch:
     emphasis: torch.Tensor
 
 
-class PictureBatches:
-    """Draws batches of `batch` crops of `crop` (h, w) from `streets`, reproducibly by `seed`."""
+class PictureBatches(Dataset):
+    """Batches of `batch` crops of `crop` (h, w) from `streets`; which, torch's random numbers say,
+    whose state a run that resumes goes on with."""
 
-    def __init__(self, streets: Streets, batch: int, crop: tuple[int, int], seed: int):
+    def __init__(self, streets: Streets, batch: int, crop: tuple[int, int]):
         self.streets, self.batch, self.crop = streets, batch, crop
-        device = streets.images.device
-        self.random = np.random.default_rng(seed)
-        self.chance = (streets.chance / streets.chance.sum()).double().cpu().numpy()
-        self.chance /= self.chance.sum()
-        self.resampling = {g: Resampling(GRIDS[g], device) for g in GRIDS_SEEN}
-        emphasis = np.ones(256, np.float32)
-        for name, weight in EMPHASIS.items():
-            emphasis[TRAIN_ID[name]] = weight
-        self.emphasis = torch.from_numpy(emphasis).to(device)
+        self.device = streets.images.device
+        self.resampling = {g: Resampling(GRIDS[g], self.device) for g in GRIDS_SEEN}
+        emphasis = torch.ones(256)
+        emphasis[[TRAIN_ID[name] for name in EMPHASIS]] = torch.tensor([*EMPHASIS.values()])
+        self.emphasis = emphasis.to(self.device)
 
-    def draw(self) -> PictureBatch:
-        s, rng, n = self.streets, self.random, self.batch
-        drawn = self._tensor(rng.choice(len(self.chance), n, p=self.chance))
+    def __getitem__(self, index: int) -> PictureBatch:
+        s, n = self.streets, self.batch
+        drawn = torch.multinomial(s.chance, n, replacement=True)
         frames = s.frame_of[drawn]
+        chance = torch.rand(3, n, 1, 1, 1, device=self.device)
         seen, true = s.estimated[frames], s.truth[frames]
         filled = torch.where(true == VOID, seen, true)
-        sent = torch.where(self._tensor(rng.random((n, 1, 1)) < ESTIMATED), seen, filled)
+        sent = torch.where(chance[0, :, 0] < ESTIMATED, seen, filled)
         shares = torch.cat([self._class_shares(part) for part in sent.split(MAPS_AT_ONCE)])
-        shares = shares * self._tensor(rng.random((n, 1, 1, 1)) >= NO_MAP)
+        shares = shares * (chance[1] >= NO_MAP)
 
         image, picture = (t.float() / 255 for t in (s.images[frames], s.pictures[drawn]))
-        kind = self._tensor(rng.random(n))
-        none, thumb = kind < NO_PICTURE, (kind >= NO_PICTURE) & (kind < NO_PICTURE + THUMBNAIL)
-        coarse = torch.where(none[:, None, None, None], s.typical, s.thumbnails[frames])
+        none, small = chance[2] < NO_PICTURE, chance[2] < NO_PICTURE + THUMBNAIL
+        coarse = torch.where(none, s.typical, s.thumbnails[frames])
         coarse = F.interpolate(coarse, size=WORK_SIZE, mode="bilinear")
-        picture = torch.where((none | thumb)[:, None, None, None], coarse, picture)
-        sharp = torch.where(thumb, sharpness(32), s.sharpness[drawn])
-        sharp = torch.where(none, NO_PICTURE_SHARPNESS, sharp)
+        picture = torch.where(small, coarse, picture)
+        sharp = torch.where(small.flatten(), sharpness(32), s.sharpness[drawn])
+        sharp = torch.where(none.flatten(), NO_PICTURE_SHARPNESS, sharp)
 
         # One change of light for what was received and what is to come out.
-        gain = rng.uniform(0.8, 1.2, (n, 1, 1, 1)) * rng.uniform(0.93, 1.07, (n, 3, 1, 1))
-        gain, offset = self._tensor(gain), self._tensor(rng.uniform(-0.06, 0.06, (n, 1, 1, 1)))
-        image, picture = ((t * gain + offset).clamp(0, 1) for t in (image, picture))
+        factor, summand = light(n, (0.8, 1.2), (0.93, 1.07), 0.06, self.device)
+        image, picture = ((t * factor + summand).clamp(0, 1) for t in (image, picture))
         emphasis = self.emphasis[filled.long()][:, None]
         return self._cropped(PictureBatch(shares, picture, sharp, image, emphasis))
 
+    def whole(self, places: np.ndarray) -> PictureBatch:
+        """Whole frames of the pictures at `places`, with the estimated map on one grid."""
+        s, drawn = self.streets, torch.from_numpy(places).to(self.device)
+        at = s.frame_of[drawn]
+        image, picture = (
+            (t.float() / 255).contiguous(memory_format=torch.channels_last)
+            for t in (s.images[at], s.pictures[drawn])
+        )
+        shares = self.resampling[HELD_GRID](s.estimated[at])
+        return PictureBatch(
+            shares, picture, s.sharpness[drawn], image, torch.ones_like(image[:, :1])
+        )
+
     def _class_shares(self, labels: torch.Tensor) -> torch.Tensor:
-        if self.random.random() < PLANES:
-            level = self.random.choice(LEVELS_DB)
+        if torch.rand(()) < PLANES:
+            level = LEVELS_DB[torch.randint(len(LEVELS_DB), ())]
             return denoised_planes(self.resampling[PLANES_GRID].cells(labels), float(level))
-        return self.resampling[int(self.random.choice(GRIDS_SEEN))](labels)
+        return self.resampling[GRIDS_SEEN[torch.randint(len(GRIDS_SEEN), ())]](labels)
 
     def _cropped(self, whole: PictureBatch) -> PictureBatch:
         """Crops at whole cells, half of them mirrored."""
-        (height, width), rng = self.crop, self.random
-        cuts = []
-        for _ in range(self.batch):
-            top = CELL * rng.integers((WORK_SIZE[0] - height) // CELL + 1)
-            left = CELL * rng.integers((WORK_SIZE[1] - width) // CELL + 1)
-            cuts.append((top, left, rng.random() < 0.5))
+        rooms = [(side - cut) // CELL + 1 for side, cut in zip(WORK_SIZE, self.crop, strict=True)]
+        tops, lefts = (CELL * torch.randint(room, (self.batch,)) for room in rooms)
+        cuts = list(zip(tops.tolist(), lefts.tolist(), torch.rand(self.batch) < 0.5, strict=True))
 
-        def cut(values: torch.Tensor, stride: int) -> torch.Tensor:
-            parts = []
-            for value, (top, left, mirror) in zip(values, cuts, strict=True):
-                rows = slice(top // stride, (top + height) // stride)
-                part = value[:, rows, left // stride : (left + width) // stride]
-                parts.append(part.flip(-1) if mirror else part)
+        def cut(values: torch.Tensor, stride: int = 1) -> torch.Tensor:
+            height, width = (side // stride for side in self.crop)
+            parts = [
+                v[:, top // stride :, left // stride :][:, :height, :width]
+                for v, (top, left, _) in zip(values, cuts, strict=True)
+            ]
+            parts = [p.flip(-1) if m else p for p, (*_, m) in zip(parts, cuts, strict=True)]
             return torch.stack(parts).contiguous(memory_format=torch.channels_last)
 
-        return PictureBatch(
-            cut(whole.class_shares, SHARES_STRIDE),
-            cut(whole.picture, 1),
-            whole.sharpness,
-            cut(whole.image, 1),
-            cut(whole.emphasis, 1),
+        return whole._replace(
+            class_shares=cut(whole.class_shares, SHARES_STRIDE),
+            picture=cut(whole.picture),
+            image=cut(whole.image),
+            emphasis=cut(whole.emphasis),
         )
-
-    def _tensor(self, values: np.ndarray) -> torch.Tensor:
-        if values.dtype == np.float64:
-            values = values.astype(np.float32)
-        return torch.from_numpy(values).to(self.streets.images.device, non_blocking=True)
-
-
-class Resampling:
-    """labels uint8 [B, 256, 512] -> class shares [B, 19, 128, 256] of the map that arrives when it
-    is sent on one grid: `grids.pool` and `grids.upsample`, by matrices, ties aside."""
-
-    def __init__(self, grid: tuple[int, int], device: torch.device):
-        self.full = grid == WORK_SIZE
-        self.down = [
-            torch.from_numpy(_areas(n, c)).to(device) for n, c in zip(WORK_SIZE, grid, strict=True)
-        ]
-        self.up = [
-            torch.from_numpy(_splines(n, c)).to(device)
-            for n, c in zip(WORK_SIZE, grid, strict=True)
-        ]
-        vote = np.ones((N_PLANES, 1, 1), np.float32)
-        vote[[TRAIN_ID[name] for name in THIN]] = 1.5
-        self.vote = torch.from_numpy(vote).to(device)
-
-    def __call__(self, labels: torch.Tensor) -> torch.Tensor:
-        planes = _one_hot(labels)
-        if not self.full:
-            cells = _one_hot(self.cells(labels))
-            planes = _one_hot((self.up[0] @ cells @ self.up[1].T).argmax(1))
-        return F.avg_pool2d(planes[:, : len(CLASSES)], SHARES_STRIDE)
-
-    def cells(self, labels: torch.Tensor) -> torch.Tensor:
-        """int64 [B, h, w], void as class 19."""
-        return (self.down[0] @ _one_hot(labels) @ self.down[1].T).mul_(self.vote).argmax(1)
-
-
-def denoised_planes(cells: torch.Tensor, level_db: float) -> torch.Tensor:
-    """Class shares [B, 19, h, w] of `cells` [B, h, w] that came as planes with Gaussian noise of a
-    PSNR of `level_db`, after `fast_denoising.denoise`, whose variance is known."""
-    planes = _one_hot(cells)
-    deviation = 10 ** (-level_db / 20)
-    received = planes + deviation * torch.randn_like(planes)
-    likely = (received - 0.5) / max(deviation**2, fds.LEAST_VARIANCE)
-    absent = planes.amax((2, 3), keepdim=True) == 0
-    likely = likely.masked_fill(absent, -torch.inf)
-    likely = (likely - likely.amax(1, keepdim=True)).clamp(min=fds.LEAST_LOG_LIKELIHOOD).exp()
-    likely = likely.masked_fill(absent, 0)
-    posteriors = likely / likely.sum(1, keepdim=True)
-    across, down = (
-        _gaussian(n, reach).to(cells.device) for n, reach in zip(fds.WINDOW, fds.REACH, strict=True)
-    )
-    for _ in range(fds.PASSES):
-        flat = F.pad(posteriors.flatten(0, 1)[:, None], (2, 2, 4, 4), mode="replicate")
-        around = F.conv2d(F.conv2d(flat, across[None, None, None]), down[None, None, :, None])
-        posteriors = (around.view_as(posteriors) + fds.LEAST_SHARE) ** 3 * likely
-        posteriors = posteriors / posteriors.sum(1, keepdim=True)
-    return posteriors[:, : len(CLASSES)]
-
-
-def _gaussian(size: int, deviation: float) -> torch.Tensor:
-    line = torch.exp(-((torch.arange(size) - size // 2) ** 2) / (2 * deviation**2))
-    return line / line.sum()
-
-
-def _one_hot(labels: torch.Tensor) -> torch.Tensor:
-    """float32 [B, 20, H, W]; void is the last plane."""
-    places = torch.arange(N_PLANES, device=labels.device, dtype=labels.dtype)
-    return (labels.clamp(max=len(CLASSES))[:, None] == places[:, None, None]).float()
-
-
-def _areas(size: int, cells: int) -> np.ndarray:
-    """float32 [cells, size]: the share of each pixel that lies in each cell."""
-    edges = np.arange(cells + 1) * size / cells
-    pixels = np.arange(size)
-    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return np.maximum(overlap, 0).astype(np.float32)
-
-
-def _splines(size: int, cells: int) -> np.ndarray:
-    """float32 [size, cells]: what each cell gives to each pixel by the quadratic B-spline."""
-    at = (np.arange(size) + 0.5) * cells / size
-    nearest = at.astype(int)
-    offset = at - nearest - 0.5
-    weights = np.zeros((size, cells), np.float32)
-    for step, weight in ((-1, (0.5 - offset) ** 2 / 2), (1, (0.5 + offset) ** 2 / 2)):
-        np.add.at(weights, (np.arange(size), np.clip(nearest + step, 0, cells - 1)), weight)
-    np.add.at(weights, (np.arange(size), nearest), 0.75 - offset**2)
-    return weights

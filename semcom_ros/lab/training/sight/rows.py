@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from semcom_ros.labels import CLASSES as LABELS
 from semcom_ros.labels import NAMES, SUPERCLASS, TRAIN_ID, VOID, fold
 
 CLASSES = len(NAMES)
@@ -33,6 +34,11 @@ CAMVID = tuple(_LUMPED)
 """What CamVid lumps: all of them."""
 DRIVE = ("building", "vegetation")
 """What the procedural drive lumps: it has walls and meadows and calls them so."""
+
+
+_PASTED = {c for c, label in enumerate(LABELS) if label.thing or label.name in ("pole", "fence")}
+PASTEABLE = sorted(_PASTED | {CLASSES + g for g, group in enumerate(GROUPS) if group[0] in _PASTED})
+"""Things and thin classes, which may stand anywhere."""
 
 
 def folding() -> np.ndarray:

@@ -14,7 +14,6 @@ from semcom_ros.labels import NAMES, VOID, fold
 from semcom_ros.layers.residual import for_inference
 from semcom_ros.perception.segmentation import load_network
 
-FILE = "teacher.safetensors"
 LOOK = 1.5
 """The teacher sees images enlarged so much."""
 AT_ONCE = 16
@@ -26,7 +25,7 @@ class Teacher:
     """That of the weights in `path`. Raises SemcomError where they are missing."""
 
     def __init__(self, path: Path, device: str):
-        network, _ = load_network(path, "semcom train sight --stages teacher")
+        network, _ = load_network(path, "semcom train sight --stage teacher")
         self.network = for_inference(network, torch.bfloat16).to(device)
         self.device = device
 

@@ -134,7 +134,7 @@ class SqganTraining(AdversarialTraining):
         self.compete_with(self.learning_begun())
         if self.stage == "tune":
             # A discriminator that knows nothing yet would let go of what the one before had taught.
-            self.compete_from = 0
+            self.compete_from = 0.0
             state = read_state(
                 self.before.with_suffix(".state"),
                 "tuning goes on with its discriminator. Train with `--stage image` first, and keep "

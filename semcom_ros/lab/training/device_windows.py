@@ -9,36 +9,31 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.utils.data import Dataset
 
 from semcom_ros.frame import WORK_SIZE, fit_window
-from semcom_ros.lab.training.sight.pack import Frames
-from semcom_ros.lab.training.sight.rows import CLASSES, GROUPS, ROWS
-from semcom_ros.labels import CLASSES as LABELS
-from semcom_ros.labels import TRAIN_ID, VOID
+from semcom_ros.lab.training.data import Samples
 
-ZOOM = (0.6, 1.9)
-"""Of the scale of work, at which a frame fitted to `WORK_SIZE` is seen."""
+ZOOM = (math.log(0.6), math.log(1.9))
+"""Logarithms of the scale of work, at which a frame fitted to `WORK_SIZE` is seen."""
 TURN, SHAPE = math.radians(4), 0.1
 """Most radians a window is turned, and logarithm of its shape's change."""
 PASTED = 0.4
 """Part of the frames into which things of another are pasted."""
-THIN = tuple(TRAIN_ID[name] for name in ("pole", "fence"))
 
 
-class Set:
+class Windows:
     """Frames on `device`; frames with rare labels are drawn more often.
 
-    images: uint8 [N, H, W, 3] RGB. rows: uint8 [N, H, W] (`rows.rows_of`), or None: all void.
+    samples: images, and labels in rows below `kinds` or void.
     """
 
-    def __init__(self, frames: Frames, rows: np.ndarray | None, device: str):
-        count, height, width, _ = frames.images.shape
-        self.images = torch.from_numpy(frames.images).to(device)
-        known = np.full((count, height, width), VOID, np.uint8) if rows is None else rows
+    def __init__(self, samples: Samples, kinds: int, device: str):
+        self.images = torch.from_numpy(samples.images).to(device)
         # Void becomes 0, which is also what lies outside a frame.
-        self.rows = torch.from_numpy(known + np.uint8(1)).to(device)
-        self.scale = WORK_SIZE[1] / fit_window(height, width).width
-        self.odds = torch.from_numpy(_odds(known)).to(device)
+        self.rows = torch.from_numpy(samples.labels + np.uint8(1)).to(device)
+        self.scale = WORK_SIZE[1] / fit_window(*samples.labels.shape[1:]).width
+        self.odds = torch.from_numpy(_odds(samples.labels, kinds)).to(device)
 
     def draw(self, count: int, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Random windows: images float32 [B, 3, h, w] in 0..1, rows int64 [B, h, w], 255 void."""
@@ -53,19 +48,15 @@ class Set:
 
     def _windows(self, count: int, size: tuple[int, int], device: torch.device) -> torch.Tensor:
         """A sampling grid [B, h, w, 2] in -1..1 of the frames."""
-
-        def uniform(low: float, high: float) -> torch.Tensor:
-            return torch.rand(count, device=device) * (high - low) + low
-
         height, width = self.rows.shape[1:]
-        zoom = self.scale * uniform(*map(math.log, ZOOM)).exp()
-        shape = uniform(-SHAPE, SHAPE).exp()
-        turn = uniform(-TURN, TURN)
+        zoom = self.scale * uniform(device, *ZOOM, count).exp()
+        shape = uniform(device, -SHAPE, SHAPE, count).exp()
+        turn = uniform(device, -TURN, TURN, count)
         flip = (torch.rand(count, device=device) < 0.5) * 2.0 - 1
         # Half a window and half a frame, in pixels of the frame; what is left is where it may lie.
         across, down = size[1] / 2 / (zoom * shape), size[0] / 2 / (zoom / shape)
-        x = (width / 2 - across).abs() * uniform(-1, 1)
-        y = (height / 2 - down).abs() * uniform(-1, 1)
+        x = (width / 2 - across).abs() * uniform(device, -1, 1, count)
+        y = (height / 2 - down).abs() * uniform(device, -1, 1, count)
         v, u = torch.meshgrid(
             *(torch.linspace(-1 + 1 / n, 1 - 1 / n, n, device=device) for n in size), indexing="ij"
         )
@@ -76,9 +67,14 @@ class Set:
         return torch.stack([columns, lines], -1)
 
 
-def _odds(rows: np.ndarray) -> np.ndarray:
+def uniform(device: str | torch.device, low: float, high: float, *shape: int) -> torch.Tensor:
+    """Random numbers, evenly spread, float32 of `shape`."""
+    return torch.rand(shape, device=device) * (high - low) + low
+
+
+def _odds(rows: np.ndarray, kinds: int) -> np.ndarray:
     """How often to draw each frame: by the rarest of its labels, at most four times as often."""
-    counts = np.stack([np.bincount(r.ravel(), minlength=256)[:ROWS] for r in rows]).astype(float)
+    counts = np.stack([np.bincount(r.ravel(), minlength=256)[:kinds] for r in rows]).astype(float)
     present = counts > 100
     if not present.any():
         return np.ones(len(rows), np.float32)
@@ -87,14 +83,16 @@ def _odds(rows: np.ndarray) -> np.ndarray:
     return np.minimum(rarest**-0.5, 4).astype(np.float32)
 
 
-def paste(images: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Into some of the frames half of the things and thin classes of their neighbour in the batch.
+def paste(
+    images: torch.Tensor, rows: torch.Tensor, pasteable: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Into some of the frames half of the rows `pasteable` of their neighbour in the batch.
 
     Source: Olsson et al., "ClassMix", WACV 2021, with true labels.
     """
     count, device = len(images), images.device
     odds = torch.zeros(256, device=device)
-    odds[_PASTEABLE] = 0.5
+    odds[list(pasteable)] = 0.5
     chosen = torch.rand(count, 256, device=device) < odds
     chosen &= torch.rand(count, 1, device=device) < PASTED
     other = torch.arange(count, device=device).roll(count // 2 + 1)
@@ -105,31 +103,35 @@ def paste(images: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, torch
     )
 
 
-def _pasteable() -> list[int]:
-    things = {i for i, c in enumerate(LABELS) if c.thing} | set(THIN)
-    return sorted(things | {CLASSES + g for g, group in enumerate(GROUPS) if group[0] in things})
-
-
-_PASTEABLE = _pasteable()
+def light(
+    count: int,
+    gain: tuple[float, float],
+    tint: tuple[float, float],
+    offset: float,
+    device: str | torch.device,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factors [count, 3, 1, 1] and summands [count, 1, 1, 1] of another light, for pixels in 0..1:
+    of all colours, of each, and what is added at most."""
+    factor = uniform(device, *gain, count, 1, 1, 1) * uniform(device, *tint, count, 3, 1, 1)
+    return factor, uniform(device, -offset, offset, count, 1, 1, 1)
 
 
 def relight(images: torch.Tensor) -> torch.Tensor:
     """Images [B, 3, h, w] in 0..1 in other light and colour, with noise, some out of focus."""
     count, device = len(images), images.device
 
-    def uniform(low: float, high: float, *more: int) -> torch.Tensor:
-        shape = (count, *(more or (1,)), 1, 1)
-        return torch.rand(shape, device=device) * (high - low) + low
+    def each(low: float, high: float) -> torch.Tensor:
+        return uniform(device, low, high, count, 1, 1, 1)
 
     grey = images.mean(1, keepdim=True)
-    colour = uniform(0.3, 1.6) * (uniform(0, 1) > 0.08)
-    x = grey + (images - grey) * colour
-    x = x.clamp(1e-3, 1) ** uniform(-0.4, 0.4).exp()
+    x = grey + (images - grey) * each(0.3, 1.6) * (each(0, 1) > 0.08)
+    x = x.clamp(1e-3, 1) ** each(-0.4, 0.4).exp()
     middle = x.mean((1, 2, 3), keepdim=True)
-    x = (x - middle) * uniform(0.65, 1.35) + middle * uniform(0.7, 1.3)
-    x = x * uniform(0.9, 1.1, 3) + uniform(-0.06, 0.06)
-    x = torch.where(uniform(0, 1) < 0.25, _blurred(x), x)
-    return (x + torch.randn_like(x) * uniform(0, 0.03)).clamp_(0, 1)
+    x = (x - middle) * each(0.65, 1.35) + middle * each(0.7, 1.3)
+    factor, summand = light(count, (1, 1), (0.9, 1.1), 0.06, device)
+    x = x * factor + summand
+    x = torch.where(each(0, 1) < 0.25, _blurred(x), x)
+    return (x + torch.randn_like(x) * each(0, 0.03)).clamp_(0, 1)
 
 
 def _blurred(images: torch.Tensor) -> torch.Tensor:
@@ -144,16 +146,23 @@ def _blurred(images: torch.Tensor) -> torch.Tensor:
     return images
 
 
-class Mixture:
-    """Endless batches of `size`, so many of each set: (set, count)."""
+class WindowBatches(Dataset):
+    """Batches of windows of `size`, so many of each set: (set, count); which, torch's random
+    numbers say, whose state a run that resumes goes on with."""
 
-    def __init__(self, sets: Sequence[tuple[Set, int]], size: tuple[int, int]):
-        self.sets, self.size = sets, size
+    def __init__(
+        self,
+        sets: Sequence[tuple[Windows, int]],
+        size: tuple[int, int],
+        pasteable: Sequence[int],
+    ):
+        self.sets, self.size, self.pasteable = sets, size, pasteable
 
-    def draw(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Images as they are and relit, each float32 [B, 3, h, w], and rows int64 [B, h, w]."""
-        images, rows = zip(*(s.draw(n, self.size) for s, n in self.sets), strict=True)
+        drawn = (windows.draw(count, self.size) for windows, count in self.sets)
+        images, rows = map(torch.cat, zip(*drawn, strict=True))
         # Spread over the batch, so that neighbours are of other sets.
-        order = torch.randperm(sum(n for _, n in self.sets), device=images[0].device)
-        plain, rows = paste(torch.cat(images)[order], torch.cat(rows)[order])
+        order = torch.randperm(len(images), device=images.device)
+        plain, rows = paste(images[order], rows[order], self.pasteable)
         return plain, relight(plain), rows

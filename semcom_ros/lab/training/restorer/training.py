@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom train restorer`: the one pass from a coded picture and a map to a street."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from semcom_ros import weights
+from semcom_ros.codecs.gesco.diffusion import FILE
+from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
+from semcom_ros.codecs.gesco.shared import GescoShared
+from semcom_ros.lab.training import street_pack
+from semcom_ros.lab.training.adversarial import (
+    Adversarial,
+    AdversarialTraining,
+    Discriminator,
+    Judged,
+    Seen,
+)
+from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
+from semcom_ros.lab.training.restorer.batches import (
+    HELD_BATCH,
+    PictureBatch,
+    PictureBatches,
+    read_streets,
+)
+from semcom_ros.lab.training.restorer.ms_ssim import ms_ssim_loss
+from semcom_ros.labels import CLASSES, NAMES, fold
+from semcom_ros.perception.segmentation import Segmenter
+
+L1, SMOOTH, SSIM, FEATURES = 4.0, 4.0, 3.0, 1.2
+"""Weights of the losses."""
+SMOOTHED = 4
+"""Side in pixels of the blocks whose means are to be right: light and colour, whatever the
+texture."""
+FEATURE_SCALES = (1.0, 1.0, 6 / 7, 5 / 7, 4 / 7)
+"""Of the crop, for the features: no one grid of pixels pleases them all."""
+SHIFT = 8
+"""Pixels by which the crop that is seen at its own scale wanders: the grid of strides must not fall
+on the same ones every time."""
+
+
+def restorer(fine: int, start: Path | None) -> DiffusionNetwork:
+    """A network over all 19 classes that begins as the shipped diffusion where `start` is given."""
+    network = DiffusionNetwork(len(CLASSES), fine=fine)
+    for block in network.fine:
+        # Does nothing at first.
+        nn.init.zeros_(block.second.conv.norm.weight)
+        nn.init.zeros_(block.second.shift.weight)
+        nn.init.zeros_(block.second.shift.bias)
+    if start is None:
+        return network
+    tensors, card = weights.load(start, "semcom train gesco --camvid DIR")
+    known = weights.classes_of(card, start)
+    folded = fold(np.arange(len(CLASSES), dtype=np.uint8))
+    places = [known.index(c if c in known else int(folded[c])) for c in range(len(CLASSES))]
+    tensors["embed.weight"] = tensors["embed.weight"][:, places]
+    own = weights.tensors_of(network)
+    weights.fill(network, own | tensors, start)
+    return network
+
+
+def restore(network: DiffusionNetwork, batch: PictureBatch) -> torch.Tensor:
+    """float32 [B, 3, h, w], about 0..1; the base that is corrected stays in full precision."""
+    kind = network.embed.weight.dtype
+    seen = batch.picture.to(kind)
+    conditions = network.condition(batch.class_shares.to(kind), seen)
+    conditions = conditions._replace(picture=batch.picture)
+    return network.denoise(2 * seen - 1, batch.sharpness, conditions).float()
+
+
+class RestorerLearning(Adversarial):
+    """The restorer learns the true image from a coded picture and a received map."""
+
+    def __init__(
+        self,
+        network: DiffusionNetwork,
+        discriminator: Discriminator,
+        features: ImagenetFeatures,
+        device: str = "cpu",
+    ):
+        super().__init__(network, discriminator, device)
+        self.features = features.to(device, memory_format=torch.channels_last)
+
+    def objective(self, batch: PictureBatch) -> tuple[torch.Tensor, Seen, Judged, Judged]:
+        image, target = restore(self.network, batch), batch.image
+        seen = {
+            "l1": ((image - target).abs() * batch.emphasis).mean(),
+            "smooth": F.avg_pool2d(image - target, SMOOTHED).abs().mean(),
+            "ssim": ms_ssim_loss(image, target),
+            "features": self.distance(image, target, batch.emphasis),
+        }
+        loss = L1 * seen["l1"] + SMOOTH * seen["smooth"] + SSIM * seen["ssim"]
+        shares = batch.class_shares.bfloat16()
+        fake, real = ((i.bfloat16(), shares) for i in (image, target))
+        return loss + FEATURES * seen["features"], seen, fake, real
+
+    def distance(self, *images: torch.Tensor) -> torch.Tensor:
+        """In the features, of image and target with emphasis, at a random scale or place."""
+        scale = FEATURE_SCALES[torch.randint(len(FEATURE_SCALES), ())]
+        height, width = images[0].shape[-2:]
+        if scale != 1:
+            size = [round(side * scale / 32) * 32 for side in (height, width)]
+            seen = [F.interpolate(i, size=size, mode="bilinear", antialias=True) for i in images]
+        else:
+            y, x = torch.randint(SHIFT + 1, (2,)).tolist()
+            seen = [i[:, :, y:, x:][:, :, : height - SHIFT, : width - SHIFT] for i in images]
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return self.features.distance(*seen).mean()
+
+
+class RestorerTraining(AdversarialTraining):
+    """Keeps the nearest to held-out frames in Lite1's features, and beside it the weights from
+    before the discriminator: between the two a mean may be the best of both."""
+
+    name, classes = "restorer", NAMES
+    what = "restorer of GESCO's picture layer: one pass over the decoded picture and the map"
+    out = Path("out/train/gesco_restorer.safetensors")
+    steps, batch, rate, scenes = 2400, 16, 1e-3, None
+    best_by, warm_up, checkpoints, on_device = "mark", 100, 10, True
+    sharpened_from, weight = 0.5, 0.05
+
+    @classmethod
+    def sources(cls, parser: argparse.ArgumentParser) -> None:
+        street_pack.add_argument(parser)
+
+    @classmethod
+    def options(cls, parser: argparse.ArgumentParser) -> None:
+        add = parser.add_argument
+        models = "diffusion to begin as, segmenter, thumbnail and prior"
+        add("--models", type=Path, default=Path("models"), help=models)
+        add("--segmenter", type=Path, help="its weights, if not that of --models")
+        add("--crop", type=int, nargs=2, default=(224, 448), help="multiples of 32")
+        add("--fine", type=int, default=1, help="blocks at half the resolution")
+        add("--scratch", action="store_true", help="do not begin as the diffusion")
+        super().options(parser)
+
+    def begin(self) -> None:
+        args, pack = self.args, self.args.pack
+        segmenter = Segmenter.from_pretrained(args.segmenter or args.models, args.device)
+        shared = GescoShared.load(args.models)
+        streets, places = read_streets(pack, segmenter, shared, self.device)
+        self.batches = PictureBatches(streets, args.batch, tuple(args.crop))
+        self.held_out = {
+            name: np.array_split(at, max(1, len(at) // HELD_BATCH))
+            for name, at in places.items()
+            if name != "second"
+        }
+        self.lite1 = ImagenetFeatures(1, pack).to(self.device)
+        begun = None if args.scratch or args.start else args.models / FILE
+        network = self.started(restorer(args.fine, begun))
+        features, discriminator = ImagenetFeatures(0, pack), Discriminator(len(CLASSES))
+        self.compete_with(RestorerLearning(network, discriminator, features, args.device))
+
+    @torch.no_grad()
+    def score(self) -> dict[str, float]:
+        scores = {}
+        for name, parts in self.held_out.items():
+            found = []
+            for places in parts:
+                batch = self.batches.whole(places)
+                with torch.autocast(self.device.type, torch.bfloat16):
+                    image = restore(self.average, batch).clamp(0, 1)
+                    apart = self.lite1.distance(image, batch.image).mean()
+                error = (image - batch.image).square().mean((1, 2, 3))
+                psnr, ssim = -10 * error.log10().mean(), 1 - ms_ssim_loss(image, batch.image)
+                found.append([float(apart), float(psnr), float(ssim)])
+            measures = zip(("lite1", "psnr", "ssim"), np.mean(found, 0), strict=True)
+            scores |= {f"{measure}_{name}": float(mean) for measure, mean in measures}
+        lite1 = float(np.mean([scores[f"lite1_{name}"] for name in self.held_out]))
+        return {"mark": -lite1, "lite1": lite1, **scores}
+
+    def keep(self, step: int, scores: dict[str, float]) -> None:
+        super().keep(step, scores)
+        if not self.competes(step - 1):
+            self.write(self.args.out.with_stem(f"{self.args.out.stem}_plain"), step, scores)
+
+    def card(self) -> dict[str, Any]:
+        return {
+            "fine": self.args.fine,
+            "data": "CamVid train (research, cite), KITTI semantics train without held-out runs "
+            "(CC BY-NC-SA 3.0), udacity_highway (MIT), driveai_sample (CC BY 4.0), the procedural "
+            "drive",
+            "scores": {"on": "held-out ends of drives"},
+        }

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom train sight`: a teacher, the vehicle's segmenter, or the panel.
+
+The teacher learns from labels, the segmenter from labels and from the teacher where one is given.
+The panel, which judges regenerated images, learns from labels alone, on a backbone that none of the
+others stands on. The last weights are kept: no frame chooses.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from semcom_ros.datasets import open_source
+from semcom_ros.frame import Frame, fit
+from semcom_ros.lab.metrics.confusion import ConfusionMatrix
+from semcom_ros.lab.training import street_pack
+from semcom_ros.lab.training.data import Samples, render_scenes
+from semcom_ros.lab.training.device_windows import WindowBatches, Windows
+from semcom_ros.lab.training.imagenet_features import begin_from_imagenet
+from semcom_ros.lab.training.loop import Training
+from semcom_ros.lab.training.sight.losses import LabelLoss, distillation
+from semcom_ros.lab.training.sight.rows import CAMVID, DRIVE, PASTEABLE, ROWS, rows_of
+from semcom_ros.lab.training.sight.teacher import Teacher
+from semcom_ros.labels import NAMES
+from semcom_ros.layers.efficientnet_lite import BLOCKS
+from semcom_ros.perception.lite_network import LiteSegmentationNetwork
+from semcom_ros.perception.segmentation import Segmenter
+
+TOWNS, HELD_OUT = range(100, 400), range(1, 4)
+"""Towns of the procedural drive that are learnt from, and those that score."""
+STEP = 20
+"""Frames of a drive between two that are taken."""
+LUMPED = {"camvid": CAMVID, "kitti": (), "drive": DRIVE}
+"""The labelled sets, and what each lumps."""
+CROP = (256, 448)
+
+
+class SightStage(NamedTuple):
+    """What a network is, where it is kept, its form, and what it learns from: shares of the sets in
+    a batch."""
+
+    what: str
+    out: str
+    form: dict[str, Any]
+    shares: dict[str, int]
+
+
+STAGES = {
+    "teacher": SightStage(
+        "teacher of the segmenters",
+        "out/train/teacher.safetensors",
+        {"backbone": "lite1", "kept": 6, "last": BLOCKS, "channels": 128, "fine": 64},
+        {"camvid": 16, "kitti": 11, "drive": 5},
+    ),
+    "segmenter": SightStage(
+        "semantic segmentation network",
+        "models/segmenter.safetensors",
+        {"backbone": "lite0", "kept": 6, "last": BLOCKS, "channels": 64, "fine": 32},
+        {"camvid": 14, "kitti": 9, "drive": 5, "plain": 3, "wide": 1},
+    ),
+    "panel": SightStage(
+        "segmenter that judges images and chooses none",
+        "models/panel.safetensors",
+        {"backbone": "lite2", "kept": 6, "last": 2, "channels": 80, "fine": 40},
+        {"camvid": 15, "kitti": 11, "drive": 6},
+    ),
+}
+
+
+class SightTraining(Training):
+    """Keeps the last weights of a stage; `mean miou`, on held-out frames, is told and chooses
+    none."""
+
+    name, classes, out = "sight", NAMES, Path("models")
+    steps, batch, rate, scenes = 20000, 16, 1e-3, 1500
+    best_by, compete_from, checkpoints, on_device = "mean miou", 1.0, 6, True
+
+    @classmethod
+    def sources(cls, parser: argparse.ArgumentParser) -> None:
+        street_pack.add_argument(parser)
+
+    @classmethod
+    def options(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--stage", choices=STAGES, default="segmenter")
+        parser.add_argument("--teacher", type=Path, help="its weights; unlabelled sets need them")
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        super().add_arguments(parser)
+        # By the stage.
+        parser.set_defaults(out=None, log=None)
+
+    def __init__(self, args: argparse.Namespace):
+        self.stage = STAGES[args.stage]
+        self.what = self.stage.what
+        args.out = args.out or Path(self.stage.out)
+        args.log = args.log or Path(f"out/train/{args.stage}.jsonl")
+        super().__init__(args)
+
+    def begin(self) -> None:
+        args, device = self.args, self.args.device
+        known = street_pack.read_pack(args.pack)
+        known["drive"] = render_scenes(args.scenes, TOWNS, STEP)
+        shares = {n: s for n, s in self.stage.shares.items() if args.teacher or n in LUMPED}
+        counts = split(args.batch, list(shares.values()))
+        sets, pixels = [], np.zeros(ROWS)
+        for (name, share), count in zip(shares.items(), counts, strict=True):
+            rows = rows_of(known[name].labels, LUMPED.get(name, ()))
+            if name in LUMPED:
+                seen = np.bincount(rows.ravel(), minlength=256)[:ROWS]
+                pixels += share * seen / seen.sum()
+            if count:
+                windows = Windows(Samples(known[name].images, rows), ROWS, device)
+                sets.append((windows, count))
+        self.batches = WindowBatches(sets, CROP, PASTEABLE)
+        self.loss = LabelLoss(pixels / pixels.sum(), device)
+        self.teacher = Teacher(args.teacher, device) if args.teacher else None
+        self.held_out = held_out(known["kitti_held"])
+        network = LiteSegmentationNetwork(len(NAMES), **self.stage.form)
+        if args.start is None:
+            begin_from_imagenet(network.backbone, args.pack)
+        slow = network.backbone.parameters()
+        self.learn(network, decay=0.997, weight_decay=0.03, slow=slow)
+
+    def update(self, batch: tuple[torch.Tensor, ...], step: int) -> dict[str, torch.Tensor]:
+        plain, images, rows = batch
+        seen = images.to(torch.bfloat16, memory_format=torch.channels_last)
+        logits = self.network(seen).float()
+        parts = self.loss(logits, rows)
+        if self.teacher is not None:
+            parts["teacher"] = distillation(logits, self.teacher(plain))
+        sum(parts.values()).backward()
+        return {**parts, "gradient": self.optimise(step)}
+
+    def score(self) -> dict[str, float]:
+        segmenter = Segmenter(self.average, range(len(NAMES)), self.args.device)
+        found = {name: confusion(segmenter, frames) for name, frames in self.held_out.items()}
+        means = {f"{name} miou": matrix.miou() for name, matrix in found.items()}
+        return {"mean miou": float(np.mean([*means.values()])), **means, **found["kitti"].iou()}
+
+    def card(self) -> dict[str, Any]:
+        drives = "; unlabelled frames of udacity_highway, driveai_sample, KITTI, told by a teacher"
+        return {
+            **self.stage.form,
+            "data": "ImageNet (backbone); CamVid train (367 frames); KITTI semantics (136 frames, "
+            f"CC BY-NC-SA 3.0: not for commercial use); {self.args.scenes} frames of the "
+            f"procedural drive, seeds {TOWNS.start} to {TOWNS.stop - 1}"
+            + (drives if self.teacher else ""),
+            "scores": {"on": "held-out runs of KITTI (33 frames) and drives; none chose"},
+        }
+
+
+def held_out(kitti: Samples) -> dict[str, list[Frame]]:
+    """Fitted frames that nothing is learnt from: of KITTI and of the procedural drive."""
+    drives = [open_source(f"scenes:{seed}") for seed in HELD_OUT]
+    return {
+        "kitti": [fit(Frame(*kitti[i])) for i in range(len(kitti))],
+        "drive": [fit(drive[k]) for drive in drives for k in range(0, 300, 37)],
+    }
+
+
+def confusion(segmenter: Segmenter, frames: Sequence[Frame]) -> ConfusionMatrix:
+    """The confusion of its maps of fitted frames with theirs, in all nineteen classes."""
+    matrix = ConfusionMatrix()
+    for frame, labels in zip(frames, segmenter([f.image for f in frames]), strict=True):
+        matrix.add(frame.labels, labels)
+    return matrix
+
+
+def split(total: int, shares: Sequence[int]) -> list[int]:
+    """Whole parts of `total` in the proportion of `shares`."""
+    edges = np.round(np.cumsum([0, *shares]) / sum(shares) * total).astype(int)
+    return np.diff(edges).tolist()
