@@ -2,26 +2,43 @@
 """What teaches the restorer: coded pictures, maps on any grid, losses."""
 
 import argparse
+import functools
+import json
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from semcom_ros.cli import main
 from semcom_ros.codecs.gesco.fast_denoising import denoise
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, fit
 from semcom_ros.lab.map_noise import gaussian
+from semcom_ros.lab.training import imagenet_features
 from semcom_ros.lab.training.adversarial import Discriminator
-from semcom_ros.lab.training.coded_pictures import CLIP, approach, decode, encode_clip
+from semcom_ros.lab.training.coded_pictures import (
+    CLIP,
+    approach,
+    decode,
+    encode_clip,
+    write_codings,
+)
+from semcom_ros.lab.training.data import Samples
+from semcom_ros.lab.training.restorer import batches
 from semcom_ros.lab.training.restorer.arrived_maps import Resampling, denoised_planes
 from semcom_ros.lab.training.restorer.batches import PictureBatches, Streets, sharpness
 from semcom_ros.lab.training.restorer.ms_ssim import ms_ssim_loss
 from semcom_ros.lab.training.restorer.training import restore, restorer
-from semcom_ros.labels import CLASSES
+from semcom_ros.lab.training.street_pack import write_set
+from semcom_ros.labels import CLASSES, NAMES
 from semcom_ros.layers.class_shares import ClassShares
 from semcom_ros.runtime import declare_operators
+from semcom_ros.weights import models_dir
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +117,6 @@ def test_batches_are_crops_of_what_was_sent(frame):
 
 def test_restorer_begins_as_the_shipped_diffusion(frame):
     """Eight classes more and a block more change nothing at first."""
-    from semcom_ros.weights import models_dir
-
     start = models_dir() / "gesco_diffusion.safetensors"
     plain, finer = (restorer(fine, start).eval() for fine in (0, 1))
     picture = torch.rand(1, 3, 64, 128)
@@ -110,3 +125,34 @@ def test_restorer_begins_as_the_shipped_diffusion(frame):
     with torch.no_grad():
         assert torch.allclose(restore(plain, batch), restore(finer, batch), atol=1e-5)
     assert Discriminator(len(CLASSES))(picture, shares)[0].shape == (1, 1, 8, 16)
+
+
+@pytest.fixture
+def packed(frame, tmp_path, monkeypatch):
+    """A pack of two stills, one held out, and no drive."""
+    monkeypatch.setattr(batches, "render_drive", lambda *_, **__: [])
+    for name in ("camvid", "kitti_held"):
+        write_set(tmp_path / name, Samples(frame.image[None], frame.labels[None]), 30)
+    clip = functools.partial(approach, frame.image)
+    write_codings({name: clip for name in ("kitti_held/0", "camvid/0")}, tmp_path)
+    for variant in (0, 1):
+        tensors = imagenet_features._timm(variant).state_dict()
+        save_file(tensors, tmp_path / f"lite{variant}.safetensors")
+    return tmp_path
+
+
+def test_the_recipe_sharpens_at_its_end_and_goes_on_from_its_own(packed):
+    def train(name, *words):
+        out, log = packed / f"{name}.safetensors", packed / f"{name}.jsonl"
+        places = ["--pack", packed, "--models", models_dir(), "--out", out, "--log", log]
+        words = ["restorer", *places, "--batch", 1, "--crop", 192, 384, *words]
+        assert main(["train", *map(str, words)]) == 0
+        return json.loads(out.with_suffix(".json").read_text()), log.read_text().splitlines()
+
+    card, log = train("first", "--steps", 2)
+    assert card["classes"] == list(NAMES) and card["fine"] == 1 and "ssim_low" in card["scores"]
+    assert ["hinge" in json.loads(line) for line in log] == [False, True]
+    plain = json.loads((packed / "first_plain.json").read_text())
+    assert plain["updates"] == 1 and "--crop 192 384" in plain["recipe"]
+    card, _ = train("second", "--steps", 1, "--start", packed / "first.safetensors")
+    assert card["start"]["recipe"].startswith("semcom train restorer --pack DIR")
