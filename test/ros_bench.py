@@ -25,7 +25,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from semcom_ros import graph
-from semcom_ros.nodes import qos
+from semcom_ros.nodes import topics
 from semcom_ros.nodes.messages import image_message
 from semcom_ros.nodes.node_base import SemcomNode
 
@@ -109,13 +109,13 @@ class Bench:
     def listen(self, kind: type, topic: str, latched: bool = False) -> list[Any]:
         """A list that fills with what arrives on `topic`, once the node can reach it."""
         got: list[Any] = []
-        profile = qos.latched() if latched else qos.reliable(100)
+        profile = topics.latched() if latched else topics.reliable(100)
         self.tester.create_subscription(kind, topic, got.append, profile)
         return got
 
     def speak(self, kind: type, topic: str) -> Publisher:
         """A publisher that somebody listens to."""
-        publisher = self.tester.create_publisher(kind, topic, qos.reliable(100))
+        publisher = self.tester.create_publisher(kind, topic, topics.reliable(100))
         self.until(lambda: publisher.get_subscription_count(), f"a listener on {topic}")
         return publisher
 

@@ -7,50 +7,56 @@ It needs autoware_perception_msgs, which only an Autoware workspace has.
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 import time
+from collections.abc import Sequence
 from types import ModuleType
+from typing import NamedTuple
 
-from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
 from vision_msgs.msg import Detection3D, Detection3DArray
 
-from semcom_ros.nodes.autoware_objects import Sighting, autoware_objects
-from semcom_ros.nodes.node_base import SemcomNode, run
+from semcom_ros.nodes.node_base import SemcomNode
 
 PACKAGE = "autoware_perception_msgs"
 AS_BODY = {"x": 0.5, "y": -0.5, "z": 0.5, "w": 0.5}
 """How a body (x ahead, y left, z up) that faces along the optical axis is turned in its frame."""
+CLASSES = {
+    "person": "PEDESTRIAN",
+    "rider": "BICYCLE",
+    "bicycle": "BICYCLE",
+    "motorcycle": "MOTORCYCLE",
+    "car": "CAR",
+    "truck": "TRUCK",
+    "bus": "BUS",
+    "train": "UNKNOWN",
+}
+"""Name of the constant in Autoware's ObjectClassification. What stands by the road has none. A
+rider whose bicycle or motorcycle was seen as well is one object with it, of its class."""
+ASTRIDE_M = 1.5
+"""A rider sits on a bicycle or motorcycle whose centre is nearer than this across and down, and
+nearer than this part of the distance along the axis, which is known far less well."""
+ASTRIDE_DEPTH = 0.3
 
 
 class AutowareNode(SemcomNode):
-    """Passes each array on as `DetectedObjects` under the same header."""
+    """Passes each array on as `DetectedObjects` under the same header.
 
-    def __init__(self) -> None:
-        super().__init__("autoware_node")
+    It listens only while somebody listens to it: for listeners the RSU makes and reads images.
+    """
+
+    executable, working = "autoware_node", "passing detections on to Autoware"
+    silent = "no detections came in the last seconds"
 
     def setup(self) -> None:
         self._messages = importlib.import_module(f"{PACKAGE}.msg")
         self._objects = self.publisher(
-            self._messages.DetectedObjects, "rsu/objects", matched=self._follow_demand
+            self._messages.DetectedObjects, "rsu/objects", on_demand=True
         )
 
-    def start(self) -> None:
-        self._follow_demand()
-
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        if not self.subscribed:
-            return DiagnosticStatus.OK, "idle: nobody listens", {}
-        if not self.statistics.rate_hz():
-            return DiagnosticStatus.WARN, "no detections came in the last seconds", {}
-        return DiagnosticStatus.OK, "passing detections on to Autoware", {}
-
-    def _follow_demand(self) -> None:
-        """Listen only while somebody listens here: for listeners the RSU makes and reads images."""
-        wanted = self.active and self._objects.get_subscription_count() > 0
-        if wanted and not self.subscribed:
-            self.subscribe(Detection3DArray, "rsu/detections_3d", self._pass_on)
-        elif not wanted:
-            self.unsubscribe()
+    def listen(self) -> None:
+        self.subscribe(Detection3DArray, "rsu/detections_3d", self._pass_on)
 
     def _pass_on(self, array: Detection3DArray) -> None:
         began = time.monotonic()
@@ -60,6 +66,24 @@ class AutowareNode(SemcomNode):
             self.statistics.output(time.monotonic() - began, self.age_s(array.header))
         except Exception as error:
             self.fail_frame(error)
+
+    @classmethod
+    def main(cls) -> None:
+        if importlib.util.find_spec(PACKAGE) is None:
+            sys.exit(
+                f"autoware_node needs {PACKAGE}, which is not installed here: source an Autoware "
+                f"workspace, or install ros-$ROS_DISTRO-{PACKAGE.replace('_', '-')}."
+            )
+        super().main()
+
+
+class Sighting(NamedTuple):
+    """An object of class `name`: centre and size in metres along x, y and z of its frame."""
+
+    name: str
+    score: float
+    position: Sequence[float]
+    size: Sequence[float]
 
 
 def detected_objects(array: Detection3DArray, messages: ModuleType) -> object:
@@ -86,6 +110,41 @@ def detected_objects(array: Detection3DArray, messages: ModuleType) -> object:
     return found
 
 
+def autoware_objects(seen: Sequence[Sighting]) -> list[tuple[str, Sighting, int]]:
+    """Autoware's class, the object, and its place in `seen`, of each object that Autoware knows.
+
+    A rider and what is ridden become one object, which spans both and has the place of the rider.
+    """
+    riders = [i for i, s in enumerate(seen) if s.name == "rider"]
+    ridden: dict[int, int] = {}
+    for i, s in enumerate(seen):
+        if s.name in ("bicycle", "motorcycle"):
+            near = [r for r in riders if r not in ridden and _astride(seen[r], s)]
+            if near:
+                ridden[min(near, key=lambda r: math.dist(seen[r].position, s.position))] = i
+    whole = [_together(s, seen[ridden[i]]) if i in ridden else s for i, s in enumerate(seen)]
+    return [
+        (CLASSES[s.name], s, i)
+        for i, s in enumerate(whole)
+        if s.name in CLASSES and i not in ridden.values()
+    ]
+
+
+def _astride(rider: Sighting, vehicle: Sighting) -> bool:
+    dx, dy, dz = (a - b for a, b in zip(rider.position, vehicle.position, strict=True))
+    return math.hypot(dx, dy) < ASTRIDE_M and abs(dz) < ASTRIDE_DEPTH * abs(rider.position[2])
+
+
+def _together(rider: Sighting, vehicle: Sighting) -> Sighting:
+    """One object whose box spans both across and down, at the distance of the rider."""
+    edges = np.array([np.subtract(s.position, np.divide(s.size, 2)) for s in (rider, vehicle)])
+    low = edges.min(0)
+    high = (edges + [rider.size, vehicle.size]).max(0)
+    low[2], high[2] = edges[0, 2], edges[0, 2] + rider.size[2]
+    position, size = ((low + high) / 2).tolist(), (high - low).tolist()
+    return Sighting(vehicle.name, max(rider.score, vehicle.score), position, size)
+
+
 def _sighting(detection: Detection3D) -> Sighting:
     best = max(detection.results, key=lambda result: result.hypothesis.score).hypothesis
     centre, size = detection.bbox.center.position, detection.bbox.size
@@ -94,15 +153,7 @@ def _sighting(detection: Detection3D) -> Sighting:
     )
 
 
-def main() -> None:
-    """Entry point of `ros2 run semcom_ros autoware_node`."""
-    if importlib.util.find_spec(PACKAGE) is None:
-        sys.exit(
-            f"autoware_node needs {PACKAGE}, which is not installed here: source an Autoware "
-            f"workspace, or install ros-$ROS_DISTRO-{PACKAGE.replace('_', '-')}."
-        )
-    run(AutowareNode)
-
+main = AutowareNode.main
 
 if __name__ == "__main__":
     main()

@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.frame import Camera
 from semcom_ros.nodes.messages import camera_info_message, image_message
-from semcom_ros.nodes.node_base import SemcomNode, run
+from semcom_ros.nodes.node_base import SemcomNode
 
 SETTLE_S = 0.3
 """From seeing a listener to the first frame: the listener has to find the camera, too."""
@@ -23,8 +23,10 @@ FAILED = "stopped by an error"
 class CameraNode(SemcomNode):
     """Publishes `camera/image_raw` (rgb8, native size) and `camera/camera_info`."""
 
+    executable = "camera_node"
+
     def __init__(self) -> None:
-        super().__init__("camera_node")
+        super().__init__()
         self._source: Source | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -110,10 +112,7 @@ class CameraNode(SemcomNode):
         self.statistics.output(self._read_s, self.age_s(message.header))
 
 
-def main() -> None:
-    """Entry point of `ros2 run semcom_ros camera_node`."""
-    run(CameraNode)
-
+main = CameraNode.main
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ import zlib
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.timer import Timer
@@ -22,9 +22,9 @@ from semcom_ros.channel import PARAMETERS, Channel
 from semcom_ros.channel.packets.airtime import airtime_s, bytes_on_air, channel_busy_ratio
 from semcom_ros.channel.packets.delivery import Delivery
 from semcom_ros.errors import SemcomError
-from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import link_state, payload_message
-from semcom_ros.nodes.node_base import SemcomNode, run
+from semcom_ros.nodes.node_base import SemcomNode
+from semcom_ros.nodes.topics import reliable
 from semcom_ros.parameter import Value
 from semcom_ros.payload import PayloadError, pack, unpack
 
@@ -45,8 +45,10 @@ class ChannelNode(SemcomNode):
     `rsu/link` -> the SNR that the RSU reports, by which the MCS `auto` goes.
     """
 
+    executable, working = "channel_node", "carrying"
+
     def __init__(self) -> None:
-        super().__init__("channel_node")
+        super().__init__()
         self._channel: Channel | None = None
         self._delivery: Delivery[Carried] | None = None
         self._timer: Timer | None = None
@@ -58,7 +60,7 @@ class ChannelNode(SemcomNode):
         self._channel = Channel(seed, **_radio(self.settings))
         self._delivery = Delivery(self._channel.current, seed)
         self._received = self.publisher(
-            CompressedImage, "camera/image_raw/semcom/received", matched=self._follow_demand
+            CompressedImage, "camera/image_raw/semcom/received", on_demand=True
         )
 
     def start(self) -> None:
@@ -66,7 +68,6 @@ class ChannelNode(SemcomNode):
         self._timer = self.create_timer(
             1.0, self._deliver, clock=Clock(clock_type=ClockType.STEADY_TIME), autostart=False
         )
-        self._follow_demand()
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -85,7 +86,7 @@ class ChannelNode(SemcomNode):
         if self._timer is not None:
             self._deliver()
 
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+    def values(self) -> dict[str, str]:
         delivery, s = self._delivery, self._channel.current
         busy = channel_busy_ratio(self._bytes, s.access, s.vehicles, s.snr_db, s.rate_hz)
         values = self._channel.state() | {"bytes": str(self._bytes)}
@@ -95,27 +96,14 @@ class ChannelNode(SemcomNode):
             values["airtime_ms"] = f"{1e3 * airtime:.3f}"
         elif "symbols" in values:
             values["symbols_ms"] = f"{1e-3 * int(values['symbols']) / s.symbol_rate_mhz:.3f}"
-        values |= {
-            "channel_busy": f"{busy:.3f}",
-            "offered": str(delivery.offered),
-            "delivered": str(delivery.delivered),
-            "duplicated": str(delivery.duplicated),
-            **{f"dropped.{reason}": str(n) for reason, n in delivery.dropped.items()},
-            "in_flight": str(delivery.in_flight),
-        }
-        sentence = "carrying" if self.subscribed else "idle: nobody listens"
-        return DiagnosticStatus.OK, sentence, values
+        counts = ("offered", "delivered", "duplicated", "in_flight")
+        values |= {name: str(getattr(delivery, name)) for name in counts}
+        values |= {f"dropped.{reason}": str(n) for reason, n in delivery.dropped.items()}
+        return {**values, "channel_busy": f"{busy:.3f}"}
 
-    def _follow_demand(self) -> None:
-        """Listen to the vehicle only while somebody listens to the radio."""
-        wanted = self.active and self._received.get_subscription_count() > 0
-        if wanted and not self.subscribed:
-            self.subscribe(
-                CompressedImage, "camera/image_raw/semcom", self._on_payload, qos.reliable()
-            )
-            self.subscribe(DiagnosticArray, "rsu/link", self._on_link, qos.reliable(1))
-        elif not wanted:
-            self.unsubscribe()
+    def listen(self) -> None:
+        self.subscribe(CompressedImage, "camera/image_raw/semcom", self._on_payload, reliable())
+        self.subscribe(DiagnosticArray, "rsu/link", self._on_link, reliable(1))
 
     def _on_link(self, message: DiagnosticArray) -> None:
         # No SNR where the RSU knows of none, as while nothing is received.
@@ -186,10 +174,7 @@ def _radio(settings: SimpleNamespace) -> dict[str, Value]:
     return {name: getattr(settings, name) for name in PARAMETERS}
 
 
-def main() -> None:
-    """Entry point of `ros2 run semcom_ros channel_node`."""
-    run(ChannelNode)
-
+main = ChannelNode.main
 
 if __name__ == "__main__":
     main()

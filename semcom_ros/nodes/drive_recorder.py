@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import rclpy
@@ -31,10 +31,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from vision_msgs.msg import Detection2DArray
 
 from semcom_ros.graph import NodeProcess
-from semcom_ros.nodes import qos
+from semcom_ros.nodes.messages import image_array
 from semcom_ros.nodes.record import Box, Record
-
-T = TypeVar("T")
+from semcom_ros.nodes.topics import reliable
 
 CAPTURED = "camera/camera_info"
 PAYLOADS = "camera/image_raw/semcom"
@@ -43,20 +42,6 @@ LABELS = "rsu/segmentation"
 IMAGES = "rsu/image"
 BOXES = "rsu/detections"
 DIAGNOSTICS = "/diagnostics"
-TRANSITIONS = {
-    "configure": Transition.TRANSITION_CONFIGURE,
-    "activate": Transition.TRANSITION_ACTIVATE,
-}
-TOPICS = {
-    CAPTURED: CameraInfo,
-    PAYLOADS: CompressedImage,
-    SENT_LABELS: Image,
-    LABELS: Image,
-    IMAGES: Image,
-    BOXES: Detection2DArray,
-    DIAGNOSTICS: DiagnosticArray,
-}
-
 _DEPTH = 10
 """Messages that may wait for the recorder on each topic."""
 
@@ -70,25 +55,52 @@ class Entry(NamedTuple):
     size: int
 
 
-class Spooled(Mapping[int, T]):
+class Spooled(Mapping[int, Any]):
     """Messages of one topic by capture stamp, read from the spool file when asked for."""
 
-    def __init__(self, spool: BinaryIO, entries: list[Entry], read: Callable[[bytes], T]) -> None:
+    def __init__(self, entries: list[Entry], read: Callable[[Entry], Any]) -> None:
         # What is published twice counts by its first arrival.
-        self._entries = {entry.stamp: entry for entry in reversed(entries)}
-        self._spool = spool
+        self._entries = dict(sorted((entry.stamp, entry) for entry in reversed(entries)))
         self._read = read
 
-    def __getitem__(self, stamp: int) -> T:
-        entry = self._entries[stamp]
-        self._spool.seek(entry.offset)
-        return self._read(self._spool.read(entry.size))
+    def __getitem__(self, stamp: int) -> Any:
+        return self._read(self._entries[stamp])
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self._entries))
+        return iter(self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _read_image(message: Image) -> np.ndarray:
+    """uint8 [H, W] of a mono8 message, or [H, W, 3] of an rgb8 one."""
+    pixels = image_array(message)
+    return pixels if message.encoding == "rgb8" else pixels[..., 0].copy()
+
+
+def _read_boxes(message: Detection2DArray) -> list[Box]:
+    boxes = []
+    for detection in message.detections:
+        best = max(detection.results, key=lambda result: result.hypothesis.score).hypothesis
+        center = detection.bbox.center.position
+        x, y = detection.bbox.size_x / 2, detection.bbox.size_y / 2
+        boxes.append(
+            Box(best.class_id, best.score, center.x - x, center.y - y, center.x + x, center.y + y)
+        )
+    return boxes
+
+
+TOPICS: dict[str, tuple[type, Callable[[Any], Any]]] = {
+    CAPTURED: (CameraInfo, lambda message: message),
+    PAYLOADS: (CompressedImage, lambda message: bytes(message.data)),
+    SENT_LABELS: (Image, _read_image),
+    LABELS: (Image, _read_image),
+    IMAGES: (Image, _read_image),
+    BOXES: (Detection2DArray, _read_boxes),
+    DIAGNOSTICS: (DiagnosticArray, lambda message: message.status),
+}
+"""By topic: its type, and what the record holds of a message."""
 
 
 class DriveRecorder(Node):
@@ -109,12 +121,11 @@ class DriveRecorder(Node):
         self.newest_arrival = 0.0
         """Monotonic time in seconds when a message of the drive last arrived."""
         self._sends_labels = sends_labels
-        for topic, kind in TOPICS.items():
-            if topic == SENT_LABELS and not sends_labels:
-                continue
-            # A message that the recorder alone missed would look like one that the graph lost.
-            store = partial(self._store, topic)
-            self.create_subscription(kind, topic, store, qos.reliable(_DEPTH), raw=True)
+        for topic, (kind, _) in TOPICS.items():
+            if sends_labels or topic != SENT_LABELS:
+                # A message that the recorder alone missed would look like one that the graph lost.
+                store = partial(self._store, topic)
+                self.create_subscription(kind, topic, store, reliable(_DEPTH), raw=True)
 
     def count(self, topic: str) -> int:
         """Messages recorded so far on one of `TOPICS`."""
@@ -139,34 +150,37 @@ class DriveRecorder(Node):
     def change_state(self, process: NodeProcess, transition: str) -> Future:
         """Ask a reachable node to "configure" or "activate"; the result says `success`."""
         request = ChangeState.Request()
-        request.transition.id = TRANSITIONS[transition]
+        request.transition.id = getattr(Transition, f"TRANSITION_{transition.upper()}")
         return self._lifecycle(process).call_async(request)
 
     def status(self) -> dict[str, dict[str, str]]:
         """The last diagnostics of every node so far, by the node's name without namespace."""
-        status = {}
         # Two nodes may report at the same time, so stamps would not do as keys.
-        for entry in self._entries[DIAGNOSTICS]:
-            self._spool.seek(entry.offset)
-            message = deserialize_message(self._spool.read(entry.size), DiagnosticArray)
-            for one in message.status:
-                name = one.name.rsplit("/", 1)[-1]
-                status[name] = {pair.key: pair.value for pair in one.values}
-        return status
+        return {
+            one.name.rsplit("/", 1)[-1]: {pair.key: pair.value for pair in one.values}
+            for entry in self._entries[DIAGNOSTICS]
+            for one in self._load(DIAGNOSTICS, entry)
+        }
 
     def record(self) -> Record:
         """What was recorded, with messages turned into arrays as they are asked for."""
-        labels, images = self._entries[LABELS], self._entries[IMAGES]
+
+        def spooled(topic: str) -> Spooled:
+            return Spooled(self._entries[topic], partial(self._load, topic))
+
+        def arrivals(topic: str) -> dict[int, int]:
+            return {entry.stamp: entry.arrival for entry in reversed(self._entries[topic])}
+
         drive = [entries for topic, entries in self._entries.items() if topic != DIAGNOSTICS]
         return Record(
             captured=sorted({entry.stamp for entry in self._entries[CAPTURED]}),
-            payloads=self._spooled(PAYLOADS, _read_payload),
-            sent_labels=self._spooled(SENT_LABELS, _read_image),
-            labels=self._spooled(LABELS, _read_image),
-            images=self._spooled(IMAGES, _read_image),
-            boxes=self._spooled(BOXES, _read_boxes),
-            label_arrivals={entry.stamp: entry.arrival for entry in reversed(labels)},
-            image_arrivals={entry.stamp: entry.arrival for entry in reversed(images)},
+            payloads=spooled(PAYLOADS),
+            sent_labels=spooled(SENT_LABELS),
+            labels=spooled(LABELS),
+            images=spooled(IMAGES),
+            boxes=spooled(BOXES),
+            label_arrivals=arrivals(LABELS),
+            image_arrivals=arrivals(IMAGES),
             status=self.status(),
             repeated=sum(len(e) - len({entry.stamp for entry in e}) for e in drive),
             sends_labels=self._sends_labels,
@@ -189,11 +203,10 @@ class DriveRecorder(Node):
         if topic != DIAGNOSTICS:
             self.newest_arrival = time.monotonic()
 
-    def _spooled(self, topic: str, read: Callable[[object], T]) -> Spooled[T]:
-        def load(data: bytes) -> T:
-            return read(deserialize_message(data, TOPICS[topic]))
-
-        return Spooled(self._spool, self._entries[topic], load)
+    def _load(self, topic: str, entry: Entry) -> Any:
+        kind, read = TOPICS[topic]
+        self._spool.seek(entry.offset)
+        return read(deserialize_message(self._spool.read(entry.size), kind))
 
 
 @contextmanager
@@ -210,27 +223,3 @@ def recording(namespace: str, spool: BinaryIO, sends_labels: bool) -> Iterator[D
         recorder.destroy_node()
     finally:
         rclpy.try_shutdown()
-
-
-def _read_image(message: Image) -> np.ndarray:
-    """uint8 [H, W] of a mono8 message, or [H, W, 3] of an rgb8 one."""
-    data = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
-    if message.encoding == "mono8":
-        return data[:, : message.width]
-    return data[:, : 3 * message.width].reshape(message.height, message.width, 3)
-
-
-def _read_payload(message: CompressedImage) -> bytes:
-    return bytes(message.data)
-
-
-def _read_boxes(message: Detection2DArray) -> list[Box]:
-    boxes = []
-    for detection in message.detections:
-        best = max(detection.results, key=lambda result: result.hypothesis.score).hypothesis
-        center = detection.bbox.center.position
-        x, y = detection.bbox.size_x / 2, detection.bbox.size_y / 2
-        boxes.append(
-            Box(best.class_id, best.score, center.x - x, center.y - y, center.x + x, center.y + y)
-        )
-    return boxes

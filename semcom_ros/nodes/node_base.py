@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the nodes share: guarded transitions, publishers, subscriptions, diagnostics and main."""
+"""What the nodes share: guarded transitions, diagnostics and main."""
 
 from __future__ import annotations
 
@@ -17,26 +17,18 @@ from typing import Any
 import cv2
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.lifecycle import (
-    LifecycleNode,
-    LifecyclePublisher,
-    LifecycleState,
-    TransitionCallbackReturn,
-)
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
-from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from std_msgs.msg import Header
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
 from semcom_ros.nodes.node_parameters import NodeParameters
 from semcom_ros.nodes.statistics import Statistics
+from semcom_ros.nodes.topics import TopicsNode, overriding, reliable
 from semcom_ros.runtime import check_device, keep_freed_memory
 
 COMPLAIN_EVERY_S = 5.0
@@ -45,21 +37,24 @@ MAX_COMPLAINTS = 100
 """Sentences remembered for that: some quote what came over the air, and it may be anything."""
 
 
-class SemcomNode(LifecycleNode):
+class SemcomNode(TopicsNode):
     """A lifecycle node with the parameters of its table, a guard, statistics and diagnostics.
 
-    A node offers `setup`, `start`, `stop`, `free`, `change` and `diagnose`. It makes publishers in
-    `setup` and subscriptions in `start` or later; both are dropped for it.
+    A node offers `setup`, `start`, `listen`, `stop`, `free`, `change` and `values`. It makes
+    publishers in `setup` and subscriptions in `listen`; both are dropped for it.
+    executable: its name. working: the sentence of its diagnostics. silent: the one of the warning
+    while it puts nothing out, "" for none.
     """
 
-    def __init__(self, executable: str):
-        super().__init__(executable, enable_logger_service=True)
+    executable: str
+    working, silent = "working", ""
+
+    def __init__(self) -> None:
+        super().__init__(self.executable)
         self.settings = SimpleNamespace()
         self.statistics = Statistics()
-        self.active = self.owns_process = False
-        self._node_parameters = NodeParameters(self, executable, self._on_change)
-        self._own_publishers: list[LifecyclePublisher] = []
-        self._own_subscriptions: list[Subscription] = []
+        self.owns_process = False
+        self._node_parameters = NodeParameters(self, self.executable, self._on_change)
         self._report_timer: Timer | None = None
         self._complaints: dict[str, float] = {}
         self._change_state = self._service_change_state.callback
@@ -80,54 +75,17 @@ class SemcomNode(LifecycleNode):
     def change(self, settings: SimpleNamespace) -> None:
         """Go on with new run-time `settings`, or raise SemcomError and go on with the old."""
 
+    def values(self) -> dict[str, str]:
+        """What the active node tells in its diagnostics beside its statistics."""
+        return {}
+
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
         """Level, sentence and values of the status of the active node."""
-        return DiagnosticStatus.OK, "working", {}
-
-    def publisher(
-        self,
-        kind: type,
-        topic: str,
-        profile: QoSProfile | None = None,
-        matched: Callable[[], None] | None = None,
-    ) -> Publisher:
-        """A publisher that is silent unless the node is active.
-
-        matched: called when listeners come or go.
-        """
-        events = PublisherEventCallbacks(matched=(lambda _: matched()) if matched else None)
-        made = self.create_lifecycle_publisher(
-            kind,
-            topic,
-            profile or qos.reliable(),
-            event_callbacks=events,
-            qos_overriding_options=qos.overriding(),
-        )
-        self._own_publishers.append(made)
-        return made
-
-    def subscribe(
-        self,
-        kind: type,
-        topic: str,
-        callback: Callable[[Any], None],
-        profile: QoSProfile | None = None,
-    ) -> None:
-        """Listen until the node is deactivated or `unsubscribe` is called."""
-        made = self.create_subscription(
-            kind, topic, callback, profile or qos.newest(), qos_overriding_options=qos.overriding()
-        )
-        self._own_subscriptions.append(made)
-
-    def unsubscribe(self) -> None:
-        """Listen to nothing any more."""
-        while self._own_subscriptions:
-            self.destroy_subscription(self._own_subscriptions.pop())
-
-    @property
-    def subscribed(self) -> bool:
-        """Whether the node listens to anything."""
-        return bool(self._own_subscriptions)
+        if self._demanded and not self.subscribed:
+            return DiagnosticStatus.OK, "idle: nobody listens", self.values()
+        if self.silent and not self.statistics.rate_hz():
+            return DiagnosticStatus.WARN, self.silent, self.values()
+        return DiagnosticStatus.OK, self.working, self.values()
 
     def complain(self, sentence: str) -> None:
         """Log a warning about one frame, seldom while only the numbers in it change."""
@@ -146,6 +104,14 @@ class SemcomNode(LifecycleNode):
             self.statistics.count(count)
             user = isinstance(error, SemcomError)
             self.complain(str(error) if user else "".join(traceback.format_exception(error)))
+
+    def tell(
+        self, at: Publisher, level: bytes, sentence: str, values: dict[str, str], part: str = ""
+    ) -> None:
+        """Publish a status of the node, or of a part of it."""
+        header = Header(stamp=self.get_clock().now().to_msg())
+        name = self.get_fully_qualified_name() + part
+        at.publish(diagnostics_message(header, name, level, sentence, values))
 
     def age_s(self, header: Header) -> float:
         """Seconds since the stamp of `header`, by the node's clock."""
@@ -178,8 +144,7 @@ class SemcomNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         return self._guard(self.close)
 
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._guard(self.close)
+    on_error = on_shutdown
 
     def close(self) -> None:
         """Stop and free everything, from any state."""
@@ -203,7 +168,7 @@ class SemcomNode(LifecycleNode):
         self.settings = self._node_parameters.fix()
         self.setup()
         self._diagnostics = self.create_publisher(
-            DiagnosticArray, "/diagnostics", qos.reliable(), qos_overriding_options=qos.overriding()
+            DiagnosticArray, "/diagnostics", reliable(), qos_overriding_options=overriding()
         )
         self._report_timer = self.create_timer(1.0, self._report)
         if self.owns_process:  # elsewhere, frozen nodes would never be collected
@@ -212,11 +177,12 @@ class SemcomNode(LifecycleNode):
     def _activate(self) -> None:
         self.active = True
         self.start()
+        self.follow_demand()
         self.get_logger().info("Active.")
 
     def _halt(self) -> None:
         self.active = False
-        self.unsubscribe()
+        self.follow_demand()
         self.stop()
         super().on_deactivate(None)
 
@@ -226,8 +192,7 @@ class SemcomNode(LifecycleNode):
             self.destroy_timer(self._report_timer)
             self.destroy_publisher(self._diagnostics)
             self._report_timer = None
-        while self._own_publishers:
-            self.destroy_lifecycle_publisher(self._own_publishers.pop())
+        self.drop_publishers()
         self.free()
 
     def _guard(
@@ -263,34 +228,31 @@ class SemcomNode(LifecycleNode):
     def _report(self) -> None:
         inactive: tuple[bytes, str, dict[str, str]] = (DiagnosticStatus.OK, "inactive", {})
         level, sentence, values = self.diagnose() if self.active else inactive
-        header = Header(stamp=self.get_clock().now().to_msg())
-        values = {**self.statistics.snapshot(), **values}
-        name = self.get_fully_qualified_name()
-        self._diagnostics.publish(diagnostics_message(header, name, level, sentence, values))
+        self.tell(self._diagnostics, level, sentence, {**self.statistics.snapshot(), **values})
 
-
-def run(node_class: Callable[[], SemcomNode]) -> None:
-    """The main function of every node: spin until SIGINT or SIGTERM, then end with status 0."""
-    rclpy.init()
-    node = None
-    try:
-        node = node_class()
-        node.owns_process = True
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        node.start_by_itself()
-        executor.spin()
-    except KeyboardInterrupt:
-        pass
-    except Exception:
-        # A signal invalidates the context under whatever runs just then; rclpy then raises
-        # ExternalShutdownException or, now and then, RCLError.
-        if rclpy.ok():
-            raise
-    finally:
-        # A second Ctrl-C must not cut the clean end short.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
-            node.close()
-            node.destroy_node()
-        rclpy.try_shutdown()
+    @classmethod
+    def main(cls) -> None:
+        """Entry point of every node: spin until SIGINT or SIGTERM, then end with status 0."""
+        rclpy.init()
+        node = None
+        try:
+            node = cls()
+            node.owns_process = True
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            node.start_by_itself()
+            executor.spin()
+        except KeyboardInterrupt:
+            pass
+        except Exception:
+            # A signal invalidates the context under whatever runs just then; rclpy then raises
+            # ExternalShutdownException or, now and then, RCLError.
+            if rclpy.ok():
+                raise
+        finally:
+            # A second Ctrl-C must not cut the clean end short.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if node is not None:
+                node.close()
+                node.destroy_node()
+            rclpy.try_shutdown()

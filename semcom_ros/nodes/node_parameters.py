@@ -22,6 +22,12 @@ from semcom_ros.graph import table
 from semcom_ros.parameter import Parameter
 
 
+def codec_options(settings: SimpleNamespace) -> dict[str, Any]:
+    """What of a node's settings an end of its codec is created with."""
+    own = {k: v for k, v in vars(settings).items() if k.startswith(f"{settings.codec}_")}
+    return {**own, "device": settings.device}
+
+
 class NodeParameters:
     """Holds the parameters of `table(executable)` on `node`.
 

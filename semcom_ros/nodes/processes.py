@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 from semcom_ros.graph import NodeProcess, command
 
@@ -34,17 +33,24 @@ class Processes:
             for node in self._nodes:
                 self._start(node)
         except BaseException:
-            self._stop()
+            self.__exit__()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop()
+    def __exit__(self, *_: object) -> None:
+        # A second Ctrl-C must not leave nodes behind; all of this ends within PATIENCE_S.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for process in self._running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + PATIENCE_S
+        for process in self._running.values():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        signal.signal(signal.SIGINT, before)
 
     def check(self) -> None:
         """Raise NodeFailure if a node has ended."""
@@ -71,18 +77,3 @@ class Processes:
             self._running[node.name] = subprocess.Popen(
                 line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-
-    def _stop(self) -> None:
-        # A second Ctrl-C must not leave nodes behind; all of this ends within PATIENCE_S.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for process in self._running.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-        deadline = time.monotonic() + PATIENCE_S
-        for process in self._running.values():
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        signal.signal(signal.SIGINT, before)

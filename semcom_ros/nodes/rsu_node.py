@@ -17,17 +17,17 @@ from std_msgs.msg import Header
 
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
 from semcom_ros.codecs.base import Codec
-from semcom_ros.nodes import qos
-from semcom_ros.nodes.messages import diagnostics_message, link_values
-from semcom_ros.nodes.node_base import SemcomNode, run
+from semcom_ros.nodes.messages import link_values
+from semcom_ros.nodes.node_base import SemcomNode
+from semcom_ros.nodes.node_parameters import codec_options
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
+from semcom_ros.nodes.topics import reliable
 from semcom_ros.payload import PayloadError
 from semcom_ros.perception.backends import NONE
 from semcom_ros.percepts import Percepts
-from semcom_ros.pipeline import perceivers
 from semcom_ros.pipeline.executor import LocalExecutor
 from semcom_ros.pipeline.receiver import Arrival, Receiver
-from semcom_ros.pipeline.rsu import Rsu
+from semcom_ros.pipeline.rsu import TASKS, Rsu, load_perceivers
 
 
 class Came(NamedTuple):
@@ -40,13 +40,15 @@ class Came(NamedTuple):
 class RsuNode(SemcomNode):
     """`camera/image_raw/semcom/received` -> `rsu/...`, headers those of the source frames."""
 
+    executable = "rsu_node"
+    working, silent = "decoding", "no frame was decoded in the last seconds"
+
     def __init__(self) -> None:
-        super().__init__("rsu_node")
+        super().__init__()
         self._receiver: Receiver | None = None
         self._rsu: Rsu | None = None
         self._outputs: RsuOutputs | None = None
         self._executor: LocalExecutor | None = None
-        self._told: dict[int, Percepts] = {}
         self._chosen: dict[str, str] = {}
         self._link_timer: Timer | None = None
         self._received, self._reported_at = 0, 0.0
@@ -60,17 +62,19 @@ class RsuNode(SemcomNode):
 
     def start(self) -> None:
         self._executor = LocalExecutor(
-            lambda: self._rsu, self._outputs.wanted, self._deliver, self.fail_frame, self._warm_up
+            lambda: self._rsu, self._outputs.wanted, self._deliver, self.fail_frame
         )
         self._outputs.announce()
-        # What a delay let out all at once is judged packet by packet, so that none goes uncounted.
-        self.subscribe(
-            CompressedImage, "camera/image_raw/semcom/received", self._on_payload, qos.reliable()
-        )
         self._received = self._receiver.counters.snapshot()["received"]
         self._reported_at = time.monotonic()
         self._receiver.link_state(self.get_clock().now().nanoseconds)
         self._link_timer = self.create_timer(1.0, self._report_link)
+
+    def listen(self) -> None:
+        # What a delay let out all at once is judged packet by packet, so that none goes uncounted.
+        self.subscribe(
+            CompressedImage, "camera/image_raw/semcom/received", self._on_payload, reliable()
+        )
 
     def stop(self) -> None:
         if self._link_timer is not None:
@@ -93,29 +97,24 @@ class RsuNode(SemcomNode):
         self._rsu.min_area = settings.min_area
         self._receiver.max_age_s = settings.max_age_s
 
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+    def values(self) -> dict[str, str]:
         counts = self._receiver.counters.snapshot()
         reasons = counts.pop("rejected")
         values = {name: str(n) for name, n in counts.items()}
         values["rejected"] = str(sum(reasons.values()))
         values |= {f"rejected.{reason}": str(n) for reason, n in reasons.items()}
-        values["codec"] = self.settings.codec
-        if not self.statistics.rate_hz():
-            return DiagnosticStatus.WARN, "no frame was decoded in the last seconds", values
-        return DiagnosticStatus.OK, "decoding", values
+        return {**values, "codec": self.settings.codec}
 
     def _load(self, settings: SimpleNamespace) -> Rsu:
-        codec = codec_of(settings.codec)
-        own = {k: v for k, v in vars(settings).items() if k.startswith(f"{settings.codec}_")}
-        decoder = create_decoder(settings.codec, device=settings.device, **own)
+        decoder = create_decoder(settings.codec, **codec_options(settings))
         decoder.warm_up()
-        chosen = {task: getattr(settings, task) for task in perceivers.TASKS}
-        if codec.sends_labels:
+        chosen = {task: getattr(settings, task) for task in TASKS}
+        if codec_of(settings.codec).sends_labels:
             chosen["segmentation"] = NONE
         if chosen == self._chosen:
             perceive = self._rsu.perceive
         else:
-            perceive = perceivers.load_perceivers(
+            perceive = load_perceivers(
                 chosen, settings.device, settings.detection_threshold, settings.camera_height_m
             )
         self._chosen = chosen
@@ -124,10 +123,6 @@ class RsuNode(SemcomNode):
     def _read(self, codec: str) -> tuple[str, Codec, bytes]:
         """What the receiver lets in: payloads that the decoder at hand reads."""
         return codec, codec_of(codec), self._rsu.decoder.model
-
-    def _warm_up(self) -> None:
-        self._rsu.decoder.warm_up()
-        perceivers.warm_up(self._rsu.perceive)
 
     def _on_payload(self, message: CompressedImage) -> None:
         now, came = self.get_clock().now().nanoseconds, Came(message.header, time.monotonic())
@@ -141,12 +136,9 @@ class RsuNode(SemcomNode):
     def _deliver(self, arrival: Arrival, seen: Percepts, last: bool) -> None:
         """Publish what is known of a frame by now, and say what went wrong."""
         header = arrival.context.header
-        before = self._told.pop(id(arrival), None)
-        if before is None and seen.error is None:
+        if arrival.seen is None and seen.error is None:
             self._outputs.publish_camera(header, arrival.camera)
-        self._outputs.publish(header, seen, before)
-        if not last:
-            self._told[id(arrival)] = seen
+        self._outputs.publish(header, seen, arrival.seen)
         for remark in seen.remarks:
             self.complain(remark)
         for failure in seen.failures:
@@ -161,23 +153,18 @@ class RsuNode(SemcomNode):
 
     def _report_link(self) -> None:
         """What the radio did since the last report, for the vehicle to act on."""
-        now = self.get_clock().now()
         received = self._receiver.counters.snapshot()["received"]
         came, self._received = received - self._received, received
         seconds, self._reported_at = time.monotonic() - self._reported_at, time.monotonic()
         values = {"rate_hz": f"{came / seconds:.2f}"}
-        values |= link_values(self._receiver.link_state(now.nanoseconds), self.settings.task)
-        header = Header(stamp=now.to_msg())
+        state = self._receiver.link_state(self.get_clock().now().nanoseconds)
+        values |= link_values(state, self.settings.task)
         level = DiagnosticStatus.OK if came else DiagnosticStatus.WARN
         sentence = "receiving" if came else "nothing was received in the last second"
-        name = f"{self.get_fully_qualified_name()}/link"
-        self._link_report.publish(diagnostics_message(header, name, level, sentence, values))
+        self.tell(self._link_report, level, sentence, values, part="/link")
 
 
-def main() -> None:
-    """Entry point of `ros2 run semcom_ros rsu_node`."""
-    run(RsuNode)
-
+main = RsuNode.main
 
 if __name__ == "__main__":
     main()

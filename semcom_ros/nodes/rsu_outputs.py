@@ -14,16 +14,17 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 
 from semcom_ros.frame import WORK_SIZE, Camera
 from semcom_ros.labels import VOID, colorize, tint
-from semcom_ros.nodes import qos
-from semcom_ros.nodes.messages import camera_info_message, image_message
-from semcom_ros.nodes.node_base import SemcomNode
-from semcom_ros.nodes.percept_messages import (
+from semcom_ros.nodes.messages import (
+    camera_info_message,
     depth_message,
     detections_3d_message,
     detections_message,
+    image_message,
     label_info_message,
     points_message,
 )
+from semcom_ros.nodes.node_base import SemcomNode
+from semcom_ros.nodes.topics import latched
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.rsu import Wanted
 
@@ -71,7 +72,7 @@ class RsuOutputs:
             topic: node.publisher(kind, topic) for topic, (kind, *_) in OUTPUTS.items()
         }
         self._camera_info = node.publisher(CameraInfo, "rsu/camera_info")
-        self._label_info = node.publisher(LabelInfo, "rsu/segmentation/label_info", qos.latched())
+        self._label_info = node.publisher(LabelInfo, "rsu/segmentation/label_info", latched())
 
     def announce(self) -> None:
         """Say once which class has which number."""

@@ -21,43 +21,38 @@ class Statistics:
         self._counts: Counter[str] = Counter()
         self._outputs: deque[tuple[float, float, float]] = deque()
 
-    def count(self, name: str) -> None:
-        """Add one to the count `name`."""
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to the count `name`."""
         with self._lock:
-            self._counts[name] += 1
+            self._counts[name] += by
 
     def output(self, work_s: float, age_s: float) -> None:
         """Note one output: the seconds of work in it and the age of what it shows."""
-        now = time.monotonic()
         with self._lock:
-            self._outputs.append((now, work_s, age_s))
-            self._forget(now)
+            self._outputs.append((time.monotonic(), work_s, age_s))
+        self._recent()
 
     def rate_hz(self) -> float:
         """Outputs a second over the window, 0 when there are none."""
-        with self._lock:
-            self._forget(time.monotonic())
-            return self._rate()
+        times = self._recent()[:, 0]
+        span = times[-1] - times[0] if len(times) else 0
+        return float((len(times) - 1) / span) if span > 0 else 0.0
 
     def snapshot(self) -> dict[str, str]:
         """Counts as integers; rate in Hz, work and age as p50 and p99 in milliseconds."""
         with self._lock:
-            self._forget(time.monotonic())
             values = {name: str(n) for name, n in sorted(self._counts.items())}
-            values["rate_hz"] = f"{self._rate():.2f}"
-            if self._outputs:
-                _, work, age = np.array(self._outputs).T * 1000
-                for name, times in (("work_ms", work), ("age_ms", age)):
-                    p50, p99 = np.percentile(times, (50, 99))
-                    values[f"{name}_p50"], values[f"{name}_p99"] = f"{p50:.1f}", f"{p99:.1f}"
+        values["rate_hz"] = f"{self.rate_hz():.2f}"
+        recent = 1000 * self._recent()
+        for name, times in (("work_ms", recent[:, 1]), ("age_ms", recent[:, 2])):
+            if len(times):
+                p50, p99 = np.percentile(times, (50, 99))
+                values[f"{name}_p50"], values[f"{name}_p99"] = f"{p50:.1f}", f"{p99:.1f}"
         return values
 
-    def _rate(self) -> float:
-        if len(self._outputs) < 2:
-            return 0.0
-        span = self._outputs[-1][0] - self._outputs[0][0]
-        return (len(self._outputs) - 1) / span if span > 0 else 0.0
-
-    def _forget(self, now: float) -> None:
-        while self._outputs and self._outputs[0][0] < now - WINDOW_S:
-            self._outputs.popleft()
+    def _recent(self) -> np.ndarray:
+        """The outputs of the window: float64 [n, 3] of when, work and age in seconds."""
+        with self._lock:
+            while self._outputs and self._outputs[0][0] < time.monotonic() - WINDOW_S:
+                self._outputs.popleft()
+            return np.array(self._outputs).reshape(-1, 3)

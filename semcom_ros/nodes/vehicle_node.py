@@ -10,18 +10,18 @@ import re
 import time
 import zlib
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from semcom_ros.codecs import codec_of, create_encoder, settings_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, mounting_of
-from semcom_ros.nodes import qos
 from semcom_ros.nodes.messages import (
     camera_of,
     compressed_array,
@@ -31,7 +31,9 @@ from semcom_ros.nodes.messages import (
     payload_message,
     stamp_ns,
 )
-from semcom_ros.nodes.node_base import SemcomNode, run
+from semcom_ros.nodes.node_base import SemcomNode
+from semcom_ros.nodes.node_parameters import codec_options
+from semcom_ros.nodes.topics import reliable
 from semcom_ros.payload import pack
 from semcom_ros.pipeline.transmitter import Transmitter
 from semcom_ros.pipeline.worker import Worker
@@ -43,8 +45,11 @@ if TYPE_CHECKING:
 class VehicleNode(SemcomNode):
     """`camera/image_raw` -> `camera/image_raw/semcom` and the map before coding."""
 
+    executable = "vehicle_node"
+    working, silent = "sending", "no frame was sent in the last seconds"
+
     def __init__(self) -> None:
-        super().__init__("vehicle_node")
+        super().__init__()
         self._transmitter: Transmitter | None = None
         self._segmenter: Segmenter | None = None
         self._worker: Worker[Image | CompressedImage] | None = None
@@ -56,17 +61,12 @@ class VehicleNode(SemcomNode):
         self.prepare_compute()
         mounting_of(self.settings.mounting)
         self._transmitter = self._load(self.settings)
-        self._payloads = self.publisher(
-            CompressedImage, "camera/image_raw/semcom", matched=self._follow_demand
-        )
-        self._maps = self.publisher(Image, "vehicle/segmentation", matched=self._follow_demand)
+        self._payloads = self.publisher(CompressedImage, "camera/image_raw/semcom", on_demand=True)
+        self._maps = self.publisher(Image, "vehicle/segmentation", on_demand=True)
 
     def start(self) -> None:
-        superseded = self.statistics.count
-        self._worker = Worker(
-            self._send, lambda _: superseded("superseded"), self.fail_frame, self._warm_up
-        )
-        self._follow_demand()
+        superseded = partial(self.statistics.count, "superseded")
+        self._worker = Worker(self._send, lambda _: superseded(), self.fail_frame, self._warm_up)
 
     def stop(self) -> None:
         if self._worker is not None:
@@ -82,22 +82,14 @@ class VehicleNode(SemcomNode):
         else:
             self._transmitter.encoder.settings = settings_of(settings.codec, vars(settings))
 
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        values = {
-            "codec": self.settings.codec,
-            "payload_bytes": str(self.settings.payload_bytes),
-            "bytes": str(self._bytes),
-        }
-        if not self.subscribed:
-            return DiagnosticStatus.OK, "idle: nobody listens", values
-        if not self.statistics.rate_hz():
-            return DiagnosticStatus.WARN, "no frame was sent in the last seconds", values
-        return DiagnosticStatus.OK, "sending", values
+    def values(self) -> dict[str, str]:
+        s = self.settings
+        told = {"codec": s.codec, "payload_bytes": s.payload_bytes, "bytes": self._bytes}
+        return {name: str(value) for name, value in told.items()}
 
     def _load(self, settings: SimpleNamespace) -> Transmitter:
         """A transmitter of the codec; one that is there goes on counting."""
-        own = {k: v for k, v in vars(settings).items() if k.startswith(f"{settings.codec}_")}
-        encoder = create_encoder(settings.codec, device=settings.device, **own)
+        encoder = create_encoder(settings.codec, **codec_options(settings))
         encoder.warm_up()
         if codec_of(settings.codec).sends_labels:
             self._load_segmenter(settings.device)
@@ -123,25 +115,16 @@ class VehicleNode(SemcomNode):
             self._load_segmenter(self.settings.device)
         return self._segmenter(list(images))
 
-    def _follow_demand(self) -> None:
-        """Listen to the camera only while somebody listens to the vehicle."""
-        listeners = self._payloads.get_subscription_count() + self._maps.get_subscription_count()
-        wanted = self.active and listeners > 0
-        if wanted and not self.subscribed:
-            if self.settings.input_transport == "compressed":
-                self.subscribe(CompressedImage, "camera/image_raw/compressed", self._on_image)
-            else:
-                self.subscribe(Image, "camera/image_raw", self._on_image)
-            self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, qos.reliable())
-            self.subscribe(DiagnosticArray, "rsu/link", self._on_link, qos.reliable(1))
-        elif not wanted:
-            self.unsubscribe()
+    def listen(self) -> None:
+        if self.settings.input_transport == "compressed":
+            self.subscribe(CompressedImage, "camera/image_raw/compressed", self._on_image)
+        else:
+            self.subscribe(Image, "camera/image_raw", self._on_image)
+        self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, reliable())
+        self.subscribe(DiagnosticArray, "rsu/link", self._on_link, reliable(1))
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        camera = camera_of(message)
-        if self.settings.mounting:
-            camera = replace(camera, mounting=mounting_of(self.settings.mounting))
-        self._camera = camera
+        self._camera = replace(camera_of(message), mounting=mounting_of(self.settings.mounting))
 
     def _on_link(self, message: DiagnosticArray) -> None:
         try:
@@ -166,8 +149,7 @@ class VehicleNode(SemcomNode):
             frame, settings.payload_bytes, self._task, settings.refresh_every
         )
         data = pack(payload)
-        header = payload.header
-        format = f"rgb8; semcom {header.codec}/{header.codec_version}"
+        format = f"rgb8; semcom {payload.header.codec}/{payload.header.codec_version}"
         self._payloads.publish(payload_message(message.header, format, data))
         self._bytes = len(data)
         self.statistics.count("sent")
@@ -192,10 +174,7 @@ def _number_of(namespace: str) -> int:
     return int(ending[1]) if ending else zlib.crc32(namespace.encode())
 
 
-def main() -> None:
-    """Entry point of `ros2 run semcom_ros vehicle_node`."""
-    run(VehicleNode)
-
+main = VehicleNode.main
 
 if __name__ == "__main__":
     main()

@@ -19,7 +19,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Mounting
 from semcom_ros.payload.header import Header, PayloadError, check_int
 from semcom_ros.payload.parts import Part, Payload
-from semcom_ros.payload.wire import Reader, Writer
+from semcom_ros.payload.wire import Wire
 
 FORMAT_VERSION = 2
 MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES = 128, 1200
@@ -35,16 +35,18 @@ _BITS, _ERASED, _SYMBOLS, _RECEIVED = range(4)
 _BYTES_EACH = {_BITS: 1, _ERASED: 0, _SYMBOLS: 8, _RECEIVED: 12}
 # Beside the number of parts in one byte: what of the header is there.
 _MODEL, _SNR, _CAMERA, _MOUNTING = 128, 64, 32, 16
+_BLANK, _NO_CAMERA = Header("", 0, b"", 1, 1, "", 0, 0), Camera(0, 0)
 
 
 def pack(payload: Payload) -> bytes:
     """The bytes of `payload`; raises SemcomError where they pass `MAX_BYTES`."""
-    header = _pack_header(payload)
-    body = [_pack_part(part) for part in payload.parts]
-    if len(header) > 0xFFFF or len(header) + sum(map(len, body)) + 9 > MAX_BYTES:
+    wire = Wire()
+    _header(wire, payload.header, payload.snr_db, len(payload.parts))
+    body = _write_parts(wire, payload.parts)
+    if len(wire.data) > 0xFFFF or len(wire.data) + len(body) + 9 > MAX_BYTES:
         raise SemcomError(f"The payload passes the wire format's {MAX_BYTES} bytes: send less.")
-    head = _PREFIX.pack(_MAGIC, FORMAT_VERSION, len(header)) + header
-    return b"".join([head, _CRC.pack(zlib.crc32(head)), *body])
+    head = _PREFIX.pack(_MAGIC, FORMAT_VERSION, len(wire.data)) + wire.data
+    return head + _CRC.pack(zlib.crc32(head)) + body
 
 
 def unpack(data: bytes) -> Payload:
@@ -64,66 +66,67 @@ def header_bytes(header: Header) -> int:
 
 def parts_bytes(parts: Sequence[Part]) -> int:
     """What `parts` add to a packed payload."""
-    entries = Writer()
-    for part in parts:
-        _write_part(entries, part)
-    return len(entries.data) + sum(len(_pack_part(part)) for part in parts)
+    wire = Wire()
+    return len(_write_parts(wire, parts)) + len(wire.data)
 
 
-def _pack_header(payload: Payload) -> bytes:
-    h, to = payload.header, Writer()
-    mounting = h.camera.mounting if h.camera else None
-    flags = _MODEL * bool(h.model) + _SNR * (payload.snr_db is not None)
-    flags += _CAMERA * (h.camera is not None) + _MOUNTING * (mounting is not None)
-    to.byte(flags | len(payload.parts))
-    to.text(h.codec)
-    to.byte(h.codec_version)
-    to.raw(h.model)
-    to.size(h.height, h.width)
-    to.size(h.source_height, h.source_width)
-    to.text(h.label_space)
-    to.uint(h.vehicle)
-    to.uint(h.sequence)
-    to.fixed(">Q", h.stamp)
+def _header(
+    wire: Wire, h: Header, snr_db: float | None, n_parts: int
+) -> tuple[Header, float | None, int]:
+    """Write a header with SNR and number of parts, or read them, whatever is given."""
+    told = h.camera or _NO_CAMERA
+    flags = _MODEL * bool(h.model) + _SNR * (snr_db is not None) + _CAMERA * (h.camera is not None)
+    flags = wire.byte(flags | _MOUNTING * (told.mounting is not None) | n_parts)
+    codec, version = wire.text(h.codec), wire.byte(h.codec_version)
+    model = wire.raw(h.model, 8 if flags & _MODEL else 0)
+    height, width = wire.size((h.height, h.width))
+    source = wire.size((h.source_height, h.source_width))
+    label_space, vehicle = wire.text(h.label_space), wire.uint(h.vehicle)
+    sequence, (stamp,) = wire.uint(h.sequence), wire.fixed(">Q", h.stamp)
     # As the distance back: small where frames lean on the last one, and 0 for none.
-    to.uint((h.sequence - h.reference) % 2**32 if h.reference else 0)
-    to.text(h.task)
-    if payload.snr_db is not None:
-        to.fixed(">d", payload.snr_db)
-    if h.camera is not None:
-        to.text(h.camera.distortion_model)
-        to.byte(len(h.camera.distortion))
-        to.floats((*h.camera.matrix, *h.camera.distortion, *(mounting or ())))
-    for part in payload.parts:
-        _write_part(to, part)
-    return bytes(to.data)
+    back = wire.uint((h.sequence - h.reference) % 2**32 if h.reference else 0)
+    check_int(back, 0, 2**32 - 1, "distance of the reference")
+    task = wire.text(h.task)
+    if flags & _SNR:
+        (snr_db,) = wire.fixed(">d", snr_db)
+    camera = None
+    if flags & _CAMERA:
+        lens, n = wire.text(told.distortion_model), wire.byte(len(told.distortion))
+        values = (*told.matrix, *told.distortion, *(told.mounting or ()))
+        values = wire.fixed(f">{4 + n + (6 if flags & _MOUNTING else 0)}f", *values)
+        mounting = Mounting(*values[4 + n :]) if flags & _MOUNTING else None
+        fx, fy, cx, cy = values[:4]
+        camera = Camera(*source, fx, fy, cx, cy, values[4 : 4 + n], lens, mounting)
+    reference = (sequence - back) % 2**32 if back else 0
+    header = Header(
+        codec, version, model, height, width, label_space, sequence, stamp, task, vehicle,
+        reference, *source, camera,
+    )  # fmt: skip
+    return header, snr_db, flags % _MOUNTING
 
 
-def _write_part(to: Writer, part: Part) -> None:
-    kind, count = _kind_of(part)
-    to.text(part.name)
-    to.byte(4 * part.importance + kind)
-    to.uint(count)
+def _write_parts(wire: Wire, parts: Sequence[Part]) -> bytes:
+    """Write what the header says of `parts`; returns what follows the header."""
+    bodies = []
+    for part in parts:
+        kind, count, body = _pack_part(part)
+        wire.text(part.name)
+        wire.byte(4 * part.importance + kind)
+        wire.uint(count)
+        bodies.append(body)
+    return b"".join(bodies)
 
 
-def _kind_of(part: Part) -> tuple[int, int]:
-    """What a part holds, and how many."""
+def _pack_part(part: Part) -> tuple[int, int, bytes]:
+    """What a part holds, how many, and its bytes."""
     if part.bits is not None:
-        return _BITS, len(part.bits)
+        return _BITS, len(part.bits), part.bits + _CRC.pack(zlib.crc32(part.bits))
     if part.symbols is None:
-        return _ERASED, 0
-    return _SYMBOLS if part.noise_variance is None else _RECEIVED, len(part.symbols)
-
-
-def _pack_part(part: Part) -> bytes:
-    if part.bits is not None:
-        return part.bits + _CRC.pack(zlib.crc32(part.bits))
-    if part.symbols is None:
-        return b""
-    data = part.symbols.astype("<c8").tobytes()
-    return (
-        data if part.noise_variance is None else data + part.noise_variance.astype("<f4").tobytes()
-    )
+        return _ERASED, 0, b""
+    count, data = len(part.symbols), part.symbols.astype("<c8").tobytes()
+    if part.noise_variance is None:
+        return _SYMBOLS, count, data
+    return _RECEIVED, count, data + part.noise_variance.astype("<f4").tobytes()
 
 
 def _unpack(data: bytes) -> Payload:
@@ -137,8 +140,8 @@ def _unpack(data: bytes) -> Payload:
         raise PayloadError("version", text)
     end = _PREFIX.size + length
     _check_crc(data[:end], data[end : end + _CRC.size], "header")
-    reader = Reader(data[_PREFIX.size : end])
-    header, n_parts, snr_db = _read_header(reader)
+    reader = Wire(data[_PREFIX.size : end])
+    header, snr_db, n_parts = _header(reader, _BLANK, None, 0)
     parts, at = [], end + _CRC.size
     for _ in range(n_parts):
         part, at = _read_part(data, at, reader.text(), reader.byte(), reader.uint())
@@ -146,32 +149,6 @@ def _unpack(data: bytes) -> Payload:
     if reader.left or at != len(data):
         raise SemcomError(f"The payload has {reader.left + len(data) - at} bytes too many.")
     return Payload(header, tuple(parts), snr_db)
-
-
-def _read_header(reader: Reader) -> tuple[Header, int, float | None]:
-    """The header, the number of parts, and the SNR."""
-    flags = reader.byte()
-    codec, version = reader.text(), reader.byte()
-    model = reader.raw(8 if flags & _MODEL else 0)
-    (height, width), (source_height, source_width) = reader.size(), reader.size()
-    label_space, vehicle, sequence = reader.text(), reader.uint(), reader.uint()
-    stamp, back, task = reader.fixed(">Q"), reader.uint(), reader.text()
-    check_int(back, 0, 2**32 - 1, "distance of the reference")
-    snr_db = reader.fixed(">d") if flags & _SNR else None
-    camera = None
-    if flags & _CAMERA:
-        lens, n = reader.text(), reader.byte()
-        values = reader.floats(4 + n + (6 if flags & _MOUNTING else 0))
-        mounting = Mounting(*values[4 + n :]) if flags & _MOUNTING else None
-        fx, fy, cx, cy = values[:4]
-        camera = Camera(
-            source_height, source_width, fx, fy, cx, cy, values[4 : 4 + n], lens, mounting
-        )
-    header = Header(
-        codec, version, model, height, width, label_space, sequence, stamp, task, vehicle,
-        (sequence - back) % 2**32 if back else 0, source_height, source_width, camera,
-    )  # fmt: skip
-    return header, flags % _MOUNTING, snr_db
 
 
 def _read_part(data: bytes, at: int, name: str, what: int, count: int) -> tuple[Part, int]:

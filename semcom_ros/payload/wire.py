@@ -25,102 +25,72 @@ _MOST_DIGITS = 10
 T = TypeVar("T")
 
 
-class Writer:
-    """Appends fields to `data`."""
+class Wire:
+    """Fields one after the other: appended to `data` or, where that is given, read from it.
 
-    def __init__(self) -> None:
-        self.data = bytearray()
+    A field takes the value to write, and gives it back; while reading it takes none that counts,
+    and gives what is there. Raises SemcomError for what is no such field.
+    """
 
-    def byte(self, value: int) -> None:
-        self.data.append(value)
-
-    def raw(self, value: bytes) -> None:
-        self.data += value
-
-    def fixed(self, form: str, value: Any) -> None:
-        """A value in struct's `form`."""
-        self.data += struct.pack(form, value)
-
-    def uint(self, value: int) -> None:
-        while value > 0x7F:
-            self.data.append(value & 0x7F | 0x80)
-            value >>= 7
-        self.data.append(value)
-
-    def text(self, value: str) -> None:
-        if value in WORDS:
-            self.byte(WORDS.index(value))
-            return
-        self.byte(_OTHER)
-        self.uint(len(value.encode()))
-        self.raw(value.encode())
-
-    def size(self, height: int, width: int) -> None:
-        if (height, width) in SIZES:
-            self.byte(SIZES.index((height, width)))
-            return
-        self.byte(_OTHER)
-        self.uint(height)
-        self.uint(width)
-
-    def floats(self, values: Sequence[float]) -> None:
-        """In single precision; raises SemcomError for what that does not hold."""
-        try:
-            self.data += struct.pack(f">{len(values)}f", *values)
-        except OverflowError:
-            raise SemcomError("A payload's intrinsics pass single precision.") from None
-
-
-class Reader:
-    """Reads what `Writer` wrote; raises SemcomError for anything else."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
+    def __init__(self, data: bytes | None = None) -> None:
+        self.data = bytearray(data or b"")
+        self._reading, self._at = data is not None, 0
 
     @property
     def left(self) -> int:
         """Bytes that have not been read."""
-        return len(self._data) - self._at
+        return len(self.data) - self._at
 
-    def raw(self, count: int) -> bytes:
+    def raw(self, value: bytes, count: int) -> bytes:
+        """`count` bytes."""
+        if not self._reading:
+            self.data += value
+            return value
         if count > self.left:
             raise SemcomError("The payload's header ends before its last field does.")
         self._at += count
-        return self._data[self._at - count : self._at]
+        return bytes(self.data[self._at - count : self._at])
 
-    def byte(self) -> int:
-        return self.raw(1)[0]
+    def fixed(self, form: str, *values: Any) -> tuple[Any, ...]:
+        """Values in struct's `form`."""
+        try:
+            packed = b"" if self._reading else struct.pack(form, *values)
+        except OverflowError:
+            raise SemcomError("A payload's intrinsics pass single precision.") from None
+        return struct.unpack(form, self.raw(packed, struct.calcsize(form)))
 
-    def fixed(self, form: str) -> Any:
-        return struct.unpack(form, self.raw(struct.calcsize(form)))[0]
+    def byte(self, value: int = 0) -> int:
+        return int(self.fixed("B", value)[0])
 
-    def uint(self) -> int:
-        value = 0
-        for digit in range(_MOST_DIGITS):
-            byte = self.byte()
-            value |= (byte & 0x7F) << 7 * digit
-            if byte < 0x80:
-                return value
+    def uint(self, value: int = 0) -> int:
+        found = 0
+        for place in range(0, 7 * _MOST_DIGITS, 7):
+            more = 0x80 if value >> place > 0x7F else 0
+            digit = self.byte(value >> place & 0x7F | more)
+            found |= (digit & 0x7F) << place
+            if digit < 0x80:
+                return found
         raise SemcomError("A number in the payload's header has no end.")
 
-    def text(self) -> str:
-        place = self.byte()
-        if place != _OTHER:
-            return self._known(WORDS, place)
+    def text(self, value: str = "") -> str:
+        known = self._place(value, WORDS)
+        if known is not None:
+            return known
+        data = value.encode()
         try:
-            return self.raw(self.uint()).decode()
+            return self.raw(data, self.uint(len(data))).decode()
         except UnicodeDecodeError:
             raise SemcomError("A text in the payload's header is no UTF-8.") from None
 
-    def size(self) -> tuple[int, int]:
+    def size(self, value: tuple[int, int] = (0, 0)) -> tuple[int, int]:
         """Height and width."""
-        place = self.byte()
-        return (self.uint(), self.uint()) if place == _OTHER else self._known(SIZES, place)
+        return self._place(value, SIZES) or (self.uint(value[0]), self.uint(value[1]))
 
-    def floats(self, count: int) -> tuple[float, ...]:
-        return struct.unpack(f">{count}f", self.raw(4 * count))
-
-    def _known(self, values: Sequence[T], place: int) -> T:
+    def _place(self, value: T, values: Sequence[T]) -> T | None:
+        """The value, by its place among those that both ends know; None where it is another."""
+        place = self.byte(values.index(value) if value in values else _OTHER)
+        if place == _OTHER:
+            return None
         if place >= len(values):
             raise SemcomError("The payload's header names a word that this release does not know.")
         return values[place]

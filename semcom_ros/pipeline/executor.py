@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from semcom_ros.errors import given
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.receiver import Arrival
-from semcom_ros.pipeline.rsu import Rsu, Wanted
+from semcom_ros.pipeline.rsu import Rsu, Wanted, unreadable
 from semcom_ros.pipeline.worker import Worker
 
 Deliver = Callable[[Arrival, Percepts, bool], None]
-"""Takes an arrival's percepts, and whether no more will follow."""
+"""Takes an arrival, whose `seen` is what was delivered of it before, its percepts, and whether no
+more will follow."""
+Step = Callable[[Rsu, Sequence[Arrival], Wanted], list[Percepts]]
 
 
 class Executor(Protocol):
@@ -28,9 +31,10 @@ class Executor(Protocol):
 class LocalExecutor:
     """Maps in one thread, every one of them; images in another, the newest of each vehicle.
 
-    The map of a frame is not to wait for the image of the frame before. wanted: asked anew for
-    every batch. deliver: called as percepts are known, for the map and then for the rest, from
-    either thread. failed: hears of what went wrong outside of decoding and perceiving.
+    The map of a frame is not to wait for the image of the frame before. rsu: asked anew for every
+    arrival, which goes on with what it began with. wanted: asked anew for every batch. deliver:
+    called as percepts are known, for the map and then for the rest, from either thread. failed:
+    hears of what went wrong outside of decoding and perceiving.
     """
 
     def __init__(
@@ -39,61 +43,62 @@ class LocalExecutor:
         wanted: Callable[[], Wanted],
         deliver: Deliver,
         failed: Callable[[Exception], None],
-        warm_up: Callable[[], None] = lambda: None,
     ) -> None:
-        self._rsu, self._wanted, self._deliver = rsu, wanted, deliver
+        self._rsu, self._wanted, self._deliver, self._failed = rsu, wanted, deliver, failed
+
+        def worker(
+            step: Step, warm_up: Callable[[], None], newest_wins: bool = False
+        ) -> Worker[Arrival]:
+            return Worker(
+                lambda batch: self._work(batch, step, final=newest_wins),
+                lambda arrival: arrival.receiver.superseded(_map_delivered(arrival)),
+                failed,
+                warm_up,
+                sender=lambda arrival: arrival.receiver,
+                newest_wins=newest_wins,
+            )
+
         # An image warms up in its own thread, since that is where torch keeps what it prepares.
-        self._images: Worker[tuple[Arrival, Percepts]] = Worker(
-            self._complete,
-            lambda item: self._give_up(item[0]),
-            failed,
-            warm_up,
-            sender=lambda item: item[0].receiver,
+        self._images = worker(
+            lambda rsu, batch, wanted: rsu.images(batch, [given(a.seen) for a in batch], wanted),
+            lambda: rsu().warm_up(),
+            newest_wins=True,
         )
-        self._maps: Worker[Arrival] = Worker(
-            self._begin,
-            self._give_up,
-            failed,
-            lambda: rsu().decoder.warm_up(),
-            sender=lambda arrival: arrival.receiver,
-            newest_wins=False,
-        )
+        self._maps = worker(Rsu.maps, lambda: rsu().decoder.warm_up())
 
     def put(self, arrival: Arrival) -> None:
+        arrival.rsu = self._rsu()
         self._maps.put(arrival)
 
     def stop(self) -> None:
         self._maps.stop()
         self._images.stop()
 
-    def _begin(self, batch: list[Arrival]) -> None:
-        rsu, wanted = self._rsu(), self._wanted()
-        for arrival, percepts in zip(batch, rsu.maps(batch, wanted), strict=True):
-            arrival.rsu = rsu
-            last = not rsu.unfinished(percepts, wanted)
-            self._publish(arrival, percepts, last)
-            if not last:
-                self._images.put((arrival, percepts))
+    def _work(self, batch: list[Arrival], step: Step, final: bool) -> None:
+        """One step of the arrivals of each RSU together; none of them goes uncounted."""
+        for rsu in dict.fromkeys(arrival.rsu for arrival in batch):
+            own, wanted = [arrival for arrival in batch if arrival.rsu is rsu], Wanted()
+            try:
+                wanted = self._wanted()
+                found = list(zip(own, step(rsu, own, wanted), strict=True))
+            except Exception as error:
+                found = [(arrival, Percepts(error=unreadable(error))) for arrival in own]
+            for arrival, percepts in found:
+                self._settle(arrival, percepts, final or not rsu.unfinished(percepts, wanted))
 
-    def _complete(self, batch: list[tuple[Arrival, Percepts]]) -> None:
-        # A codec may have changed since a frame began: it goes on with what it began with.
-        wanted = self._wanted()
-        for rsu in dict.fromkeys(arrival.rsu for arrival, _ in batch):
-            arrivals, before = zip(*(one for one in batch if one[0].rsu is rsu), strict=True)
-            for arrival, percepts in zip(
-                arrivals, rsu.images(arrivals, before, wanted), strict=True
-            ):
-                self._publish(arrival, percepts, True)
-
-    def _publish(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
+    def _settle(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
         try:
             self._deliver(arrival, percepts, last)
-        finally:
-            if percepts.error is not None:
-                arrival.receiver.rejected(percepts.error)
-            elif last:
-                arrival.receiver.decoded()
+        except Exception as error:
+            self._failed(error)
+        arrival.seen = percepts
+        if percepts.error is not None:
+            arrival.receiver.rejected(percepts.error)
+        elif last:
+            arrival.receiver.decoded()
+        else:
+            self._images.put(arrival)
 
-    def _give_up(self, arrival: Arrival) -> None:
-        """Count a frame whose image a newer one overtook, after its map was delivered."""
-        arrival.receiver.superseded(map_decoded=arrival.known is not None)
+
+def _map_delivered(arrival: Arrival) -> bool:
+    return arrival.seen is not None and arrival.seen.map_received

@@ -14,6 +14,7 @@ from semcom_ros.codecs.base import REFERENCES, Codec, LinkState, Memory, Receive
 from semcom_ros.frame import MIN_SIDE, WORK_SIZE, Camera, fit_camera
 from semcom_ros.labels import LABEL_SPACE
 from semcom_ros.payload import REASONS, Header, Payload, PayloadError, unpack
+from semcom_ros.percepts import Percepts
 from semcom_ros.reconstruction import Reconstruction
 
 CLOCK_TOLERANCE_NS = 100_000_000
@@ -59,16 +60,17 @@ class Arrival(Received):
     """A payload that was let in, on its way through the RSU.
 
     source_camera: intrinsics of the vehicle's images as they were taken, None until they come;
-    camera: the same at the size of work. context: whatever the caller wants back with it. known:
-    what decoding gave so far.
+    camera: the same at the size of work. context: whatever the caller wants back with it. rsu: at
+    work on it. known: what decoding gave so far; seen: what was delivered of it so far.
     """
 
     receiver: Receiver = field(kw_only=True)
     source_camera: Camera | None = None
     camera: Camera = Camera(*WORK_SIZE)
     context: Any = None
-    known: Reconstruction | None = None
     rsu: Any = None
+    known: Reconstruction | None = None
+    seen: Percepts | None = None
 
 
 class Receiver:
@@ -95,9 +97,8 @@ class Receiver:
     def expect(self, name: str, codec: Codec, model: bytes) -> None:
         """Let in payloads of this codec from now on; what was kept for another's is forgotten."""
         self.name, self.codec, self.model = name, codec, model
-        self.memory = Memory()
-        self._admitted: deque[int] = deque(maxlen=REFERENCES)
         self._lacking = False
+        self._forget_frames()
 
     def receive(self, data: bytes, now_ns: int, context: Any = None) -> Arrival:
         """Count, unpack and admit one packet that arrived at `now_ns` of the RSU's clock.
@@ -113,15 +114,9 @@ class Receiver:
         except PayloadError as error:
             self.rejected(error)
             raise
-        camera = fit_camera(self.camera) if self.camera else Camera(*WORK_SIZE)
-        return Arrival(
-            payload,
-            self.memory,
-            receiver=self,
-            source_camera=self.camera,
-            camera=camera,
-            context=context,
-        )
+        told = self.camera
+        camera = fit_camera(told) if told else Camera(*WORK_SIZE)
+        return Arrival(payload, self.memory, told, camera, context, receiver=self)
 
     def snr_db(self, now_ns: int) -> float | None:
         """The link's estimate with the newest payload that has one, admitted or not.
@@ -143,6 +138,9 @@ class Receiver:
     def rejected(self, error: PayloadError) -> None:
         """Count a payload as rejected; for one that `receive` let in and the decoder did not."""
         self.counters.reject(error.reason)
+        # What was let in and could not be decoded is found out by those that lean on it.
+        if error.reason == "reference":
+            self._lacking = True
 
     def admit(self, payload: Payload, now_ns: int) -> None:
         """Raise PayloadError codec, stale, duplicate, late or lost unless the payload is news."""
@@ -151,6 +149,7 @@ class Receiver:
         # A clock that goes back is a bag that starts again: the old newest would shut all out.
         if now_ns < self._now_ns - CLOCK_TOLERANCE_NS:
             self._forget()
+            self._forget_frames()
         self._now_ns = now_ns
         overtaken = header.stamp < self._newest_seen_ns
         # A newer number with an older capture: the vehicle runs on, but its camera began again.
@@ -161,7 +160,7 @@ class Receiver:
         if not known:
             self._recent.append(header.stamp)
             self._newest_seen_ns = max(self._newest_seen_ns, header.stamp)
-            self._count_missing(header.sequence, overtaken)
+            self._count_missing(header, overtaken)
         self._check_age(header.stamp, now_ns)
         if known:
             raise PayloadError("duplicate", f"Frame {header.sequence} has arrived before.")
@@ -176,7 +175,6 @@ class Receiver:
         if vital and all(part.erased for part in vital):
             raise PayloadError("lost", f"Frame {header.sequence} was lost on the air.")
         if header.reference and header.reference not in self._admitted:
-            self._lacking = True
             raise PayloadError(
                 "reference",
                 f"Frame {header.sequence} leans on frame {header.reference}, which never came.",
@@ -215,6 +213,11 @@ class Receiver:
         self._first_sequence = 0
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
 
+    def _forget_frames(self) -> None:
+        """Let nothing lean on what came before: another frame may take its number."""
+        self.memory = Memory()
+        self._admitted: deque[int] = deque(maxlen=REFERENCES)
+
     def _check_age(self, stamp: int, now_ns: int) -> None:
         age_ns = now_ns - stamp
         if self.max_age_s and age_ns > self.max_age_s * 1e9:
@@ -230,18 +233,21 @@ class Receiver:
                 "synchronise the clocks of vehicle and RSU.",
             )
 
-    def _count_missing(self, sequence: int, overtaken: bool) -> None:
-        last = self._last_sequence
+    def _count_missing(self, header: Header, overtaken: bool) -> None:
+        last, sequence = self._last_sequence, header.sequence
         if overtaken:
             # It was counted as missing when a newer one overtook it, unless that one came first.
             if last is not None and self._first_sequence <= sequence < last:
                 self.counters.add("missing", -1)
             return
-        # A newer capture with a smaller number: the vehicle was started anew.
-        if last is None or sequence <= last:
-            self._first_sequence = sequence
-        else:
+        if last is not None and sequence > last:
             self.counters.add("missing", sequence - last - 1)
+        else:
+            self._first_sequence = sequence
+            # A newer capture with a smaller number: the vehicle was started anew, unless it leans
+            # on a larger one, where numbers begin again.
+            if last is not None and header.reference <= sequence:
+                self._forget_frames()
         self._last_sequence = sequence
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from semcom_ros.codecs.base import Decoder
 from semcom_ros.errors import SemcomError, given
-from semcom_ros.frame import Camera
+from semcom_ros.frame import WORK_SIZE, Camera
 from semcom_ros.payload import PayloadError
+from semcom_ros.perception import backends
+from semcom_ros.perception.backends import NONE, SHIPPED
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.fusion import fuse, objects_in, supported_labels
 from semcom_ros.perception.perceive import Predictions
@@ -25,6 +27,9 @@ INFERRED = 64
 """Confidence of labels that the RSU reads off a received image: none of them was received."""
 METRIC = frozenset({"depth", "points", "detections_3d"})
 
+TASKS = ("segmentation", "detection", "depth")
+WARM_UPS = 3
+
 Perceive = Callable[
     [Sequence[np.ndarray], Sequence[Camera | None], Sequence[np.ndarray | None]],
     list[Predictions],
@@ -33,6 +38,27 @@ Perceive = Callable[
 Wanted = frozenset[str]
 """Those of `percepts.FIELDS` that somebody waits for."""
 T = TypeVar("T")
+
+
+def load_perceivers(
+    chosen: Mapping[str, str], device: str, threshold: float, camera_height_m: float
+) -> dict[str, Perceive]:
+    """By task, what `chosen` names for it: "shipped", "none" or a checkpoint. Raises SemcomError.
+
+    The shipped network does all its tasks at once; a checkpoint runs when its own is asked for.
+    """
+    perceive: dict[str, Perceive] = {}
+    for backend in set(chosen.values()) - {NONE}:
+        tasks = [task for task in TASKS if chosen[task] == backend]
+        for together in [tasks] if backend == SHIPPED else [[task] for task in tasks]:
+            made = backends.create_perception(
+                **{task: backend if task in together else NONE for task in TASKS},
+                device=device,
+                threshold=threshold,
+                camera_height_m=camera_height_m,
+            )
+            perceive |= dict.fromkeys(together, made)
+    return perceive
 
 
 class Rsu:
@@ -52,6 +78,16 @@ class Rsu:
         self.decoder = decoder
         self.perceive = dict(perceive or {})
         self.min_area = min_area
+
+    def warm_up(self) -> None:
+        """Do what the first image would wait for, in the thread that is going to make it."""
+        self.decoder.warm_up()
+        # Any image does, but relative depth wants a road, seen by some camera.
+        image, road = np.zeros((*WORK_SIZE, 3), np.uint8), np.zeros(WORK_SIZE, np.uint8)
+        for perceive in set(self.perceive.values()):
+            with suppress(SemcomError):
+                for _ in range(WARM_UPS):
+                    perceive([image], [None], [road])
 
     def maps(self, batch: Sequence[Arrival], wanted: Wanted) -> list[Percepts]:
         """What is known before the image: the map, and its objects where no detector looks.
@@ -112,19 +148,20 @@ class Rsu:
         if perceive is None or not views:
             return
         try:
-            found: Sequence[Predictions | None] = perceive(
+            found = perceive(
                 [given(view.percepts.image) for view in views],
                 [view.arrival.camera for view in views],
                 [view.labels for view in views],
             )
+            seen: list[tuple[_View, Predictions | None]] = list(zip(views, found, strict=True))
         except Exception as error:
             if len(views) > 1:
                 for view in views:
                     self._look(task, [view])
                 return
             views[0].failures.append(error)
-            found = [None]
-        for view, predictions in zip(views, found, strict=True):
+            seen = [(views[0], None)]
+        for view, predictions in seen:
             view.seen[perceive] = predictions
             if predictions is not None and predictions.problem:
                 view.failures.append(SemcomError(predictions.problem))
@@ -136,13 +173,18 @@ class Rsu:
     ) -> Sequence[T | PayloadError]:
         """A decoder that stumbles over a payload cannot read it, whosever fault that is."""
         try:
-            return decode(batch)
+            return [one for _, one in zip(batch, decode(batch), strict=True)]
         except Exception as error:
             if len(batch) == 1:
-                failure = PayloadError("malformed", str(error))
-                failure.__cause__ = error
-                return [failure]
+                return [unreadable(error)]
         return [one for arrival in batch for one in self._guarded(decode, [arrival])]
+
+
+def unreadable(error: Exception) -> PayloadError:
+    """The rejection of a payload at which `error` was raised."""
+    failure = PayloadError("malformed", str(error))
+    failure.__cause__ = error
+    return failure
 
 
 class _View:

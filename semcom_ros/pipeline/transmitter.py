@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -49,14 +50,19 @@ class Transmitter:
         self.segment, self.vehicle = segment, vehicle
         self.link: LinkState | None = None
         self.sequence = 1
+        self._at_work = threading.Lock()
         self.use(name, encoder, codec)
 
     def use(self, name: str, encoder: Encoder, codec: Codec | None = None) -> None:
-        """Encode by `encoder` of the codec called `name` from the next frame on."""
-        self.name, self.encoder, self.codec = name, encoder, codec or codec_of(name)
-        self._refreshed: int | None = None
-        self._camera: Camera | None = None
-        self._last = 0
+        """Encode by `encoder` of the codec called `name` from the next frame on.
+
+        Waits for the frame at work in another thread, which is all of one codec.
+        """
+        with self._at_work:
+            self.name, self.encoder, self.codec = name, encoder, codec or codec_of(name)
+            self._refreshed: int | None = None
+            self._camera: Camera | None = None
+            self._last = 0
 
     def report(self, link: LinkState) -> None:
         """Go by what the RSU says of the link from the next frame on."""
@@ -71,6 +77,10 @@ class Transmitter:
         one that the RSU asks for and one of another camera. Raises SemcomError where the frame
         cannot be sent; it then takes no number.
         """
+        with self._at_work:
+            return self._transmit(frame, payload_bytes, task, refresh_every)
+
+    def _transmit(self, frame: Frame, payload_bytes: int, task: str, refresh_every: int) -> Sent:
         (height, width), camera = frame.image.shape[:2], _told(frame)
         frame = frame if (height, width) == WORK_SIZE else fit(frame)
         if self.codec.sends_labels and frame.labels is None and self.segment is not None:

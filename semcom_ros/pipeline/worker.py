@@ -15,7 +15,8 @@ MOST_WAITING = 256
 class Worker(Generic[Item]):
     """Calls `work` with a batch of what was put, in the order in which it came, in its own thread.
 
-    An item that gives way goes to `superseded`, and so does what is left when the worker stops.
+    An item that gives way goes to `superseded`, and so does what is left when the worker stops, or
+    comes later.
     What `work` raises goes to `failed`, and the next batch has its turn.
     sender: of an item. newest_wins: a sender's newer item replaces the one that waits; else all
     are kept. most: items of a batch. warm_up: called first, before the constructor returns, in the
@@ -45,15 +46,14 @@ class Worker(Generic[Item]):
 
     def put(self, item: Item) -> None:
         """Offer `item`; returns at once."""
-        dropped = []
+        own, dropped = self._sender(item), []
         with self._changed:
             if self._newest_wins:
-                own = self._sender(item)
                 dropped = [old for old in self._waiting if self._sender(old) == own]
                 self._waiting = [old for old in self._waiting if self._sender(old) != own]
             elif len(self._waiting) >= MOST_WAITING:
                 dropped = [self._waiting.pop(0)]
-            self._waiting.append(item)
+            (self._waiting if self._running else dropped).append(item)
             self._changed.notify()
         for old in dropped:
             self._superseded(old)

@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from semcom_ros.labels import CLASSES as LABELS
-from semcom_ros.nodes.autoware_objects import CLASSES, Sighting, autoware_objects
+pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
+
+from semcom_ros.labels import CLASSES as LABELS  # noqa: E402
+from semcom_ros.nodes import autoware_node  # noqa: E402
+from semcom_ros.nodes.autoware_node import (  # noqa: E402
+    CLASSES,
+    Sighting,
+    autoware_objects,
+    detected_objects,
+)
 
 
 def sighting(name, x=0.0, z=20.0, size=(0.6, 1.7, 1.7), score=0.5):
@@ -58,10 +66,7 @@ def test_signs_and_lights_are_no_objects_of_autoware():
 
 
 def test_without_autoware_the_node_ends_with_a_sentence(monkeypatch):
-    pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
     import importlib.util
-
-    from semcom_ros.nodes import autoware_node
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="needs autoware_perception_msgs, which is not installed"):
@@ -69,12 +74,9 @@ def test_without_autoware_the_node_ends_with_a_sentence(monkeypatch):
 
 
 def test_the_message_says_length_width_and_height_of_a_body_in_the_optical_frame():
-    pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
     from geometry_msgs.msg import PoseWithCovariance, Vector3
     from std_msgs.msg import Header
     from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
-
-    from semcom_ros.nodes.autoware_node import detected_objects
 
     @dataclass
     class Kinematics:
@@ -135,13 +137,10 @@ def test_the_message_says_length_width_and_height_of_a_body_in_the_optical_frame
 
 
 def test_the_node_listens_to_the_rsu_only_while_somebody_listens_to_it(monkeypatch):
-    pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
     from diagnostic_msgs.msg import DiagnosticStatus
     from ros_bench import bench
     from std_msgs.msg import Header
     from vision_msgs.msg import Detection3DArray
-
-    from semcom_ros.nodes import autoware_node
 
     messages = SimpleNamespace(DetectedObjects=Detection3DArray)
     monkeypatch.setitem(sys.modules, f"{autoware_node.PACKAGE}.msg", messages)

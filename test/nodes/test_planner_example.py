@@ -17,7 +17,7 @@ from std_msgs.msg import Bool  # noqa: E402
 from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose  # noqa: E402
 
 from semcom_ros import graph  # noqa: E402
-from semcom_ros.nodes import qos  # noqa: E402
+from semcom_ros.nodes.topics import reliable  # noqa: E402
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "planner_example.py"
 # Seed 2 begins behind a rider in the lane. The camera waits for the vehicle; how slow the machine
@@ -64,9 +64,9 @@ def test_it_stops_on_the_procedural_drive_through_the_whole_graph(planner, tmp_p
 
     with graph_tester() as tester:
         tester.create_subscription(
-            Detection3DArray, "rsu/detections_3d", arrays.append, qos.reliable(99)
+            Detection3DArray, "rsu/detections_3d", arrays.append, reliable(99)
         )
-        tester.create_subscription(Bool, "stop", stops.append, qos.reliable(99))
+        tester.create_subscription(Bool, "stop", stops.append, reliable(99))
         lines = {process.name: graph.command(process) for process in graph.vehicle_rsu(**VALUES)}
         namespace = ["--ros-args", "-r", f"__ns:={graph.NAMESPACE}"]
         lines["planner"] = [sys.executable, str(FILE), *namespace]

@@ -13,7 +13,7 @@ from ros_bench import graph_tester, run_until  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
 from semcom_ros import graph  # noqa: E402
-from semcom_ros.nodes import qos  # noqa: E402
+from semcom_ros.nodes.topics import reliable  # noqa: E402
 
 IMAGES = 5
 # The camera waits for the vehicle and for the test; how slow the machine is is not tested here.
@@ -28,8 +28,8 @@ def test_images_come_out_under_their_own_headers_and_every_node_ends_cleanly(cod
     sent: list[Image] = []
     got: list[Image] = []
     with graph_tester() as tester:
-        tester.create_subscription(Image, "camera/image_raw", sent.append, qos.reliable(99))
-        tester.create_subscription(Image, "rsu/image", got.append, qos.reliable(99))
+        tester.create_subscription(Image, "camera/image_raw", sent.append, reliable(99))
+        tester.create_subscription(Image, "rsu/image", got.append, reliable(99))
         lines = {p.name: graph.command(p) for p in graph.vehicle_rsu(codec=codec, **VALUES)}
         statuses, logs = run_until(lambda: len(got) >= IMAGES, tester, lines, stop, tmp_path)
     assert len(got) >= IMAGES, logs

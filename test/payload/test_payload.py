@@ -28,7 +28,7 @@ from semcom_ros.payload import (
     parts_bytes,
     unpack,
 )
-from semcom_ros.payload.wire import Writer
+from semcom_ros.payload.wire import Wire
 
 HEADER = Header(
     "gesco", 1, b"12345678", 256, 512, "cityscapes19", 40_000, 1_700_000_000_123_456_789
@@ -181,8 +181,8 @@ def test_a_forged_header_raises_nothing_but_payload_error(
 
 def forged_part(kind: int, count: int) -> bytes:
     """A header of one part that claims to hold `count` of a kind."""
-    to = Writer()
-    to.raw(bytes([pack(Payload(HEADER, ()))[5] + 1]) + pack(Payload(HEADER, ()))[6:-4])
+    to, blank = Wire(), pack(Payload(HEADER, ()))
+    to.raw(bytes([blank[5] + 1]) + blank[6:-4], len(blank))
     to.text("labels")
     to.byte(kind)
     to.uint(count)

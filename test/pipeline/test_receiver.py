@@ -20,8 +20,9 @@ def packet(
     stamp: int,
     codec: str = "gesco",
     parts: tuple[Part, ...] = (Part("labels", 0, bits=b"map"),),
+    reference: int = 0,
 ) -> bytes:
-    header = Header(codec, 1, b"", 256, 512, "cityscapes19", sequence, stamp)
+    header = Header(codec, 1, b"", 256, 512, "cityscapes19", sequence, stamp, reference=reference)
     return pack(Payload(header, parts))
 
 
@@ -135,6 +136,38 @@ def test_missing_counts_what_never_arrived() -> None:
     assert missing_after(16, 3.1, 3.1) == 2
     assert missing_after(0, 3.2, 3.2) == 2, "the vehicle was started anew"
     assert missing_after(2, 3.4, 3.4) == 3
+
+
+def leaning(receiver: Receiver, seconds: float, sequence: int, reference: int) -> str | None:
+    return reason(receiver, packet(sequence, at(seconds), reference=reference), at(seconds))
+
+
+def test_of_a_vehicle_that_starts_anew_nothing_leans_on_what_it_sent_before() -> None:
+    receiver = Receiver("gesco", codec_of("gesco"))
+    for sequence in (1, 2, 3):
+        assert leaning(receiver, sequence / 10, sequence, sequence - 1) is None
+    before = receiver.memory
+    assert leaning(receiver, 1.1, 1, 0) is None
+    assert receiver.memory is not before
+    # The second frame is lost on its way, and the one of that number of before is another.
+    assert leaning(receiver, 1.3, 3, 2) == "reference"
+    assert receiver.link_state(at(1.4)).refresh
+    assert leaning(receiver, 1.4, 4, 0) is None
+    assert not receiver.link_state(at(1.5)).refresh
+
+
+def test_where_numbers_begin_again_frames_go_on_to_lean() -> None:
+    receiver, largest = Receiver("gesco", codec_of("gesco")), 2**32 - 1
+    assert leaning(receiver, 0.1, largest, 0) is None
+    assert leaning(receiver, 0.2, 1, largest) is None
+    assert leaning(receiver, 0.3, 2, 1) is None
+
+
+def test_a_refresh_is_asked_for_where_a_frame_that_was_let_in_could_not_be_decoded() -> None:
+    receiver = Receiver("gesco", codec_of("gesco"))
+    assert leaning(receiver, 0.1, 1, 0) is None and leaning(receiver, 0.2, 2, 1) is None
+    receiver.rejected(PayloadError("reference", "Frame 1 was not decoded here."))
+    assert receiver.link_state(at(0.3)).refresh
 
 
 def test_every_received_payload_is_accounted_for_at_all_times() -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +14,7 @@ from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.frame import Camera, Frame
 from semcom_ros.payload import Part, Payload, PayloadError, pack
 from semcom_ros.perception.backends import create_perception
-from semcom_ros.percepts import FIELDS, Percepts
-from semcom_ros.pipeline.executor import LocalExecutor
+from semcom_ros.percepts import FIELDS
 from semcom_ros.pipeline.receiver import Arrival, Receiver
 from semcom_ros.pipeline.rsu import Rsu
 from semcom_ros.pipeline.transmitter import Transmitter
@@ -134,48 +132,3 @@ def test_the_node_publishes_what_the_rsu_returns(street: list[Frame]) -> None:
         for d in got["rsu/detections"][0].detections
     ]
     assert found == [(d.name, d.width) for d in seen.detections]
-
-
-class CountingDecoder:
-    """Decodes nothing, and notes what it was asked for."""
-
-    model, settings = b"", None
-
-    def __init__(self) -> None:
-        self.maps: list[list[int]] = []
-
-    def warm_up(self) -> None:
-        pass
-
-    def decode_labels(self, batch: list[Arrival]) -> list[Percepts]:
-        self.maps.append([arrival.payload.header.sequence for arrival in batch])
-        return [
-            Percepts(labels=np.zeros((256, 512), np.uint8), confidence=np.zeros(1)) for _ in batch
-        ]
-
-    def decode_images(self, batch: list[Arrival], known: list[Percepts]) -> list[np.ndarray]:
-        return [np.zeros((256, 512, 3), np.uint8) for _ in batch]
-
-
-def test_every_admitted_map_is_decoded_and_the_books_are_closed(street: list[Frame]) -> None:
-    transmitter = Transmitter("hevc", create_encoder("hevc"))
-    receiver, delivered = Receiver("hevc", codec_of("hevc"), max_age_s=0), []
-    decoder = CountingDecoder()
-    executor = LocalExecutor(
-        lambda: Rsu(decoder),
-        lambda: ALL,
-        lambda a, p, last: delivered.append(last),
-        delivered.append,
-    )
-    for frame in street:
-        payload = transmitter.transmit(frame, 512).payload
-        executor.put(receiver.receive(pack(payload), frame.stamp))
-    while len(decoder.maps) < len(street):
-        time.sleep(0.001)
-    executor.stop()
-    assert decoder.maps == [[n] for n in range(1, 9)]
-    counts = receiver.counters.snapshot()
-    assert counts["decoded"] + counts["superseded"] == 8 and not counts["in_flight"]
-    assert (
-        counts["maps_only"] == counts["superseded"] and delivered.count(True) == counts["decoded"]
-    )

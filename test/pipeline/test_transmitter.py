@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -107,3 +108,31 @@ def test_a_mounting_is_read_in_metres_and_degrees() -> None:
     for wrong in ("1,2", "a,b,c", "1,2,nan"):
         with pytest.raises(SemcomError, match="x, y, z in metres"):
             mounting_of(wrong)
+
+
+def test_a_codec_is_not_changed_under_a_frame_at_work(encoder: Asked) -> None:
+    transmitter, other = Transmitter("hevc", encoder), Asked()
+    began, go_on = threading.Event(), threading.Event()
+    encode, sent = encoder.encode, []
+
+    def slowly(frame: Frame, request: Request) -> tuple[Part, ...]:
+        began.set()
+        go_on.wait()
+        return encode(frame, request)
+
+    encoder.encode = slowly
+    threads = [
+        threading.Thread(target=lambda: sent.append(transmitter.transmit(FRAME, 512).payload)),
+        threading.Thread(target=lambda: transmitter.use("av1", other)),
+    ]
+    threads[0].start()
+    began.wait()
+    threads[1].start()
+    threads[1].join(0.05)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    sent.append(transmitter.transmit(FRAME, 512).payload)
+    assert [payload.header.codec for payload in sent] == ["hevc", "av1"]
+    assert (len(encoder.requests), len(other.requests)) == (1, 1)
+    assert other.requests[0].refresh and sent[1].header.camera == CAMERA

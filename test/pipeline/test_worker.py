@@ -59,3 +59,11 @@ def test_else_all_are_worked_on_in_order_one_of_a_sender_in_a_batch():
     done, dropped = batches_of(newest_wins=False)
     assert done == [[("a", 1), ("b", 1), ("c", 1)], [("a", 2)], [("a", 3)]]
     assert not dropped
+
+
+def test_what_comes_after_the_end_is_not_forgotten():
+    dropped = []
+    worker = Worker(dropped.append, dropped.append, dropped.append)
+    worker.stop()
+    worker.put("late")
+    assert dropped == ["late"]

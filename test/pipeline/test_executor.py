@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever fails on the way to percepts, every payload is delivered by steps and counted once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from semcom_ros.codecs import codec_of
+from semcom_ros.codecs.base import Received
+from semcom_ros.payload import Header, Part, Payload, pack
+from semcom_ros.percepts import FIELDS, Percepts
+from semcom_ros.pipeline.executor import LocalExecutor
+from semcom_ros.pipeline.receiver import Arrival, Receiver
+from semcom_ros.pipeline.rsu import Rsu, Wanted
+from semcom_ros.reconstruction import Reconstruction
+
+ALL = frozenset(FIELDS)
+MAP = np.zeros((256, 512), np.uint8)
+
+
+class Decoder:
+    """Gives an empty street, or no map at all; notes what it was asked for; `go_on` holds it."""
+
+    model, settings = b"", None
+
+    def __init__(self, labels: np.ndarray | None = MAP) -> None:
+        self.known = Reconstruction(labels=labels, confidence=labels)
+        self.maps: list[list[int]] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def warm_up(self) -> None:
+        pass
+
+    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction]:
+        self.maps.append([one.payload.header.sequence for one in batch])
+        self.go_on.wait()
+        return [self.known] * len(batch)
+
+    def decode_images(
+        self, batch: Sequence[Received], known: Sequence[Reconstruction]
+    ) -> list[np.ndarray]:
+        return [np.zeros((256, 512, 3), np.uint8)] * len(batch)
+
+
+class Road:
+    """An executor and what it delivered: of which frame, whether for the first time, the last."""
+
+    def __init__(self, decoder: Decoder, wanted: Callable[[], Wanted] = lambda: ALL) -> None:
+        self.rsu = Rsu(decoder)
+        self.receiver = Receiver("gesco", codec_of("gesco"), max_age_s=0)
+        self.delivered: list[tuple[int, bool, bool]] = []
+        self.failures: list[Exception] = []
+        self.fails = False
+        self.executor = LocalExecutor(lambda: self.rsu, wanted, self.deliver, self.failures.append)
+
+    def deliver(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
+        sequence = arrival.payload.header.sequence
+        self.delivered.append((sequence, arrival.seen is None, last))
+        if self.fails:
+            raise OSError("nobody can be told")
+
+    def send(self, *sequences: int) -> None:
+        for sequence in sequences:
+            header = Header("gesco", 1, b"", 256, 512, "cityscapes19", sequence, sequence)
+            data = pack(Payload(header, (Part("labels", 0, bits=b"map"),)))
+            self.executor.put(self.receiver.receive(data, sequence))
+
+    def counts(self, newest: int = 0) -> dict:
+        """The books once frame `newest`, which none overtakes, is through and all is stopped."""
+        end = time.monotonic() + 20
+        while newest and time.monotonic() < end:
+            if any(number == newest and last for number, _, last in self.delivered):
+                break
+            time.sleep(0.001)
+        self.executor.stop()
+        counts = self.receiver.counters.snapshot()
+        assert not counts["in_flight"]
+        return counts
+
+
+def test_every_admitted_map_is_decoded_and_delivered_and_the_books_are_closed() -> None:
+    road = Road(decoder := Decoder())
+    road.send(*range(1, 9))
+    counts = road.counts(8)
+    assert decoder.maps == [[n] for n in range(1, 9)]
+    assert counts["decoded"] + counts["superseded"] == 8
+    assert counts["maps_only"] == counts["superseded"]
+    assert [n for n, first, _ in road.delivered if first] == list(range(1, 9))
+    assert sum(last for *_, last in road.delivered) == counts["decoded"]
+
+
+def test_an_overtaken_frame_without_a_map_is_no_map_only() -> None:
+    arrival = Arrival(Payload(Header("hevc", 1, b"", 256, 512, "", 1, 1), ()), receiver=None)
+    arrival.seen = Percepts()
+    road = Road(Decoder(labels=None))
+    arrival.receiver = road.receiver
+    road.receiver.counters.add("received")
+    road.executor.stop()
+    road.executor._images.put(arrival)
+    counts = road.counts()
+    assert (counts["superseded"], counts["maps_only"]) == (1, 0)
+
+
+def test_frames_that_cannot_be_delivered_are_counted_all_the_same() -> None:
+    road = Road(Decoder())
+    road.fails = True
+    road.send(1, 2)
+    counts = road.counts(2)
+    assert counts["decoded"] + counts["superseded"] == 2
+    assert len(road.failures) == len(road.delivered) >= 3
+
+
+@pytest.mark.parametrize("what", ["nobody knows what is wanted", "a decoder that gives too few"])
+def test_a_step_that_fails_rejects_its_frames(what: str) -> None:
+    decoder = Decoder()
+    if "too few" in what:
+        decoder.decode_labels = lambda batch: []
+        road = Road(decoder)
+    else:
+        road = Road(decoder, wanted=lambda: 1 / 0)
+    road.send(1, 2, 3)
+    assert road.counts(3)["rejected"]["malformed"] == 3
+
+
+def test_frames_go_on_with_the_codec_that_they_came_with() -> None:
+    road = Road(first := Decoder())
+    first.go_on.clear()
+    road.send(1, 2)
+    road.rsu = Rsu(second := Decoder())
+    road.send(3)
+    first.go_on.set()
+    road.counts(3)
+    assert (first.maps, second.maps) == ([[1], [2]], [[3]])
+
+
+def test_what_comes_after_the_end_is_superseded() -> None:
+    road = Road(Decoder())
+    road.executor.stop()
+    road.send(1)
+    assert road.counts()["superseded"] == 1
