@@ -10,7 +10,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.lossless import CONTAINER_BYTES, compress, restore
 from semcom_ros.lab.evaluation.study.links import Link, parse_links
-from semcom_ros.lab.evaluation.study.map_systems import CODERS
+from semcom_ros.lab.evaluation.study.plain_systems import CODERS
 from semcom_ros.lab.evaluation.study.systems import System, create_system
 from semcom_ros.labels import VOID, colorize
 
@@ -62,7 +62,7 @@ def test_at_equal_bytes_the_map_coder_sends_the_finest_grid() -> None:
 def test_what_fits_on_no_grid_is_not_sent_and_says_the_least(coder: str) -> None:
     outcome = system(coder=coder, payload_bytes=30).run(FRAME, street(), 0)
     assert outcome.lost and outcome.bytes is None
-    assert "on the coarsest grid, the setting is 30" in outcome.refusal
+    assert "the setting is 30: raise payload_bytes" in outcome.refusal
 
 
 def test_a_lost_map_leaves_the_last_good_one_concealed() -> None:

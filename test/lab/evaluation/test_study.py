@@ -15,7 +15,6 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study import run, runner, systems
 from semcom_ros.lab.evaluation.study.links import Link, parse_links
-from semcom_ros.lab.evaluation.study.pixel_systems import FullImage
 from semcom_ros.lab.evaluation.study.study_file import parse_study
 from semcom_ros.lab.evaluation.study.systems import GREY, Outcome, create_system, rate_of
 from semcom_ros.payload import Header, Part, Payload, pack
@@ -33,6 +32,8 @@ class Speckled:
 
     def __init__(self, shift: int = 1) -> None:
         self.shift = shift
+
+    def prepare(self, frames: object) -> None: ...
 
     def begin(self, link: Link, seed: int) -> None:
         self.snr_db, self.seed = link.snr_db or 0.0, seed
@@ -199,9 +200,29 @@ def test_a_frame_that_does_not_fit_is_refused_and_lost() -> None:
     assert all(o.lost and o.bytes is None and "raise payload_bytes" in o.refusal for o in outcomes)
 
 
+class Moved:
+    """Somebody's codec of nothing, which remembers where it was sent."""
+
+    places: list[str] = []
+
+    def to(self, device: str) -> None:
+        self.places.append(device)
+
+    def encode(self, frame: Frame, request: object) -> tuple[Part, ...]:
+        return (Part("nothing", 0, bits=b"0"),)
+
+    def decode_images(self, batch: list, known: list) -> list[np.ndarray]:
+        return [np.zeros((256, 512, 3), np.uint8) for _ in batch]
+
+
+def test_both_ends_of_a_codec_run_on_the_device_of_the_study() -> None:
+    system = create_system("codec", {"codec": f"{__name__}:Moved"}, device="meta")
+    assert Moved.places == ["meta", "meta"] and not drive(system, "none")[0].lost
+
+
 def test_the_noise_on_a_full_image_has_the_power_that_its_psnr_says() -> None:
     image = np.full((256, 512, 3), 128, np.uint8)
-    system = FullImage()
+    system = create_system("full_image", {})
     system.begin(*parse_links({"noise": "gaussian", "psnr_db": 20}), 1)
     shown = system.run(Frame(image), None, 0).reconstruction.image
     power = 3 * (128 / 255) ** 2

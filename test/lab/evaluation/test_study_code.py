@@ -16,7 +16,7 @@ STUDY = "lab/evaluation/study"
 RUN = (
     "lab/metrics/overlap.py",  # imported by what a metric imports
     f"{STUDY}/systems.py",
-    f"{STUDY}/gesco_systems.py",  # named in a registry as module:Class
+    f"{STUDY}/codec_systems.py",  # named in a registry as module:Class
     "lab/learned_denoiser.py",
     "codecs/sqgan/decoder.py",  # by a registry's package and the name of an end
     "channel/fading/ofdm.py",  # by a package's name and that of a module

@@ -239,6 +239,8 @@ def test_a_system_that_can_send_nothing_scores_its_reason() -> None:
     class Mute:
         uses_labels = False
 
+        def prepare(self, frames: object) -> None: ...
+
         def begin(self, link: Link, seed: int) -> None: ...
 
         def run(self, frame: Frame, labels: object, index: int) -> Outcome:

@@ -14,7 +14,7 @@ from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS
 from semcom_ros.lab.evaluation.study.pools import Score
 from semcom_ros.lab.evaluation.study.readers import Readers, digest
-from semcom_ros.lab.evaluation.study.systems import DriveSystem, System
+from semcom_ros.lab.evaluation.study.systems import System
 
 
 def measure(
@@ -26,8 +26,7 @@ def measure(
     labels: of `LABELS`, the map at the vehicle. watch: sees each view when it is measured. Where
     the vehicle could send none of the frames, the scores say why.
     """
-    if isinstance(system, DriveSystem):
-        system.prepare(data.frames)
+    system.prepare(data.frames)
     system.begin(link, seed)
     values: dict[str, list[Any]] = {name: [] for name in metrics}
     before: np.ndarray | None = None

@@ -106,7 +106,7 @@ class Link:
 
     def add_noise(self, planes: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """What arrives of `planes`, float32 [planes, H, W], by `map_noise`'s definitions."""
-        if self.kind == NONE:
+        if self.kind != "noise":
             return planes
         return MAP_NOISES[self.name](planes, self.level_db, random)
 

@@ -102,7 +102,9 @@ class Runner:
         self.readers = Readers(judge, backbones, device)
         self._data = cache(self._open)
         self._hash = cache(file_hash)
-        self._system = cache(lambda data, name, options, labels: create_system(name, dict(options)))
+        self._system = cache(
+            lambda data, name, options, labels: create_system(name, dict(options), device)
+        )
         self.jobs: dict[Cell, Job] = {}
         self._once: dict[str, Job] = {}
         for cell in study.cells():

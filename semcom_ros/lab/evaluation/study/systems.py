@@ -1,44 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """Systems under study, by name: what takes a camera frame and gives what the RSU then shows.
 
-A new system is one class with the methods of `System` and one line in `SYSTEMS`.
+A new system is a function that makes a `System` of two ends, and one line in `SYSTEMS`.
 """
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from semcom_ros.channel import Channel
+from semcom_ros.channel.parameters import NONE
+from semcom_ros.codecs.base import Codec, CodecEnd, Decoder, Encoder, Memory, Received, attempt
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.links import Link
+from semcom_ros.lab.evaluation.timing import timed
 from semcom_ros.lab.rates import rates
 from semcom_ros.labels import VOID
-from semcom_ros.payload import Payload, pack
+from semcom_ros.payload import Payload, PayloadError, pack
+from semcom_ros.pipeline.single import decode
+from semcom_ros.pipeline.transmitter import REFRESH_EVERY, Transmitter
 from semcom_ros.reconstruction import Reconstruction
+from semcom_ros.weights import models_dir
 
 SYSTEMS = {
-    "codec": "semcom_ros.lab.evaluation.study.codec_system:CodecSystem",
-    "full_image": "semcom_ros.lab.evaluation.study.pixel_systems:FullImage",
-    "gesco_planes": "semcom_ros.lab.evaluation.study.gesco_systems:GescoPlanes",
-    "label_map": "semcom_ros.lab.evaluation.study.map_systems:LabelMap",
-    "original": "semcom_ros.lab.evaluation.study.pixel_systems:Original",
-    "svtav1": "semcom_ros.lab.evaluation.study.video_systems:SvtAv1",
-    "x264": "semcom_ros.lab.evaluation.study.video_systems:X264",
-    "x265": "semcom_ros.lab.evaluation.study.video_systems:X265",
+    "codec": "semcom_ros.lab.evaluation.study.codec_systems:codec_system",
+    "full_image": "semcom_ros.lab.evaluation.study.plain_systems:full_image",
+    "gesco_planes": "semcom_ros.lab.evaluation.study.codec_systems:gesco_planes",
+    "label_map": "semcom_ros.lab.evaluation.study.plain_systems:label_map",
+    "original": "semcom_ros.lab.evaluation.study.plain_systems:original",
+    "svtav1": "semcom_ros.lab.evaluation.study.video_systems:svtav1",
+    "x264": "semcom_ros.lab.evaluation.study.video_systems:x264",
+    "x265": "semcom_ros.lab.evaluation.study.video_systems:x265",
 }
-"""Name -> `module:Class`; the module is imported when the system is created, and not before."""
+"""Name -> `module:function`; the module is imported when the system is created, and not before."""
 GREY = 128
 """What the RSU shows before its first frame: a grey image and a map of nothing but void."""
-Result = TypeVar("Result")
+REMEMBERED = 256
+"""Reconstructions kept: links that lose nothing deliver the same payloads again and again."""
+_Sent = tuple[Payload, dict[str, Any]]
+"""A frame as it leaves the vehicle, and what an `Outcome` tells of it."""
 
 
 @dataclass(frozen=True)
@@ -66,82 +74,173 @@ class Outcome:
     container_bytes: int | None = None
 
 
-class System(Protocol):
-    """Options come as keywords of the constructor; SemcomError for what it cannot do.
+class Rate(NamedTuple):
+    """One frame's rate, as `Outcome` has it; bytes are None where symbols are sent."""
 
-    codec, setting: its name and rate setting in the records. uses_labels: it needs the vehicle's
-    map. links: kinds of link that it goes over. models: files of weights that its results hang on.
+    bytes: int | None
+    bits_per_pixel: float | None
+    channel_uses: int | None
+
+
+@dataclass
+class System:
+    """A codec and the one way of every system under study: encode, send, decode, conceal.
+
+    codec, setting: its name and rate setting in the records. contract: how its ends fit together;
+    one object may be both. name: in headers. budget: bytes of a payload. links: kinds of link that
+    it goes over. models: files of weights that its results hang on. of_road: frames count from 1
+    and tell their intrinsics, as a vehicle's do; else they count from 0 and tell none. keeps: what
+    is sent is the same over every link, and small. mapped: what becomes of the vehicle's map uint8
+    [H, W] trainId before it is sent. bits_per_symbol: 0 where symbols are analog values.
+
+    Ends may have more than the contract: an encoder `prepare(frames)`, for a drive that it codes as
+    a whole, `container_bytes(parts)`, and `encode_ms` of the last frame where wall time does not
+    tell; a decoder `decode_ms`, and over noise `disturb`, which is set to what noise makes of
+    planes float32 [n, H, W].
     """
 
     codec: str
     setting: int | float | str | None
-    uses_labels: bool
-    links: frozenset[str]
-    models: tuple[Path, ...]
+    contract: Codec
+    encoder: Encoder
+    decoder: Decoder
+    _: KW_ONLY
+    name: str
+    budget: int | None = None
+    links: frozenset[str] = frozenset({NONE, "channel"})
+    models: tuple[Path, ...] = ()
+    of_road: bool = False
+    keeps: bool = True
+    mapped: Callable[[np.ndarray], np.ndarray] | None = None
+    bits_per_symbol: int = 2
+    refresh_every: int = REFRESH_EVERY
+
+    def __post_init__(self) -> None:
+        self._frames: Sequence[Frame] | None = None
+        self._sent: dict[int, _Sent | SemcomError] = {}
+        self._shown: dict[tuple[int, tuple[bool, ...]], tuple[Reconstruction, float]] = {}
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether it needs the vehicle's map."""
+        return self.contract.sends_labels
+
+    def prepare(self, frames: Sequence[Frame]) -> None:
+        """Take all frames of the drive in their order; those of the drive before are forgotten."""
+        if frames is not self._frames:
+            self._frames = frames
+            self._sent.clear()
+            self._shown.clear()
+            if hasattr(self.encoder, "prepare"):
+                self.encoder.prepare(frames)
 
     def begin(self, link: Link, seed: int) -> None:
-        """Start a drive over `link`: nothing has been received yet."""
+        """Start the drive over `link`: nothing has been received yet."""
+        self._link, self._seed = link, seed
+        self._channel = link.channel(seed) if link.kind == "channel" else None
+        self._last: Reconstruction | None = None
+        self._memory = Memory()
 
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
         """Send frame `index` of the drive, frames in their order.
 
         frame: with its true labels, where they are known. labels: uint8 [H, W] trainId, the map at
         the vehicle, or None where the system uses none. All that is random comes from the seed of
-        `begin` and `index`.
+        `begin` and `index`. A frame that the vehicle cannot encode within the budget is not sent;
+        then, and where too little arrives, the RSU goes on showing the last good one.
         """
+        if labels is not None and self.mapped is not None:
+            labels = self.mapped(labels)
+        void = np.full(frame.image.shape[:2], VOID, np.uint8) if self.uses_labels else None
+        concealed = self._last or Reconstruction(np.full_like(frame.image, GREY), void)
+        outcome = Outcome(concealed, labels, lost=True, budget=self.budget)
+        sent = self._encode(frame, labels, index)
+        if isinstance(sent, SemcomError):
+            return replace(outcome, refusal=str(sent))
+        payload, told = sent
+        if self._channel:
+            payload = self._channel.transmit(payload)
+            # None where the packet was lost.
+            told = told | {"channel_uses": int(self._channel.state().get("symbols", 0)) or None}
+        try:
+            self._last, decode_ms = self._decode(payload, index)
+        except PayloadError:
+            return replace(outcome, **told)
+        told = told | {"decode_ms": decode_ms if payload.parts else None, "lost": False}
+        return replace(outcome, reconstruction=self._last, **told)
 
     def end(self) -> None:
         """Forget what was kept from drive to drive: no other will come."""
+        self.prepare(())
+
+    def _encode(self, frame: Frame, labels: np.ndarray | None, index: int) -> _Sent | SemcomError:
+        """What is sent of frame `index`, or why nothing is."""
+        if index in self._sent:
+            return self._sent[index]
+        if index == 0:
+            self._transmitter = Transmitter(self.name, self.encoder, codec=self.contract)
+            self._transmitter.sequence = int(self.of_road)
+        fed = replace(frame, labels=labels, camera=frame.camera if self.of_road else None)
+        made: _Sent | SemcomError
+        try:
+            send = partial(self._transmitter.transmit, refresh_every=self.refresh_every)
+            (payload, _), ms = timed(lambda: send(fed, self.budget or 0))
+            told = rate_of(payload, frame, self.bits_per_symbol)._asdict()
+            if payload.parts:
+                told["encode_ms"] = getattr(self.encoder, "encode_ms", ms)
+            if hasattr(self.encoder, "container_bytes"):
+                told["container_bytes"] = self.encoder.container_bytes(payload.parts)
+            made = payload, told
+        except SemcomError as error:
+            made = error
+        if self.keeps:
+            self._sent[index] = made
+        return made
+
+    def _decode(self, received: Payload, index: int) -> tuple[Reconstruction, float]:
+        """What the RSU makes of it, and milliseconds; anew only where it may differ.
+
+        Raises PayloadError.
+        """
+        key = (index, tuple(part.erased for part in received.parts))
+        if key in self._shown:
+            return self._shown[key]
+        if "noise" in self.links:
+            random = np.random.default_rng([self._seed, index])
+            self.decoder.disturb = partial(self._link.add_noise, random=random)
+        read = partial(decode, self.name, self.decoder, received, self._memory, self.contract)
+        shown, ms = timed(read)
+        made = shown, getattr(self.decoder, "decode_ms", ms)
+        digital = all(part.bits is not None or part.erased for part in received.parts)
+        if self.keeps and digital and not self.contract.leans and len(self._shown) < REMEMBERED:
+            self._shown[key] = made
+        return made
 
 
-@runtime_checkable
-class DriveSystem(System, Protocol):
-    """A system that codes a drive as a whole, before the first of its frames is run."""
+def rate_of(payload: Payload, frame: Frame, bits_per_symbol: int = 2) -> Rate:
+    """What `payload` takes: by `rates.rates`, or as uncoded symbols of so many bits each.
 
-    def prepare(self, frames: Sequence[Frame]) -> None:
-        """Take all frames of the drive in their order; those of the drive before are forgotten."""
-
-
-class Rate(NamedTuple):
-    """One frame's rate, as `Outcome` has it; bytes are None where symbols are sent."""
-
-    bytes: int | None
-    bits_per_pixel: float
-    channel_uses: int
-
-
-def rate_of(payload: Payload, frame: Frame) -> Rate:
-    """What `payload` takes: by `rates.rates`, or as uncoded symbols of two bits each.
-
-    Coded bits beside symbols count as bits, and are no channel uses without a channel.
+    Coded bits beside symbols count as bits, and are no channel uses without a channel. Analog
+    values, of 0 bits, have no bits a pixel, and a payload without parts takes nothing.
     """
+    if not payload.parts:
+        return Rate(None, None, None)
     height, width = frame.image.shape[:2]
     symbols = sum(len(part.symbols) for part in payload.parts if part.symbols is not None)
     if not symbols:
         packed = rates(len(pack(payload)), height, width, 1.0)
         return Rate(packed.bytes_per_frame, packed.bits_per_pixel, packed.channel_uses)
-    coded = sum(8 * len(part.bits) for part in payload.parts if part.bits is not None)
-    return Rate(None, (2 * symbols + coded) / (height * width), symbols)
+    bits = sum(8 * len(part.bits) for part in payload.parts if part.bits is not None)
+    bits += bits_per_symbol * symbols
+    return Rate(None, bits / (height * width) if bits_per_symbol else None, symbols)
 
 
-def symbols_sent(channel: Channel) -> int | None:
-    """Symbols of the frame that `channel` took last; None where its packet was lost."""
-    symbols = channel.state().get("symbols")
-    return int(symbols) if symbols else None
+def create_system(name: str, options: Mapping[str, Any], device: str = "cpu") -> System:
+    """The system `name`, networks of both its ends on `device`.
 
-
-def concealed(frame: Frame, last: Reconstruction | None, gives_labels: bool) -> Reconstruction:
-    """What the RSU goes on showing when nothing new comes: the last one, or grey and void."""
-    if last:
-        return last
-    labels = np.full(frame.image.shape[:2], VOID, np.uint8) if gives_labels else None
-    return Reconstruction(np.full_like(frame.image, GREY), labels)
-
-
-def create_system(name: str, options: Mapping[str, Any]) -> System:
-    """The system `name`; raises SemcomError for an unknown name, option or value."""
-    module, _, cls = SYSTEMS[choose(name, SYSTEMS, "system")].partition(":")
-    made = getattr(importlib.import_module(module), cls)
+    Raises SemcomError for an unknown name, option or value.
+    """
+    made = resolve_name(SYSTEMS[choose(name, SYSTEMS, "system")])
     known = inspect.signature(made).parameters
     # A system that takes any keyword looks through them itself.
     if all(p.kind is not p.VAR_KEYWORD for p in known.values()):
@@ -150,11 +249,35 @@ def create_system(name: str, options: Mapping[str, Any]) -> System:
     for option, p in known.items():
         if p.default is p.empty and p.kind is not p.VAR_KEYWORD and option not in options:
             raise SemcomError(f"The system '{name}' needs the option '{option}': give it.")
-    return made(**options)
+    return made(**{"device": device} if "device" in known else {}, **options)
 
 
-def timed(call: Callable[[], Result]) -> tuple[Result, float]:
-    """What `call` returns, and the milliseconds of wall time that it took."""
-    started = perf_counter()
-    result = call()
-    return result, 1e3 * (perf_counter() - started)
+def weights_of(codec: str) -> tuple[Path, ...]:
+    """Files of the weights that a codec of the registry ships with."""
+    return tuple(sorted(models_dir().glob(f"{codec}_*.safetensors")))
+
+
+class StudyCodec(CodecEnd):
+    """Both ends of a codec that a study makes, as one object.
+
+    A subclass has `encode`, `image` and, where a map crosses, `labels`.
+    """
+
+    sends_labels = leans = False
+
+    def system(self, codec: str, setting: int | None = None, **more: Any) -> System:
+        """The system around it; more: as `System` has it."""
+        contract = Codec("", "", 1, self.sends_labels, leans=self.leans)
+        return System(codec, setting, contract, self, self, **{"name": codec, **more})
+
+    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
+        return [attempt(self.labels, one.payload) for one in batch]
+
+    def decode_images(
+        self, batch: Sequence[Received], known: Sequence[Reconstruction]
+    ) -> list[np.ndarray | PayloadError]:
+        return [attempt(self.image, *both) for both in zip(batch, known, strict=True)]
+
+    def labels(self, payload: Payload) -> Reconstruction:
+        """What is known before the image. Raises PayloadError."""
+        return Reconstruction()

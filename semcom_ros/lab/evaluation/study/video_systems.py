@@ -4,48 +4,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from semcom_ros.channel.parameters import NONE
+from semcom_ros.codecs.base import Received, Request
 from semcom_ros.codecs.image import PART
-from semcom_ros.codecs.image.rate_control import Aimed, aim
-from semcom_ros.codecs.video.low_delay import VIDEO_CODERS, Stream, decode, encode
+from semcom_ros.codecs.image.rate_control import aim
+from semcom_ros.codecs.video.low_delay import VIDEO_CODERS, Packet, Stream, decode, encode
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation.study.links import Link
-from semcom_ros.lab.evaluation.study.systems import Outcome, concealed, rate_of, symbols_sent, timed
-from semcom_ros.payload import Header, Part, Payload, pack
+from semcom_ros.lab.evaluation.study.systems import StudyCodec, System
+from semcom_ros.lab.evaluation.timing import timed
+from semcom_ros.payload import Part, PayloadError, parts_bytes
 from semcom_ros.reconstruction import Reconstruction
 
 BEST = "best"
 SIDES = (1.0, 0.5, 0.25)
 """Smaller ones gain nothing: at 128 bytes on CamVid 1/8 lost 0.2 dB with x264 and 0.4 with x265."""
+_ONE_BYTE = 128
+"""Frames whose numbers take one byte of a header; those of longer drives take two."""
 
 
-class _Coded(NamedTuple):
-    """A drive as it is sent, frame by frame, and as it looks where nothing was lost.
-
-    decode_ms: wall time a frame. psnr: mean over the frames, dB.
-    """
-
-    stream: Stream
-    payloads: tuple[Payload, ...]
-    shown: tuple[Reconstruction, ...]
-    decode_ms: float
-    psnr: float
-
-
-class VideoSystem:
+def video(
+    codec: str,
+    payload_bytes: int = 512,
+    gop: int = 10,
+    buffer: int = 5,
+    scale: float | str = BEST,
+) -> System:
     """A video encoder whose packets take `payload_bytes` a frame, the mean over the drive.
 
     gop: frames from one key picture to the next. buffer: frames whose bytes the rate control may
     owe: a key picture takes several frames' share. scale: of the picture's sides, 0.1 to 1, or
-    `best`: of `SIDES`, the one with the highest mean PSNR on this drive.
+    `best`: of `SIDES`, the one with the highest mean PSNR on this drive. Raises SemcomError.
 
     The encoder sees no frame before its time, but its target is one with hindsight: the one that
     brings the mean of this drive nearest below `payload_bytes`, so that bytes are equal where
@@ -53,127 +48,109 @@ class VideoSystem:
     that is lost takes all up to the next key picture with it, and the last good one stands; from
     there on the picture is as if nothing had been lost.
     """
+    for name, value in (("payload_bytes", payload_bytes), ("gop", gop), ("buffer", buffer)):
+        if type(value) is not int or value < 1:
+            raise SemcomError(f"{name} of '{codec}' is {value!r}: give a whole number from 1.")
+    if scale != BEST and not (isinstance(scale, int | float) and 0.1 <= scale <= 1):
+        raise SemcomError(f"The scale of '{codec}' is {scale}: give 0.1 to 1, or {BEST}.")
+    scales = SIDES if scale == BEST else (float(scale),)
+    return _Video(codec, payload_bytes, gop, buffer, scales).system(
+        codec, payload_bytes, budget=payload_bytes, refresh_every=gop
+    )
 
-    uses_labels = False
-    links = frozenset({NONE, "channel"})
-    models: tuple[Path, ...] = ()
-    codec: ClassVar[str]
 
-    def __init__(
-        self, payload_bytes: int = 512, gop: int = 10, buffer: int = 5, scale: float | str = BEST
-    ) -> None:
-        for name, value in (("payload_bytes", payload_bytes), ("gop", gop), ("buffer", buffer)):
-            if type(value) is not int or value < 1:
-                raise SemcomError(
-                    f"{name} of '{self.codec}' is {value!r}: give a whole number from 1."
-                )
-        if scale != BEST and not (isinstance(scale, int | float) and 0.1 <= scale <= 1):
-            raise SemcomError(f"The scale of '{self.codec}' is {scale}: give 0.1 to 1, or {BEST}.")
-        self.setting = payload_bytes
-        self._gop, self._buffer = gop, buffer
-        self._scales = SIDES if scale == BEST else (float(scale),)
-        self.end()
+x264, x265, svtav1 = (partial(video, codec) for codec in ("x264", "x265", "svtav1"))
+
+
+class _Coded(NamedTuple):
+    """A drive as it is sent, frame by frame, and as it looks where nothing was lost.
+
+    shown: uint8 [H, W, 3] RGB each. decode_ms: wall time a frame. psnr: mean over the frames, dB.
+    """
+
+    stream: Stream
+    shown: list[np.ndarray]
+    decode_ms: float
+    psnr: float
+
+
+@dataclass
+class _Video(StudyCodec):
+    """The encoder codes the drive that it was told of at its first frame."""
+
+    codec: str
+    budget: int
+    gop: int
+    buffer: int
+    scales: Sequence[float]
+    leans = True
 
     def prepare(self, frames: Sequence[Frame]) -> None:
-        if self._frames is frames:
-            return
-        self.end()
-        self._frames = frames
-        tries = [self._code(frames, scale) for scale in self._scales]
-        coded = [one for one in tries if isinstance(one, _Coded)]
-        self._coded = max(coded, key=lambda one: one.psnr, default=None)
-        if self._coded is None:
-            self._refusal = (
-                f"This drive needs {min(tries):.0f} bytes a frame with '{self.codec}', the "
-                f"setting is {self.setting}: raise payload_bytes or lower scale."
-            )
+        """Begin with the drive `frames`; the one before is forgotten."""
+        self._images = [frame.image for frame in frames]
+        self._coded: _Coded | SemcomError | None = None
 
-    def _code(self, frames: Sequence[Frame], scale: float) -> _Coded | float:
+    def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
+        """The next frame's packet. Raises SemcomError where the drive does not fit."""
+        if self._coded is None:
+            overhead = self.budget - request.budget_bytes + (len(self._images) > _ONE_BYTE)
+            self._coded = self._best(overhead)
+            if isinstance(self._coded, _Coded):
+                self._packets = iter(self._coded.stream.packets)
+        if isinstance(self._coded, SemcomError):
+            raise self._coded
+        self._packet = next(self._packets)
+        self.encode_ms, self.decode_ms = self._packet.encode_ms, self._coded.decode_ms
+        return _parts(self._packet)
+
+    def container_bytes(self, parts: Sequence[Part]) -> int:
+        """Parameter sets, which a file has at every key picture; of the frame encoded last."""
+        return len(self._coded.stream.head) if self._packet.key else 0
+
+    def image(self, received: Received, known: Reconstruction) -> np.ndarray:
+        """As the whole stream has it. Raises PayloadError where not all since the key came."""
+        index = received.payload.header.sequence
+        received.payload.bits(PART)
+        before = received.memory.image
+        if not self._coded.stream.packets[index].key and (not before or before[0] != index - 1):
+            raise PayloadError("reference", f"Frame {index} leans on frame {index - 1}.")
+        return self._coded.shown[index]
+
+    def _best(self, overhead: int) -> _Coded | SemcomError:
+        """The drive at the scale that suits it best, or why it cannot be sent.
+
+        overhead: bytes of a payload without its parts.
+        """
+        tries = [self._at(scale, overhead) for scale in self.scales]
+        coded = [one for one in tries if isinstance(one, _Coded)]
+        if coded:
+            return max(coded, key=lambda one: one.psnr)
+        return SemcomError(
+            f"This drive needs {min(tries):.0f} bytes a frame with '{self.codec}', the "
+            f"setting is {self.budget}: raise payload_bytes or lower scale."
+        )
+
+    def _at(self, scale: float, overhead: int) -> _Coded | float:
         """The drive at `scale`, or the least bytes a frame that it needs there."""
         coder = VIDEO_CODERS[self.codec]
-        images = [_shrink(frame.image[:, :, ::-1], scale) for frame in frames]
+        images = [_shrink(image[:, :, ::-1], scale) for image in self._images]
 
         def at(n_bytes: float) -> tuple[Stream, float]:
-            stream = encode(coder, images, n_bytes, self._gop, self._buffer)
-            return stream, float(np.mean([len(pack(p)) for p in self._payloads(stream, frames)]))
+            stream = encode(coder, images, n_bytes, self.gop, self.buffer)
+            sizes = [overhead + parts_bytes(_parts(packet)) for packet in stream.packets]
+            return stream, float(np.mean(sizes))
 
-        aimed: Aimed[Stream] = aim(at, self.setting)
-        if aimed.best is None:
-            return aimed.least
-        size = images[0].shape[:2]
-        pictures, decode_ms = timed(lambda: list(decode(coder, aimed.best, *size)))
-        shown = tuple(_grow(p, f) for p, f in zip(pictures, frames, strict=True))
-        quality = [cv2.PSNR(s.image, f.image) for s, f in zip(shown, frames, strict=True)]
-        return _Coded(
-            aimed.best,
-            self._payloads(aimed.best, frames),
-            shown,
-            decode_ms / len(frames),
-            float(np.mean(quality)),
-        )
-
-    def begin(self, link: Link, seed: int) -> None:
-        self._ideal, self._channel = link.kind == NONE, link.channel(seed)
-        self._last: Reconstruction | None = None
-        self._unbroken = False
-
-    def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
-        concealment = concealed(frame, self._last, gives_labels=False)
-        if self._coded is None:
-            return Outcome(concealment, lost=True, refusal=self._refusal, budget=self.setting)
-        coded, packet = self._coded, self._coded.stream.packets[index]
-        rate = rate_of(coded.payloads[index], frame)
-        received = self._channel.transmit(coded.payloads[index])
-        outcome = Outcome(
-            concealment,
-            None,
-            rate.bytes,
-            rate.bits_per_pixel,
-            rate.channel_uses if self._ideal else symbols_sent(self._channel),
-            packet.encode_ms,
-            lost=True,
-            budget=self.setting,
-            container_bytes=len(coded.stream.head) if packet.key else 0,
-        )
-        arrived = not received.part(PART).erased
-        self._unbroken = arrived and (packet.key or self._unbroken)
-        if not self._unbroken:
-            return outcome
-        self._last = coded.shown[index]
-        return replace(outcome, reconstruction=self._last, decode_ms=coded.decode_ms, lost=False)
-
-    def end(self) -> None:
-        self._frames: Sequence[Frame] | None = None
-        self._coded: _Coded | None = None
-        self._refusal = ""
-
-    def _payloads(self, stream: Stream, frames: Sequence[Frame]) -> tuple[Payload, ...]:
-        height, width = frames[0].image.shape[:2]
-        return tuple(
-            Payload(
-                Header(self.codec, 1, b"", height, width, "", index, frame.stamp),
-                (Part(PART, 0, bits=packet.bits),),
-            )
-            for index, (packet, frame) in enumerate(zip(stream.packets, frames, strict=True))
-        )
+        stream, _, least = aim(at, self.budget)
+        if stream is None:
+            return least
+        pictures, ms = timed(lambda: list(decode(coder, stream, *images[0].shape[:2])))
+        shown = [_grow(*pair) for pair in zip(pictures, self._images, strict=True)]
+        quality = [cv2.PSNR(*pair) for pair in zip(shown, self._images, strict=True)]
+        return _Coded(stream, shown, ms / len(shown), float(np.mean(quality)))
 
 
-class X264(VideoSystem):
-    """H.264."""
-
-    codec = "x264"
-
-
-class X265(VideoSystem):
-    """HEVC."""
-
-    codec = "x265"
-
-
-class SvtAv1(VideoSystem):
-    """AV1."""
-
-    codec = "svtav1"
+def _parts(packet: Packet) -> tuple[Part, ...]:
+    return (Part(PART, 0, bits=packet.bits),)
 
 
 def _shrink(image: np.ndarray, scale: float) -> np.ndarray:
@@ -182,7 +159,7 @@ def _shrink(image: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _grow(image: np.ndarray, frame: Frame) -> Reconstruction:
-    height, width = frame.image.shape[:2]
-    full = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-    return Reconstruction(image=np.ascontiguousarray(full[:, :, ::-1]))
+def _grow(picture: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """A picture uint8 [h, w, 3] BGR at the size of the frame's `image`, in RGB."""
+    full = cv2.resize(picture, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(full[:, :, ::-1])
