@@ -108,10 +108,10 @@ class Received:
     memory: Memory = field(default_factory=Memory)
 
 
-class Encoder(Protocol):
-    """The vehicle's end. It knows no header, no sequence and no clock.
+class _Either(Protocol):
+    """What either end has.
 
-    model: 8 bytes that name what both ends must share, b"" if nothing. settings: of the codec's
+    model: 8 bytes that name what both must share, b"" if nothing. settings: of the codec's
     dataclass; exchanged as a whole, so that a frame at work keeps those it began with.
     """
 
@@ -119,7 +119,11 @@ class Encoder(Protocol):
     settings: Any
 
     def warm_up(self) -> None:
-        """Do what the first frame would wait for, in the thread that is going to encode."""
+        """Do what the first frame would wait for, in the thread that is going to work."""
+
+
+class Encoder(_Either, Protocol):
+    """The vehicle's end. It knows no header, no sequence and no clock."""
 
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         """The parts of a frame of the size of work, within the budget.
@@ -128,18 +132,11 @@ class Encoder(Protocol):
         """
 
 
-class Decoder(Protocol):
+class Decoder(_Either, Protocol):
     """The RSU's end. A batch is the unit; an item that fails gives its PayloadError in place.
 
-    model, settings: as the encoder's. The two methods run in threads of their own, and a batch
-    holds at most one frame of a vehicle.
+    The two methods run in threads of their own, and a batch holds at most one frame of a vehicle.
     """
-
-    model: bytes
-    settings: Any
-
-    def warm_up(self) -> None:
-        """Do what the first batch would wait for, in the thread that is going to decode."""
 
     def decode_labels(self, batch: Sequence[Received]) -> Sequence[Reconstruction | PayloadError]:
         """What is known before the image: labels, confidence and support, where they are sent."""

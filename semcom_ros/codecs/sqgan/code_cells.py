@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -25,6 +25,20 @@ _MIX_RATE = 200
 _COUNT_BITS = 9
 SLACK = 32
 """Bytes of buffer that one cell may take at most, and the coder's ending."""
+
+
+class CodeState(NamedTuple):
+    """What coding a layer reads and changes.
+
+    levels, indices, classes: int64 [h + 2, w + 2] with a margin; a level is 0 where a cell is not
+    kept, else 1 more than its layer's number. counters, mixing: as a `TokenPrior` holds them.
+    """
+
+    levels: np.ndarray
+    indices: np.ndarray
+    classes: np.ndarray
+    counters: np.ndarray
+    mixing: np.ndarray
 
 
 @njit(cache=True)
@@ -94,32 +108,19 @@ def _mask_slots(
 
 @njit(cache=True)
 def code_cells(
-    buffer: np.ndarray,
-    decoding: bool,
-    layer: int,
-    most: int,
-    levels: np.ndarray,
-    indices: np.ndarray,
-    classes: np.ndarray,
-    counters: np.ndarray,
-    mixing: np.ndarray,
-    max_count: int,
+    buffer: np.ndarray, decoding: bool, layer: int, most: int, state: CodeState, max_count: int
 ) -> int:
-    """Code layer number `layer`, of at most `most` cells, adapting `counters` and `mixing`.
+    """Code layer number `layer`, of at most `most` cells, adapting counters and mixing.
 
-    levels, indices, classes: int64 [h + 2, w + 2] with a margin; a level is 0 where a cell is not
-    kept, else 1 more than its layer's number. Returns the bytes written, or -1 when the buffer is
-    too small. Bounded work, whatever the data.
+    Returns the bytes written, or -1 when the buffer is too small. Bounded work, whatever the data.
     """
+    levels, indices, classes, counters, mixing = state
     h, w = levels.shape[0] - 2, levels.shape[1] - 2
     slots, inputs = np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS + 1, np.int64)
     inputs[CONTEXTS] = 256
     coder = start(buffer, decoding)
-    left = wanted = 0
-    for y in range(1, h + 1):
-        for x in range(1, w + 1):
-            left += levels[y, x] == 0 or levels[y, x] == layer + 1
-            wanted += levels[y, x] == layer + 1
+    wanted = (levels[1:-1, 1:-1] == layer + 1).sum()
+    left = (levels[1:-1, 1:-1] == 0).sum() + wanted
     # One bit says that the layer is full, or all that is left; else the count follows.
     whole = min(most, left)
     full = code_bit(coder, buffer, decoding, 1 if wanted == whole else 0, 32768)

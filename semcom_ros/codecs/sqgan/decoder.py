@@ -81,11 +81,11 @@ class Decoder(CodecEnd):
     def _tokens(
         self, payload: Payload, known: LatentMap
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Indices, which of them are kept, and the labels beside them."""
+        """Indices, which of them are kept, and the labels beside them; raises PayloadError."""
+        held = {part.name for part in payload.parts if not part.erased}
+        parts = [payload.bits(name) if name in held else None for name in shared.IMAGE_PARTS]
         prior = self.shared.tokens["image"]
-        kept, indices = token_coder.decode(
-            _received(payload), known.classes, shared.IMAGE_LAYERS, prior
-        )
+        kept, indices = token_coder.decode(parts, known.classes, shared.IMAGE_LAYERS, prior)
         return indices, kept, given(known.labels)
 
     def _labels(self, payload: Payload) -> LatentMap:
@@ -107,9 +107,3 @@ class Decoder(CodecEnd):
         # Where no token came the map is a guess from its surroundings, however sure.
         confidence = np.where(support, confidence, confidence // 2).astype(np.uint8)
         return LatentMap(None, labels, confidence, support, classes=classes)
-
-
-def _received(payload: Payload) -> list[bytes | None]:
-    """The image's parts in their order, None for what did not come; raises PayloadError."""
-    held = {part.name for part in payload.parts if not part.erased}
-    return [payload.bits(name) if name in held else None for name in shared.IMAGE_PARTS]

@@ -75,10 +75,13 @@ class _Inference:
 class _Transmitting(_Inference):
     half, file = "transmitter", shared.ENCODER_FILE
 
+    @torch.inference_mode()
     def _latents(
-        self, inputs: tuple[torch.Tensor, ...], class_shares: torch.Tensor
+        self, labels: Sequence[np.ndarray], *seen: torch.Tensor
     ) -> tuple[np.ndarray, np.ndarray]:
-        vectors, scores = self.network(inputs, shares_of(class_shares))
+        """Indices int64 and scores float32 [B, h, w] of maps, and of images where they are seen."""
+        class_shares = self._class_shares(labels)
+        vectors, scores = self.network((*seen, class_shares), shares_of(class_shares))
         indices = nearest(vectors.movedim(1, -1).float(), self.codebook)
         return indices.cpu().numpy(), scores[:, 0].float().cpu().numpy()
 
@@ -89,13 +92,10 @@ class ImageTransmitter(_Transmitting):
 
     kind = "image"
 
-    @torch.inference_mode()
     def __call__(
         self, images: np.ndarray, labels: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        class_shares = self._class_shares(labels)
-        seen = to_input(images, torch.bfloat16, self.device)
-        return self._latents((seen, class_shares), class_shares)
+        return self._latents(labels, to_input(images, torch.bfloat16, self.device))
 
 
 class MapTransmitter(_Transmitting):
@@ -103,10 +103,8 @@ class MapTransmitter(_Transmitting):
 
     kind = "map"
 
-    @torch.inference_mode()
     def __call__(self, labels: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        class_shares = self._class_shares(labels)
-        return self._latents((class_shares,), class_shares)
+        return self._latents(labels)
 
 
 class _Receiving(_Inference):

@@ -38,19 +38,15 @@ class Split:
 def read(card: dict[str, Any]) -> Split:
     """The table in the encoder's `card`. Raises SemcomError where there is none that can be."""
     try:
-        rows = card["split"]
-        split = Split(
-            tuple(int(row["payload_bytes"]) for row in rows),
-            tuple(int(row["map_bytes"]) for row in rows),
-            tuple(str(row["map_part"]) for row in rows),
-        )
+        rows = [(r["payload_bytes"], r["map_bytes"], r["map_part"]) for r in card["split"]]
+        columns: Any = zip(*rows, strict=True)
+        split = Split(*columns)
         valid = (
-            bool(rows)
-            and list(split.settings) == sorted(set(split.settings))
+            list(split.settings) == sorted(set(split.settings))
             and set(split.map_part) <= {LABELS_PART, MAP_TOKENS_PART}
-            and all(0 < n <= s for s, n in zip(split.settings, split.map_bytes, strict=True))
+            and all(0 < n <= s for s, n, _ in rows)
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError):
         valid = False
     if not valid:
         raise SemcomError(

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
-from semcom_ros.codecs.sqgan.code_cells import SLACK, code_cells
+from semcom_ros.codecs.sqgan.code_cells import SLACK, CodeState, code_cells
 from semcom_ros.codecs.sqgan.token_prior import SYMBOL, UNKNOWN, TokenPrior
 
 _TRAIN_COUNT, _CODE_COUNT = 1023, 255
@@ -39,51 +38,46 @@ def encode(
     are left. overhead: bytes that each layer takes besides.
     """
     order = np.argsort(-scores, axis=None, kind="stable")
-    known, grid = _classes(classes), np.pad(indices.astype(np.int64), 1)
-    coded = _Coded(np.zeros_like(known), prior.counters, prior.weights, b"")
+    state = _begin(indices, classes, prior)
     parts: list[bytes] = []
     for layer, end in enumerate(np.cumsum(layers)):
         left = budget - overhead
         cells = order[end - layers[layer] : end]
-        attempt = partial(_attempt, coded, layer, layers[layer], grid, known, left)
+        attempt = partial(_attempt, state, layer, layers[layer], left)
         whole = attempt(cells)
         if whole is None:
             part = _longest(attempt, cells)
-            return parts + ([part.data] if part else [])
-        coded = whole
-        parts.append(coded.data)
-        budget = left - len(coded.data)
+            return parts + ([part[1]] if part else [])
+        state, data = whole
+        parts.append(data)
+        budget = left - len(data)
     return parts
 
 
-class _Coded(NamedTuple):
-    """What is known after a layer, and the layer's bytes."""
+_Coded = tuple[CodeState, bytes]
+"""What is known after a layer, and the layer's bytes."""
 
-    levels: np.ndarray
-    counters: np.ndarray
-    mixing: np.ndarray
-    data: bytes
+
+def _begin(indices: np.ndarray, classes: np.ndarray, prior: TokenPrior) -> CodeState:
+    """Of nothing coded yet; with the counters and mixing of `prior` itself."""
+    known = np.pad(SYMBOL[classes].astype(np.int64), 1, constant_values=UNKNOWN)
+    grid = np.pad(indices.astype(np.int64), 1)
+    return CodeState(np.zeros_like(known), grid, known, prior.counters, prior.weights)
+
+
+def _copied(state: CodeState) -> CodeState:
+    return CodeState(*(one.copy() for one in state))
 
 
 def _attempt(
-    before: _Coded,
-    layer: int,
-    most: int,
-    indices: np.ndarray,
-    classes: np.ndarray,
-    left: int,
-    cells: np.ndarray,
+    before: CodeState, layer: int, most: int, left: int, cells: np.ndarray
 ) -> _Coded | None:
     """Layer number `layer` with `cells`, or None where that takes more than `left` bytes."""
-    levels, counters, mixing = before.levels.copy(), before.counters.copy(), before.mixing.copy()
-    levels[1:-1, 1:-1].flat[cells] = layer + 1
+    state = _copied(before)
+    state.levels[1:-1, 1:-1].flat[cells] = layer + 1
     buffer = np.empty(max(left, 0) + 2 * SLACK, np.uint8)
-    size = code_cells(
-        buffer, False, layer, most, levels, indices.copy(), classes, counters, mixing, _CODE_COUNT
-    )
-    if not 0 <= size <= left:
-        return None
-    return _Coded(levels, counters, mixing, buffer[:size].tobytes())
+    size = code_cells(buffer, False, layer, most, state, _CODE_COUNT)
+    return (state, buffer[:size].tobytes()) if 0 <= size <= left else None
 
 
 def _longest(attempt: Callable[[np.ndarray], _Coded | None], cells: np.ndarray) -> _Coded | None:
@@ -110,15 +104,13 @@ def decode(
     A part that is None was lost: it and those after it are as if not sent. Damaged data gives some
     other cells and indices.
     """
-    counters, mixing = prior.counters.copy(), prior.weights.copy()
-    known = _classes(classes)
-    levels, indices = np.zeros_like(known), np.zeros_like(known)
+    state = _copied(_begin(np.zeros_like(classes), classes, prior))
     for layer, (part, most) in enumerate(zip(parts, layers, strict=False)):
         if part is None:
             break
         buffer = np.frombuffer(part, np.uint8).copy()
-        code_cells(buffer, True, layer, most, levels, indices, known, counters, mixing, _CODE_COUNT)
-    return levels[1:-1, 1:-1] > 0, indices[1:-1, 1:-1].copy()
+        code_cells(buffer, True, layer, most, state, _CODE_COUNT)
+    return state.levels[1:-1, 1:-1] > 0, state.indices[1:-1, 1:-1].copy()
 
 
 def learn(
@@ -131,19 +123,11 @@ def learn(
 ) -> None:
     """Let `prior` itself adapt to a frame of which `count` cells are kept: one step of training."""
     order = np.argsort(-scores, axis=None, kind="stable")
-    known, grid = _classes(classes), np.pad(indices.astype(np.int64), 1)
-    levels = np.zeros_like(known)
+    state = _begin(indices, classes, prior)
     buffer = np.empty(SLACK * scores.size, np.uint8)
     for layer, end in enumerate(np.cumsum(layers)):
         cells = order[end - layers[layer] : min(end, count)]
         if not len(cells):
             break
-        levels[1:-1, 1:-1].flat[cells] = layer + 1
-        code_cells(
-            buffer, False, layer, layers[layer], levels, grid, known, prior.counters, prior.weights,
-            _TRAIN_COUNT,
-        )  # fmt: skip
-
-
-def _classes(classes: np.ndarray) -> np.ndarray:
-    return np.pad(SYMBOL[classes].astype(np.int64), 1, constant_values=UNKNOWN)
+        state.levels[1:-1, 1:-1].flat[cells] = layer + 1
+        code_cells(buffer, False, layer, layers[layer], state, _TRAIN_COUNT)

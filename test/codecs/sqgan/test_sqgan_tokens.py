@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semcom_ros.codecs.sqgan import token_coder, token_prior
-from semcom_ros.codecs.sqgan.code_cells import SLACK, code_cells
+from semcom_ros.codecs.sqgan.code_cells import SLACK, CodeState, code_cells
 from semcom_ros.codecs.sqgan.shared import CODEWORDS, IMAGE_LAYERS, LATENT_GRID, MAP_LAYERS
 from semcom_ros.codecs.sqgan.token_prior import COUNTERS, SETS, UNKNOWN, TokenPrior
 from semcom_ros.lab.training.sqgan.pack import ordered
@@ -136,9 +136,8 @@ def test_a_layer_of_unlikely_gaps_never_writes_past_its_buffer() -> None:
     memory = np.full(4096, 0xA5, np.uint8)
     buffer = memory[: 2 * SLACK]
     blank = np.zeros_like(levels)
-    size = code_cells(
-        buffer, False, 0, 512, levels, blank, blank, prior.counters, prior.weights, 255
-    )
+    state = CodeState(levels, blank, blank, prior.counters, prior.weights)
+    size = code_cells(buffer, False, 0, 512, state, 255)
     assert size == -1
     assert (memory[buffer.size :] == 0xA5).all()
 
