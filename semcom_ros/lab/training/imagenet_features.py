@@ -20,9 +20,6 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.layers.efficientnet_lite import EfficientNetLite
 from semcom_ros.runtime import declare_operators
 
-STRIDES = (2, 4, 8, 16, 32)
-"""Of the five levels of features."""
-
 
 def load_weights(variant: int, folder: Path | None = None) -> dict[str, torch.Tensor]:
     """The state dict of timm's `tf_efficientnet_lite{variant}`.
@@ -92,8 +89,8 @@ def _timm_name(name: str) -> str:
 
 
 def backbone(variant: int, folder: Path | None = None, levels: int = 5) -> nn.Module:
-    """The network that gives `levels` levels of features, at `STRIDES`, of images [B, 3, H, W] that
-    went through `normalised`; its layers beyond are left out."""
+    """The network that gives `levels` levels of features, at 1/2, 1/4 and so on, of images
+    [B, 3, H, W] that went through `normalised`; its layers beyond are left out."""
     network = _timm(variant, features_only=True, out_indices=range(levels))
     # timm would keep all.
     network.blocks = network.blocks[: network.feature_info.get_dicts()[-1]["stage"]]

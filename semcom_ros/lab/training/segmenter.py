@@ -89,9 +89,12 @@ class SegmenterTraining(Training):
         }
 
 
-def confusion_on(segmenter: Segmenter, samples: data.Samples) -> ConfusionMatrix:
-    """The confusion of the segmenter's maps with the true ones of `samples`."""
-    confusion = ConfusionMatrix(folded=True)
+def confusion_on(
+    segmenter: Segmenter, samples: data.Samples, folded: bool = True
+) -> ConfusionMatrix:
+    """The confusion of the segmenter's maps with the true ones of `samples`; folded: in the eleven
+    classes of CamVid."""
+    confusion = ConfusionMatrix(folded=folded)
     for labels, found in zip(samples.labels, segmenter(samples.images), strict=True):
         confusion.add(labels, found)
     return confusion

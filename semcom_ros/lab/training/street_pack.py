@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from semcom_ros.datasets.files import Source, images_in, read_rgb
 from semcom_ros.datasets.stills import CamVid, Kitti
 from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Frame, fit
 from semcom_ros.lab.training.coded_pictures import decode, encode, street_clips, write_codings
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.imagenet_features import pack_weights
@@ -92,6 +93,11 @@ def read_pack(folder: Path) -> dict[str, Samples]:
             known = np.frombuffer(raw[12:], np.uint8).reshape(np.frombuffer(raw[:12], np.int32))
         sets[video.stem] = Samples(images, known)
     return sets
+
+
+def fitted(samples: Samples) -> list[Frame]:
+    """The frames of a set at the size of work."""
+    return [fit(Frame(*samples[i])) for i in range(len(samples))]
 
 
 def _read_sets(data: Path) -> dict[str, Samples]:

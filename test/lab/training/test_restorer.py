@@ -30,8 +30,7 @@ from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.restorer import batches
 from semcom_ros.lab.training.restorer.arrived_maps import Resampling, denoised_planes
 from semcom_ros.lab.training.restorer.batches import PictureBatches, Streets, sharpness
-from semcom_ros.lab.training.restorer.ms_ssim import ms_ssim_loss
-from semcom_ros.lab.training.restorer.training import restore, restorer
+from semcom_ros.lab.training.restorer.training import ms_ssim_loss, restore, restorer
 from semcom_ros.lab.training.street_pack import write_set
 from semcom_ros.labels import CLASSES, NAMES
 from semcom_ros.layers.class_shares import ClassShares

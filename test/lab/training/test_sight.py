@@ -12,11 +12,11 @@ from semcom_ros import weights
 from semcom_ros.cli import main
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Frame, fit
+from semcom_ros.frame import fit
 from semcom_ros.lab.training import device_windows, imagenet_features, street_pack
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.perception.data import sample_of
-from semcom_ros.lab.training.sight import losses, perception_taught, rows, training
+from semcom_ros.lab.training.sight import losses, perception_taught, training
 from semcom_ros.labels import NAMES, TRAIN_ID, VOID
 from semcom_ros.layers.efficientnet_lite import EfficientNetLite
 from semcom_ros.perception.lite_network import LiteSegmentationNetwork
@@ -57,21 +57,21 @@ def test_a_pack_returns_labels_as_they_were_and_images_nearly(packed):
 
 def test_rows_tell_what_a_set_lumps():
     labels = np.array([TRAIN_ID["car"], TRAIN_ID["road"], VOID], np.uint8)
-    lumped = rows.rows_of(labels, rows.CAMVID)
+    lumped = losses.rows_of(labels, losses.CAMVID)
     assert lumped[1] == TRAIN_ID["road"] and lumped[2] == VOID
-    assert {NAMES[c] for c in rows.GROUPS[lumped[0] - rows.CLASSES]} == {
+    assert {NAMES[c] for c in losses.GROUPS[lumped[0] - losses.CLASSES]} == {
         "car",
         "truck",
         "bus",
         "train",
     }
-    assert (rows.rows_of(labels, ()) == labels).all()
-    assert (rows.folding().sum(1) == 1).all()
+    assert (losses.rows_of(labels, ()) == labels).all()
+    assert (losses.folding().sum(1) == 1).all()
 
 
 def test_windows_keep_labels_on_their_pixels():
     torch.manual_seed(0)
-    drawn = device_windows.Windows(_samples(3, (360, 480)), rows.ROWS, "cpu").draw(4, (128, 192))
+    drawn = device_windows.Windows(_samples(3, (360, 480)), losses.ROWS, "cpu").draw(4, (128, 192))
     images, labels = drawn
     assert images.shape == (4, 3, 128, 192) and labels.shape == (4, 128, 192)
     known = labels != VOID
@@ -87,16 +87,16 @@ def test_pasted_things_bring_their_labels():
     images[::2] = 1
     labels = torch.full((8, 16, 16), TRAIN_ID["road"])
     labels[::2] = TRAIN_ID["car"]
-    mixed, found = device_windows.paste(images, labels, rows.PASTEABLE)
+    mixed, found = device_windows.paste(images, labels, losses.PASTEABLE)
     assert ((mixed[:, 0] == 1) == (found == TRAIN_ID["car"])).all()
     assert (found[1::2] == TRAIN_ID["car"]).any()
 
 
 def test_losses_vanish_for_the_truth_and_take_any_kin_of_a_lumped_label():
-    shares = np.full(rows.ROWS, 1 / rows.ROWS)
+    shares = np.full(losses.ROWS, 1 / losses.ROWS)
     loss = losses.LabelLoss(shares, "cpu")
     labels = torch.full((1, 32, 32), TRAIN_ID["road"])
-    labels[:, :, 16:] = int(rows.rows_of(np.array([TRAIN_ID["car"]], np.uint8), rows.CAMVID)[0])
+    labels[:, :, 16:] = int(losses.rows_of(np.array([TRAIN_ID["car"]], np.uint8), losses.CAMVID)[0])
     logits = torch.zeros(1, 19, 16, 16)
     logits[:, TRAIN_ID["road"], :, :8] = 60
     logits[:, TRAIN_ID["truck"], :, 8:] = 60
@@ -117,8 +117,7 @@ def train(packed, tmp_path, monkeypatch):
     stages = {name: stage._replace(form=form) for name, stage in training.STAGES.items()}
     monkeypatch.setattr(training, "STAGES", stages)
     monkeypatch.setattr(training, "CROP", (64, 128))
-    kitti = [fit(Frame(*_samples(1, (288, 960))[0]))]
-    monkeypatch.setattr(training, "held_out", lambda known: {"kitti": kitti, "drive": kitti})
+    monkeypatch.setattr(training, "UNSEEN", (1, range(1, 2), 1))
 
     def run(name, *words):
         out = tmp_path / f"{name}.safetensors"

@@ -60,7 +60,8 @@ def denoised_planes(cells: torch.Tensor, level_db: float) -> torch.Tensor:
     likely = likely.masked_fill(absent, 0)
     posteriors = likely / likely.sum(1, keepdim=True)
     across, down = (
-        _gaussian(n, reach).to(cells.device) for n, reach in zip(fds.WINDOW, fds.REACH, strict=True)
+        torch.from_numpy(cv2.getGaussianKernel(n, reach, cv2.CV_32F)[:, 0]).to(cells.device)
+        for n, reach in zip(fds.WINDOW, fds.REACH, strict=True)
     )
     for _ in range(fds.PASSES):
         flat = F.pad(posteriors.flatten(0, 1)[:, None], (2, 2, 4, 4), mode="replicate")
@@ -68,11 +69,6 @@ def denoised_planes(cells: torch.Tensor, level_db: float) -> torch.Tensor:
         posteriors = (around.view_as(posteriors) + fds.LEAST_SHARE) ** 3 * likely
         posteriors = posteriors / posteriors.sum(1, keepdim=True)
     return posteriors[:, : len(CLASSES)]
-
-
-def _gaussian(size: int, deviation: float) -> torch.Tensor:
-    line = torch.exp(-((torch.arange(size) - size // 2) ** 2) / (2 * deviation**2))
-    return line / line.sum()
 
 
 def _one_hot(labels: torch.Tensor) -> torch.Tensor:

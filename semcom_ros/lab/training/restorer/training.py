@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,6 @@ from semcom_ros.lab.training.restorer.batches import (
     PictureBatches,
     read_streets,
 )
-from semcom_ros.lab.training.restorer.ms_ssim import ms_ssim_loss
 from semcom_ros.labels import CLASSES, NAMES, fold
 from semcom_ros.perception.segmentation import Segmenter
 
@@ -45,6 +45,10 @@ FEATURE_SCALES = (1.0, 1.0, 6 / 7, 5 / 7, 4 / 7)
 SHIFT = 8
 """Pixels by which the crop that is seen at its own scale wanders: the grid of strides must not fall
 on the same ones every time."""
+
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+WINDOW, SIGMA = 11, 1.5
+C1, C2 = 0.01**2, 0.03**2
 
 
 def restorer(fine: int, start: Path | None) -> DiffusionNetwork:
@@ -74,6 +78,27 @@ def restore(network: DiffusionNetwork, batch: PictureBatch) -> torch.Tensor:
     conditions = network.condition(batch.class_shares.to(kind), seen)
     conditions = conditions._replace(picture=batch.picture)
     return network.denoise(2 * seen - 1, batch.sharpness, conditions).float()
+
+
+def ms_ssim_loss(image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """1 - MS-SSIM (Wang, Simoncelli, Bovik 2003), mean over images and channels; sides >= 161."""
+    x, y = (t.float().flatten(0, 1)[:, None].contiguous() for t in (image, target))
+    bell = cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_32F)[:, 0]
+    line = torch.from_numpy(bell).to(x.device)[None, None]
+    total = 1.0
+    for scale, weight in enumerate(SCALE_WEIGHTS):
+        if scale:
+            x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
+        stacked = torch.cat((x, y, x * x, y * y, x * y))
+        blurred = F.conv2d(F.conv2d(stacked, line[..., None]), line[:, :, None])
+        mx, my, xx, yy, xy = blurred.chunk(5)
+        spread = xx - mx * mx + yy - my * my
+        contrast = (2 * (xy - mx * my) + C2) / (spread + C2)
+        if scale == len(SCALE_WEIGHTS) - 1:
+            contrast = contrast * (2 * mx * my + C1) / (mx * mx + my * my + C1)
+        # Where the two oppose each other the power has no slope.
+        total = total * contrast.mean((1, 2, 3)).clamp(min=1e-3) ** weight
+    return 1 - total.mean()
 
 
 class RestorerLearning(Adversarial):

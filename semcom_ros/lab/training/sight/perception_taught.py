@@ -16,10 +16,10 @@ import torch
 
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Frame, fit
+from semcom_ros.frame import Frame
 from semcom_ros.lab.ground_truth import boxes_of, frames_with_truth
 from semcom_ros.lab.training import street_pack
-from semcom_ros.lab.training.data import Batches, Samples, render_drive
+from semcom_ros.lab.training.data import Batches, render_drive
 from semcom_ros.lab.training.perception.data import (
     DETECTED,
     SEGMENTED,
@@ -68,10 +68,13 @@ class TaughtPerceptionTraining(PerceptionTraining):
 
     def begin(self) -> None:
         args, known = self.args, street_pack.read_pack(self.args.pack)
+        streets, kitti = (street_pack.fitted(known[name]) for name in ("camvid", "kitti"))
+        told = Teacher(args.teacher, args.device).tell_apart(streets)
+        streets = [replace(f, labels=labels) for f, labels in zip(streets, told, strict=True)]
         samples = {
             "drive": render_drive(args.scenes, TOWNS, STEP, sample_of, truth=True),
-            "camvid": _exact_samples(known["camvid"], Teacher(args.teacher, args.device)),
-            "kitti": _exact_samples(known["kitti"], None),
+            "camvid": list(map(sample_of_labels, streets)),
+            "kitti": list(map(sample_of_labels, kitti)),
         }
         sets = []
         for name, share in SHARES.items():
@@ -100,14 +103,6 @@ class TaughtPerceptionTraining(PerceptionTraining):
             f"commercial use){regenerated}",
             "scores": {"on": on},
         }
-
-
-def _exact_samples(known: Samples, teacher: Teacher | None) -> list[Sample]:
-    frames = [fit(Frame(*known[i])) for i in range(len(known))]
-    if teacher is not None:
-        told = teacher.tell_apart(frames)
-        frames = [replace(f, labels=labels) for f, labels in zip(frames, told, strict=True)]
-    return [sample_of_labels(frame) for frame in frames]
 
 
 def sample_of_labels(frame: Frame) -> Sample:

@@ -16,26 +16,31 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from semcom_ros.datasets import open_source
-from semcom_ros.frame import Frame, fit
-from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training import street_pack
-from semcom_ros.lab.training.data import Samples, render_scenes
+from semcom_ros.lab.training.data import Samples, pixels_of, render_scenes
 from semcom_ros.lab.training.device_windows import WindowBatches, Windows
 from semcom_ros.lab.training.imagenet_features import begin_from_imagenet
 from semcom_ros.lab.training.loop import Training
-from semcom_ros.lab.training.sight.losses import LabelLoss, distillation
-from semcom_ros.lab.training.sight.rows import CAMVID, DRIVE, PASTEABLE, ROWS, rows_of
+from semcom_ros.lab.training.segmenter import confusion_on
+from semcom_ros.lab.training.sight.losses import (
+    CAMVID,
+    DRIVE,
+    PASTEABLE,
+    ROWS,
+    LabelLoss,
+    distillation,
+    rows_of,
+)
 from semcom_ros.lab.training.sight.teacher import Teacher
 from semcom_ros.labels import NAMES
 from semcom_ros.layers.efficientnet_lite import BLOCKS
 from semcom_ros.perception.lite_network import LiteSegmentationNetwork
 from semcom_ros.perception.segmentation import Segmenter
 
-TOWNS, HELD_OUT = range(100, 400), range(1, 4)
-"""Towns of the procedural drive that are learnt from, and those that score."""
-STEP = 20
-"""Frames of a drive between two that are taken."""
+TOWNS, STEP = range(100, 400), 20
+"""Of the procedural drive: towns that are learnt from, frames between two that are taken."""
+UNSEEN = (27, range(1, 4), 37)
+"""Frames, towns and step of the drives that score."""
 LUMPED = {"camvid": CAMVID, "kitti": (), "drive": DRIVE}
 """The labelled sets, and what each lumps."""
 CROP = (256, 448)
@@ -121,7 +126,10 @@ class SightTraining(Training):
         self.batches = WindowBatches(sets, CROP, PASTEABLE)
         self.loss = LabelLoss(pixels / pixels.sum(), device)
         self.teacher = Teacher(args.teacher, device) if args.teacher else None
-        self.held_out = held_out(known["kitti_held"])
+        self.held_out = {
+            "kitti": Samples.of(map(pixels_of, street_pack.fitted(known["kitti_held"]))),
+            "drive": render_scenes(*UNSEEN),
+        }
         network = LiteSegmentationNetwork(len(NAMES), **self.stage.form)
         if args.start is None:
             begin_from_imagenet(network.backbone, args.pack)
@@ -140,7 +148,7 @@ class SightTraining(Training):
 
     def score(self) -> dict[str, float]:
         segmenter = Segmenter(self.average, range(len(NAMES)), self.args.device)
-        found = {name: confusion(segmenter, frames) for name, frames in self.held_out.items()}
+        found = {n: confusion_on(segmenter, s, folded=False) for n, s in self.held_out.items()}
         means = {f"{name} miou": matrix.miou() for name, matrix in found.items()}
         return {"mean miou": float(np.mean([*means.values()])), **means, **found["kitti"].iou()}
 
@@ -154,23 +162,6 @@ class SightTraining(Training):
             + (drives if self.teacher else ""),
             "scores": {"on": "held-out runs of KITTI (33 frames) and drives; none chose"},
         }
-
-
-def held_out(kitti: Samples) -> dict[str, list[Frame]]:
-    """Fitted frames that nothing is learnt from: of KITTI and of the procedural drive."""
-    drives = [open_source(f"scenes:{seed}") for seed in HELD_OUT]
-    return {
-        "kitti": [fit(Frame(*kitti[i])) for i in range(len(kitti))],
-        "drive": [fit(drive[k]) for drive in drives for k in range(0, 300, 37)],
-    }
-
-
-def confusion(segmenter: Segmenter, frames: Sequence[Frame]) -> ConfusionMatrix:
-    """The confusion of its maps of fitted frames with theirs, in all nineteen classes."""
-    matrix = ConfusionMatrix()
-    for frame, labels in zip(frames, segmenter([f.image for f in frames]), strict=True):
-        matrix.add(frame.labels, labels)
-    return matrix
 
 
 def split(total: int, shares: Sequence[int]) -> list[int]:
