@@ -119,11 +119,11 @@ def train(packed, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CROP", (64, 128))
     monkeypatch.setattr(training, "UNSEEN", (1, range(1, 2), 1))
 
-    def run(name, *words):
+    def run(name, command, *words):
         out = tmp_path / f"{name}.safetensors"
         where = ["--pack", packed, "--out", out, "--log", tmp_path / f"{name}.jsonl"]
         few = ["--scenes", 2, "--batch", 4, "--workers", 0]
-        code = main(["train", *map(str, (*words, *where, *few))])
+        code = main(["train", command, *map(str, (*where, *few, *words))])
         return code, out, weights.read_card(out, "")
 
     return run
@@ -161,7 +161,7 @@ def test_perception_goes_on_with_a_teachers_labels(train, tmp_path, monkeypatch)
     monkeypatch.setattr(perception_taught, "frames_with_truth", lambda *_: frames[:1])
     np.save(tmp_path / "drive.npy", np.stack([sample.image for sample in drawn]))
     _, teacher, _ = train("teacher", "sight", "--stage", "teacher", "--steps", 1)
-    words = ["--teacher", teacher, "--regenerated", tmp_path, "--steps", 1]
+    words = ["--teacher", teacher, "--regenerated", tmp_path, "--steps", 1, "--batch", 1]
     _, out, card = train("perception", "perception-taught", *words)
     found = Perception.from_pretrained(out)(np.zeros((1, 256, 512, 3), np.uint8))
     assert found[0].depth.shape == (256, 512)
