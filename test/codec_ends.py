@@ -34,16 +34,14 @@ class Reading:
         self.name, self.decoder = name, decoder or create_decoder(name, **options)
 
     def labels(self, payload: Payload) -> Reconstruction:
-        return single.decode_labels(self.name, self.decoder, payload)[1]
+        return next(self.steps(payload))
 
     def decode(self, payload: Payload) -> Reconstruction:
         return single.decode(self.name, self.decoder, payload)
 
     def steps(self, payload: Payload) -> Iterator[Reconstruction]:
         """What is known before the image, then all of it."""
-        received, known = single.decode_labels(self.name, self.decoder, payload)
-        yield known
-        yield single.with_image(self.decoder, received, known)
+        return single.steps(self.name, self.decoder, payload)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.decoder, name)

@@ -28,7 +28,6 @@ class CameraNode(SemcomNode):
     def __init__(self) -> None:
         super().__init__()
         self._source: Source | None = None
-        self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._doing = "waiting for listeners"
         self._read_s = 0.0
@@ -41,14 +40,10 @@ class CameraNode(SemcomNode):
     def start(self) -> None:
         self._stopping.clear()
         self._doing = "waiting for listeners"
-        self._thread = threading.Thread(target=self._play, name="camera")
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        thread = threading.Thread(target=self._play, name="camera")
+        thread.start()
+        self.ends.callback(thread.join)
+        self.ends.callback(self._stopping.set)
 
     def free(self) -> None:
         self._source = None

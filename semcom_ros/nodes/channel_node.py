@@ -10,12 +10,10 @@ from __future__ import annotations
 import time
 import zlib
 from types import SimpleNamespace
-from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.timer import Timer
 from sensor_msgs.msg import CompressedImage
 
 from semcom_ros.channel import PARAMETERS, Channel
@@ -32,13 +30,6 @@ LONGEST_WAIT_S = 1.0
 """How long the node sleeps at most: a packet may come later than a timer can count."""
 
 
-class Carried(NamedTuple):
-    """What goes to the RSU, and the seconds of work in it."""
-
-    message: CompressedImage
-    work_s: float
-
-
 class ChannelNode(SemcomNode):
     """`camera/image_raw/semcom` -> `camera/image_raw/semcom/received`, headers unchanged.
 
@@ -50,8 +41,8 @@ class ChannelNode(SemcomNode):
     def __init__(self) -> None:
         super().__init__()
         self._channel: Channel | None = None
-        self._delivery: Delivery[Carried] | None = None
-        self._timer: Timer | None = None
+        # What goes to the RSU, and the seconds of work in it.
+        self._delivery: Delivery[tuple[CompressedImage, float]] | None = None
         self._bytes = 0
 
     def setup(self) -> None:
@@ -68,13 +59,8 @@ class ChannelNode(SemcomNode):
         self._timer = self.create_timer(
             1.0, self._deliver, clock=Clock(clock_type=ClockType.STEADY_TIME), autostart=False
         )
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self.destroy_timer(self._timer)
-            self._timer = None
-        if self._delivery is not None:
-            self._delivery.clear()
+        self.ends.callback(self._delivery.clear)
+        self.ends.callback(self.destroy_timer, self._timer)
 
     def free(self) -> None:
         self._channel = self._delivery = None
@@ -83,7 +69,7 @@ class ChannelNode(SemcomNode):
         # The channel takes all or nothing, and what it has taken the delivery can take.
         self._channel.configure(**_radio(settings))
         self._delivery.configure(self._channel.current, time.monotonic())
-        if self._timer is not None:
+        if self.active:
             self._deliver()
 
     def values(self) -> dict[str, str]:
@@ -124,7 +110,7 @@ class ChannelNode(SemcomNode):
                 self._delivery.drop("lost")
             else:
                 arriving = payload_message(message.header, message.format, data)
-                carried = Carried(arriving, now - began)
+                carried = (arriving, now - began)
                 self._delivery.offer(now, carried, self._bytes, channel.frame, channel.time_s)
         except Exception as error:
             self._delivery.drop("failed")
@@ -145,29 +131,20 @@ class ChannelNode(SemcomNode):
     def _deliver(self) -> None:
         """Publish what has arrived, and wake up when the next packet may."""
         try:
-            for carried in self._delivery.due(time.monotonic()):
-                self._publish(carried)
-            self._wake_up()
+            for message, work_s in self._delivery.due(time.monotonic()):
+                # One that cannot be published does not keep back those that arrived with it.
+                try:
+                    self._received.publish(message)
+                    self.statistics.output(work_s, self.age_s(message.header))
+                except Exception as error:
+                    self.fail_frame(error)
+            self._timer.cancel()
+            if self._delivery.next_s is not None:
+                wait_s = min(self._delivery.next_s - time.monotonic(), LONGEST_WAIT_S)
+                self._timer.timer_period_ns = max(1, round(1e9 * wait_s))
+                self._timer.reset()
         except Exception as error:
             self.fail_frame(error)
-
-    def _publish(self, carried: Carried) -> None:
-        # One that cannot be published does not keep back those that arrived with it.
-        try:
-            self._received.publish(carried.message)
-            self.statistics.output(carried.work_s, self.age_s(carried.message.header))
-        except Exception as error:
-            self.fail_frame(error)
-
-    def _wake_up(self) -> None:
-        timer: Timer = self._timer
-        next_s = self._delivery.next_s
-        if next_s is None:
-            timer.cancel()
-            return
-        wait_s = min(next_s - time.monotonic(), LONGEST_WAIT_S)
-        timer.timer_period_ns = max(1, round(1e9 * wait_s))
-        timer.reset()
 
 
 def _radio(settings: SimpleNamespace) -> dict[str, Value]:

@@ -7,10 +7,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import domain_coordinator
+from rclpy.task import Future
 
 from semcom_ros.graph import NodeProcess
 from semcom_ros.nodes.drive_recorder import CAPTURED, IMAGES, DriveRecorder, recording
@@ -79,31 +81,27 @@ def _bring_up(
     """Configure all nodes at once; then activate them, listeners before those they listen to."""
     advance("starting", 0, 0)
     end = time.monotonic() + START_S
-    pending = {node.name: node for node in nodes}
-    waiting: dict[str, Any] = {}
-    while pending or waiting:
-        for name, node in list(pending.items()):
-            if recorder.reachable(node):
-                waiting[name] = recorder.change_state(pending.pop(name), "configure")
-        _wait(processes, recorder, [*pending, *waiting], end)
-        for name in [name for name, future in waiting.items() if future.done()]:
-            if not waiting.pop(name).result().success:
-                raise processes.failure(name, "could not be configured")
+
+    def until(node: NodeProcess, done: Callable[[], bool]) -> None:
+        while not done():
+            processes.check()
+            if time.monotonic() > end:
+                raise processes.failure(node.name, f"did not start within {START_S:.0f} s")
+            recorder.spin(0.05)
+
+    def settle(node: NodeProcess, transition: str, answer: Future) -> None:
+        until(node, answer.done)
+        if not answer.result().success:
+            raise processes.failure(node.name, f"could not be {transition}d")
+
+    for node in nodes:
+        until(node, partial(recorder.reachable, node))
+    for node, answer in [(node, recorder.change_state(node, "configure")) for node in nodes]:
+        settle(node, "configure", answer)
     for node in reversed(nodes):
-        while node is nodes[0] and not recorder.chained():
-            _wait(processes, recorder, [node.name], end)
-        future = recorder.change_state(node, "activate")
-        while not future.done():
-            _wait(processes, recorder, [node.name], end)
-        if not future.result().success:
-            raise processes.failure(node.name, "could not be activated")
-
-
-def _wait(processes: Processes, recorder: DriveRecorder, names: list[str], end: float) -> None:
-    processes.check()
-    if time.monotonic() > end:
-        raise processes.failure(names[0], f"did not start within {START_S:.0f} s")
-    recorder.spin(0.05)
+        if node is nodes[0]:
+            until(node, recorder.chained)
+        settle(node, "activate", recorder.change_state(node, "activate"))
 
 
 def _play(

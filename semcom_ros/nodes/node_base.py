@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,8 +41,9 @@ MAX_COMPLAINTS = 100
 class SemcomNode(TopicsNode):
     """A lifecycle node with the parameters of its table, a guard, statistics and diagnostics.
 
-    A node offers `setup`, `start`, `listen`, `stop`, `free`, `change` and `values`. It makes
-    publishers in `setup` and subscriptions in `listen`; both are dropped for it.
+    A node offers `setup`, `start`, `listen`, `free`, `change` and `values`. It makes publishers in
+    `setup` and subscriptions in `listen`; both are dropped for it. What `start` began is ended by
+    what it put on the stack `ends`.
     executable: its name. working: the sentence of its diagnostics. silent: the one of the warning
     while it puts nothing out, "" for none.
     """
@@ -53,7 +55,7 @@ class SemcomNode(TopicsNode):
         super().__init__(self.executable)
         self.settings = SimpleNamespace()
         self.statistics = Statistics()
-        self.owns_process = False
+        self.owns_process, self.ends = False, ExitStack()
         self._node_parameters = NodeParameters(self, self.executable, self._on_change)
         self._report_timer: Timer | None = None
         self._complaints: dict[str, float] = {}
@@ -65,9 +67,6 @@ class SemcomNode(TopicsNode):
 
     def start(self) -> None:
         """Begin to work. May raise SemcomError."""
-
-    def stop(self) -> None:
-        """End all work, of other threads too; may be called when there is none."""
 
     def free(self) -> None:
         """Drop what `setup` loaded; may be called when there is nothing."""
@@ -183,7 +182,7 @@ class SemcomNode(TopicsNode):
     def _halt(self) -> None:
         self.active = False
         self.follow_demand()
-        self.stop()
+        self.ends.close()
         super().on_deactivate(None)
 
     def _release(self) -> None:

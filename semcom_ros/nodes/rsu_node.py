@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.timer import Timer
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
@@ -48,9 +47,7 @@ class RsuNode(SemcomNode):
         self._receiver: Receiver | None = None
         self._rsu: Rsu | None = None
         self._outputs: RsuOutputs | None = None
-        self._executor: LocalExecutor | None = None
         self._chosen: dict[str, str] = {}
-        self._link_timer: Timer | None = None
         self._received, self._reported_at = 0, 0.0
 
     def setup(self) -> None:
@@ -64,25 +61,18 @@ class RsuNode(SemcomNode):
         self._executor = LocalExecutor(
             lambda: self._rsu, self._outputs.wanted, self._deliver, self.fail_frame
         )
+        self.ends.callback(self._executor.stop)
         self._outputs.announce()
         self._received = self._receiver.counters.snapshot()["received"]
         self._reported_at = time.monotonic()
         self._receiver.link_state(self.get_clock().now().nanoseconds)
-        self._link_timer = self.create_timer(1.0, self._report_link)
+        self.ends.callback(self.destroy_timer, self.create_timer(1.0, self._report_link))
 
     def listen(self) -> None:
         # What a delay let out all at once is judged packet by packet, so that none goes uncounted.
         self.subscribe(
             CompressedImage, "camera/image_raw/semcom/received", self._on_payload, reliable()
         )
-
-    def stop(self) -> None:
-        if self._link_timer is not None:
-            self.destroy_timer(self._link_timer)
-            self._link_timer = None
-        if self._executor is not None:
-            self._executor.stop()
-            self._executor = None
 
     def free(self) -> None:
         self._rsu = self._outputs = None
@@ -143,8 +133,8 @@ class RsuNode(SemcomNode):
             self.complain(remark)
         for failure in seen.failures:
             self.fail_frame(failure, "unseen")
-        for _ in range(seen.unplaced):
-            self.statistics.count("unplaced")
+        if seen.unplaced:
+            self.statistics.count("unplaced", seen.unplaced)
         if seen.error is not None:
             cause = seen.error.__cause__
             self.complain(str(seen.error)) if cause is None else self.fail_frame(cause)

@@ -52,7 +52,6 @@ class VehicleNode(SemcomNode):
         super().__init__()
         self._transmitter: Transmitter | None = None
         self._segmenter: Segmenter | None = None
-        self._worker: Worker[Image | CompressedImage] | None = None
         self._bytes = 0
         self._camera: Camera | None = None
         self._task = ""
@@ -67,11 +66,7 @@ class VehicleNode(SemcomNode):
     def start(self) -> None:
         superseded = partial(self.statistics.count, "superseded")
         self._worker = Worker(self._send, lambda _: superseded(), self.fail_frame, self._warm_up)
-
-    def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        self.ends.callback(self._worker.stop)
 
     def free(self) -> None:
         self._transmitter = self._segmenter = None
@@ -92,18 +87,19 @@ class VehicleNode(SemcomNode):
         encoder = create_encoder(settings.codec, **codec_options(settings))
         encoder.warm_up()
         if codec_of(settings.codec).sends_labels:
-            self._load_segmenter(settings.device)
+            self._load_segmenter()
         if self._transmitter is None:
             vehicle = settings.vehicle_id or _number_of(self.get_namespace())
             return Transmitter(settings.codec, encoder, self._segment, vehicle=vehicle)
         self._transmitter.use(settings.codec, encoder)
         return self._transmitter
 
-    def _load_segmenter(self, device: str) -> None:
+    def _load_segmenter(self) -> Segmenter:
         # torch takes a second to import, and a codec of pictures never needs it.
         from semcom_ros.perception.segmentation import Segmenter
 
-        self._segmenter = self._segmenter or Segmenter.from_pretrained(device=device)
+        self._segmenter = self._segmenter or Segmenter.from_pretrained(device=self.settings.device)
+        return self._segmenter
 
     def _warm_up(self) -> None:
         self._transmitter.encoder.warm_up()
@@ -111,9 +107,7 @@ class VehicleNode(SemcomNode):
             self._segmenter.warm_up()
 
     def _segment(self, images: np.ndarray) -> np.ndarray:
-        if self._segmenter is None:
-            self._load_segmenter(self.settings.device)
-        return self._segmenter(list(images))
+        return self._load_segmenter()(list(images))
 
     def listen(self) -> None:
         if self.settings.input_transport == "compressed":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What crosses the air for one frame, and its bytes."""
 
-from semcom_ros.payload.header import REASONS, Header, PayloadError
+from semcom_ros.payload.contents import MAX_PARTS, REASONS, Header, Part, Payload, PayloadError
 from semcom_ros.payload.packing import (
     FORMAT_VERSION,
     MAX_BYTES,
@@ -13,7 +13,6 @@ from semcom_ros.payload.packing import (
     parts_bytes,
     unpack,
 )
-from semcom_ros.payload.parts import MAX_PARTS, Part, Payload
 
 __all__ = [
     "FORMAT_VERSION", "MAX_BYTES", "MAX_PARTS", "MAX_PAYLOAD_BYTES", "MIN_PAYLOAD_BYTES",

@@ -17,8 +17,7 @@ import numpy as np
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Mounting
-from semcom_ros.payload.header import Header, PayloadError, check_int
-from semcom_ros.payload.parts import Part, Payload
+from semcom_ros.payload.contents import Header, Part, Payload, PayloadError, check_int
 from semcom_ros.payload.wire import Wire
 
 FORMAT_VERSION = 2

@@ -181,7 +181,9 @@ class Rsu:
 
 
 def unreadable(error: Exception) -> PayloadError:
-    """The rejection of a payload at which `error` was raised."""
+    """The rejection of a payload at which `error` was raised: its own where it is one."""
+    if isinstance(error, PayloadError):
+        return error
     failure = PayloadError("malformed", str(error))
     failure.__cause__ = error
     return failure

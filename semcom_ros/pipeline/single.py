@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from semcom_ros.codecs import codec_of
@@ -23,23 +24,6 @@ def encode(
     return transmitter.transmit(frame, payload_bytes).payload
 
 
-def decode_labels(
-    name: str,
-    decoder: Decoder,
-    payload: Payload,
-    memory: Memory | None = None,
-    codec: Codec | None = None,
-) -> tuple[Received, Reconstruction]:
-    """What a decoder of codec `name` knows before the image. Raises PayloadError."""
-    check_header(payload.header, name, codec or codec_of(name), decoder.model)
-    received = Received(payload, memory or Memory())
-    (known,) = decoder.decode_labels([received])
-    if isinstance(known, PayloadError):
-        raise known
-    received.memory.keep(payload.header.sequence, known)
-    return received, known
-
-
 def decode(
     name: str,
     decoder: Decoder,
@@ -48,14 +32,27 @@ def decode(
     codec: Codec | None = None,
 ) -> Reconstruction:
     """All that a decoder of codec `name` makes of `payload`. Raises PayloadError."""
-    received, known = decode_labels(name, decoder, payload, memory, codec)
-    return with_image(decoder, received, known)
+    *_, whole = steps(name, decoder, payload, memory, codec)
+    return whole
 
 
-def with_image(decoder: Decoder, received: Received, known: Reconstruction) -> Reconstruction:
-    """What is known by now of one payload, and its image. Raises PayloadError."""
+def steps(
+    name: str,
+    decoder: Decoder,
+    payload: Payload,
+    memory: Memory | None = None,
+    codec: Codec | None = None,
+) -> Iterator[Reconstruction]:
+    """What a decoder of codec `name` knows before the image, then all. Raises PayloadError."""
+    check_header(payload.header, name, codec or codec_of(name), decoder.model)
+    received, sequence = Received(payload, memory or Memory()), payload.header.sequence
+    (known,) = decoder.decode_labels([received])
+    if isinstance(known, PayloadError):
+        raise known
+    received.memory.keep(sequence, known)
+    yield known
     (image,) = decoder.decode_images([received], [known])
     if isinstance(image, PayloadError):
         raise image
-    received.memory.image = (received.payload.header.sequence, image)
-    return replace(known, image=image)
+    received.memory.image = (sequence, image)
+    yield replace(known, image=image)

@@ -12,7 +12,7 @@ import pytest
 
 from semcom_ros.codecs import codec_of
 from semcom_ros.codecs.base import Received
-from semcom_ros.payload import Header, Part, Payload, pack
+from semcom_ros.payload import Header, Part, Payload, PayloadError, pack
 from semcom_ros.percepts import FIELDS, Percepts
 from semcom_ros.pipeline.executor import LocalExecutor
 from semcom_ros.pipeline.receiver import Arrival, Receiver
@@ -116,16 +116,26 @@ def test_frames_that_cannot_be_delivered_are_counted_all_the_same() -> None:
     assert len(road.failures) == len(road.delivered) >= 3
 
 
-@pytest.mark.parametrize("what", ["nobody knows what is wanted", "a decoder that gives too few"])
-def test_a_step_that_fails_rejects_its_frames(what: str) -> None:
+def lost(_: object) -> list[Reconstruction]:
+    raise PayloadError("lost", "A decoder may raise what it should return.")
+
+
+@pytest.mark.parametrize(
+    ("decode", "wanted", "reason"),
+    [
+        (lambda batch: [], lambda: ALL, "malformed"),
+        (lambda batch: [None] * len(batch), lambda: ALL, "malformed"),
+        (lost, lambda: ALL, "lost"),
+        (None, lambda: 1 / 0, "malformed"),
+    ],
+    ids=["too few", "no reconstruction", "raised", "nobody knows what is wanted"],
+)
+def test_a_step_that_fails_rejects_its_frames(decode, wanted, reason: str) -> None:
     decoder = Decoder()
-    if "too few" in what:
-        decoder.decode_labels = lambda batch: []
-        road = Road(decoder)
-    else:
-        road = Road(decoder, wanted=lambda: 1 / 0)
+    decoder.decode_labels = decode or decoder.decode_labels
+    road = Road(decoder, wanted)
     road.send(1, 2, 3)
-    assert road.counts(3)["rejected"]["malformed"] == 3
+    assert road.counts(3)["rejected"][reason] == 3
 
 
 def test_frames_go_on_with_the_codec_that_they_came_with() -> None:
