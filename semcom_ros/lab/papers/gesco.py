@@ -16,7 +16,7 @@ from semcom_ros.codecs.gesco.paper.network import GescoPaperSizes, PaperNetwork
 from semcom_ros.codecs.gesco.paper.sampling import FILE, scheduler
 from semcom_ros.lab.papers.draws import NoisyDraw, NoisyDraws
 from semcom_ros.lab.papers.gesco_loss import BOUND_WEIGHT, hybrid_loss
-from semcom_ros.lab.papers.recipe import PaperTraining, without_folder
+from semcom_ros.lab.papers.recipe import PaperTraining
 
 
 class GescoPaperTraining(PaperTraining):
@@ -24,8 +24,8 @@ class GescoPaperTraining(PaperTraining):
 
     name, what = "gesco-paper", "the diffusion network of the GESCO paper, averaged weights"
     sizes, draws, out = GescoPaperSizes, NoisyDraws, Path("models") / FILE
-    batch, every, steps = 4, 5000, 200_000
-    named = (*PaperTraining.named, "rate", "decay")
+    batch, save_every, steps = 4, 5000, 200_000
+    run_options = (*PaperTraining.run_options, "rate", "decay")
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
@@ -40,19 +40,18 @@ class GescoPaperTraining(PaperTraining):
         network.to(device=self.accelerator.device, memory_format=torch.channels_last)
         self.average = averaged(network, self.args.decay)
         optimizer = torch.optim.AdamW(network.parameters(), lr=self.args.rate, weight_decay=0.0)
-        self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
+        self.prepared, self.optimizer = self.accelerator.prepare(network, optimizer)
         self.accelerator.register_for_checkpointing(self.average)
         self.schedule = scheduler()
 
     def update(self, draw: NoisyDraw, step: int) -> dict[str, torch.Tensor]:
-        seen = update(self.network, self.optimizer, draw, self.schedule, self.accelerator)
-        self.average.update_parameters(self.accelerator.unwrap_model(self.network))
+        seen = update(self.prepared, self.optimizer, draw, self.schedule, self.accelerator)
+        self.average.update_parameters(self.accelerator.unwrap_model(self.prepared))
         return seen
 
     def save(self, step: int) -> None:
-        seen = f"{without_folder(self.args.data)}, split {self.args.split}, {self.frames} frames"
-        card = self.described(data=seen, updates=step)
-        weights.save(self.args.out, weights.tensors_of(self.average.module), card)
+        tensors = weights.tensors_of(self.average.module)
+        weights.save(self.args.out, tensors, self.described(updates=step))
 
 
 def averaged(network: PaperNetwork, decay: float) -> AveragedModel:

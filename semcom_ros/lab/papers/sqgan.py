@@ -30,11 +30,11 @@ class SqganPaperTraining(PaperTraining):
     """The map; the image with true maps; the image tuned to decoded maps."""
 
     name, sizes, draws, out = "sqgan-paper", SqganPaperSizes, MaskedDraws, Path("models")
-    batch, every, steps = 8, 2000, 74_400
-    named = ("stage", *PaperTraining.named)
+    batch, save_every, steps = 8, 2000, 74_400
+    run_options = ("stage", *PaperTraining.run_options)
     # No process changes another's buffers between the two looks at a batch: both are part of one
     # gradient. One seed starts all alike; the quantiser keeps its codebook alike itself.
-    handlers = [DistributedDataParallelKwargs(broadcast_buffers=False)]
+    handlers = (DistributedDataParallelKwargs(broadcast_buffers=False),)
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ class SqganPaperTraining(PaperTraining):
         parser.add_argument("--models", type=Path, default=Path("models"), help=models)
 
     @property
-    def state(self) -> Path:
+    def states(self) -> Path:
         return self.args.state / self.args.stage
 
     def begin(self) -> None:
@@ -71,7 +71,7 @@ class SqganPaperTraining(PaperTraining):
         own = args.models / segmentation.FILE
         self.distance = perceptual.perceptual(args.vgg, own, accelerator.device)
         samples = args.batch * accelerator.num_processes
-        epoch = max(1, self.frames // samples)
+        epoch = max(1, len(self.batches.source) // samples)
         self.rate_at = partial(
             cosine, steps=args.steps, peak=RATE * samples, warm_up=max(1, epoch // 10)
         )
@@ -79,7 +79,7 @@ class SqganPaperTraining(PaperTraining):
     def update(self, draw: MaskedDraw, step: int) -> dict[str, torch.Tensor]:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = self.rate_at(step - 1)
+                group["lr"] = self.rate_at(step)
         passed = self.passed(draw)
         if self.kind == "map":
             error = losses.map_error(passed, draw)

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recipe that trains step by step: the loop, its log, and the state that it goes on from.
-
-A subclass declares what is its own: options, data, networks, update, score and card.
-"""
+"""A recipe that trains step by step: the loop, and the state that a run goes on from."""
 
 from __future__ import annotations
 
@@ -27,8 +24,8 @@ from semcom_ros.lab.training.mixed_precision import MixedPrecision, cosine
 from semcom_ros.lab.training.recipe import MACHINE, Log, Recipe, check_run, origin
 from semcom_ros.labels import NAMES
 
-STATE_SECONDS = 60
-"""A state is saved after every score, and when so much time has passed since the last."""
+LOG_EVERY = 50
+"""Updates between lines of the log, besides those that tell scores."""
 ENTRIES = ("forward", "condition", "denoise")
 """Methods by which networks are called: what is compiled."""
 
@@ -36,9 +33,14 @@ ENTRIES = ("forward", "condition", "denoise")
 class Training(Recipe):
     """A recipe that trains networks step by step and keeps the best of them by a score.
 
+    A subclass has `begin()`, which fills `batches` and `trainers`, of which "network" is kept;
+    `update(batch, step)` with a batch on the device, which returns losses by name; `score()` of the
+    averaged network, by name; and `card()`, whose "scores" are told beside those reached.
+
     out, steps, batch, rate: defaults of the options; help: of two of them. classes: by name, of the
     network's planes. best_by: the score that chooses. warm_up: updates of rising rate. checkpoints:
-    times that it is scored. on_device: batches are drawn there, from data that lie there.
+    times that it is scored. on_device: batches are drawn there, from data that lie there. share:
+    number of this process, and of all.
     """
 
     out: ClassVar[Path]
@@ -51,6 +53,10 @@ class Training(Recipe):
     warm_up: ClassVar[int] = 200
     checkpoints: ClassVar[int]
     on_device: ClassVar[bool] = False
+    batches: Dataset
+    share = (0, 1)
+    state_seconds = 60.0
+    """A state is saved after every score, and when so much time has passed since the last."""
     compete_from = 0.0
     """Part of the run from whose end on weights are kept only if they are the best; before, all
     are."""
@@ -58,19 +64,12 @@ class Training(Recipe):
     """Part of the run that is over."""
 
     def __init__(self, args: argparse.Namespace):
-        """Load data, build networks: `batches`, and `trainers`, of which "network" is kept."""
         super().__init__(args)
-        if min(args.steps, args.batch) < 1 or getattr(args, "scenes", 0) < 0:
-            raise SemcomError("Updates and samples start at 1, scenes at 0: give more.")
-        if args.minutes is not None and args.minutes <= 0:
-            raise SemcomError("A run by the clock takes some --minutes: give more than 0.")
-        self.device = torch.device(args.device)
-        torch.backends.cudnn.benchmark = True
-        torch.manual_seed(args.seed)
-        self.batches: Dataset
         self.trainers: dict[str, MixedPrecision] = {}
         self.best: float | None = None
-        self.start = {} if args.start is None else origin(args.start, self.name)
+        self.check()
+        torch.backends.cudnn.benchmark = True
+        torch.manual_seed(args.seed)
         self.begin()
 
     @classmethod
@@ -88,27 +87,21 @@ class Training(Recipe):
         add("--seed", type=int, default=0)
         add("--start", type=Path, help="weights to begin from instead of random ones")
         add("--device", default="cpu", help="where networks run, as cuda")
-        cores = len(os.sched_getaffinity(0))
-        workers = min(8, max(1, cores - 1))
+        workers = min(8, max(1, len(os.sched_getaffinity(0)) - 1))
         add("--workers", type=int, default=workers, help="processes that make batches; 0: none")
         add("--compile", action="store_true", help="torch.compile: minutes first, then faster")
         add("--resume", action="store_true", help="go on from the state saved last")
 
-    def begin(self) -> None:
-        """Fill `batches` and `trainers`."""
-        raise NotImplementedError
-
-    def update(self, batch: Any, step: int) -> dict[str, torch.Tensor]:
-        """Learn from one batch, on the device; returns losses by name."""
-        raise NotImplementedError
-
-    def score(self) -> dict[str, float]:
-        """Scores of the averaged network."""
-        raise NotImplementedError
-
-    def card(self) -> dict[str, Any]:
-        """What the card says besides; `scores` of it are told beside those that were reached."""
-        raise NotImplementedError
+    def check(self) -> None:
+        """Look at the options, before anything takes time. Raises SemcomError."""
+        args = self.args
+        if min(args.steps, args.batch) < 1 or getattr(args, "scenes", 0) < 0:
+            raise SemcomError("Updates and samples start at 1, scenes at 0: give more.")
+        if args.minutes is not None and args.minutes <= 0:
+            raise SemcomError("A run by the clock takes some --minutes: give more than 0.")
+        self.device = torch.device(args.device)
+        self.every = max(1, args.steps // self.checkpoints)
+        self.start = {} if args.start is None else origin(args.start, self.name)
 
     @property
     def network(self) -> nn.Module:
@@ -126,11 +119,6 @@ class Training(Recipe):
             self.go_on_from(self.args.start, network)
         return network
 
-    def learn(self, network: nn.Module, **how: Any) -> None:
-        """Train `network`, a loss alone and no discriminator at its side; how: as the trainer takes
-        it."""
-        self.trainers["network"] = MixedPrecision(self.started(network), self.device, **how)
-
     def go_on_from(self, path: Path, network: nn.Module) -> None:
         """Begin with weights that this recipe made. Raises SemcomError where they are others."""
         recipe = f"semcom train {self.name}"
@@ -141,6 +129,11 @@ class Training(Recipe):
                 f"here. Begin from weights that `{recipe}` made."
             )
         weights.fill(network, tensors, path)
+
+    def learn(self, network: nn.Module, **how: Any) -> None:
+        """Train `network`, a loss alone and no discriminator at its side; how: as the trainer takes
+        it."""
+        self.trainers["network"] = MixedPrecision(self.started(network), self.device, **how)
 
     def rate_at(self, step: int) -> float:
         """The learning rate of an update; by the clock as many are to come as the pace so far
@@ -165,38 +158,37 @@ class Training(Recipe):
 
     def make(self) -> None:
         """Train; on `--resume` from the state saved last."""
-        args, state = self.args, self.args.log.with_suffix(".state")
-        done, logged = self.load_state(state) if args.resume else (0, None)
-        log = Log(args.log, done, logged)
-        if args.compile:
-            for entry in ENTRIES:
-                if entry in vars(type(self.network)):
-                    compiled = torch.compile(getattr(self.network, entry))
-                    setattr(self.network, entry, compiled)
-        every = max(1, args.steps // self.checkpoints)
+        args = self.args
+        done, logged = self.load_state() if args.resume else (0, None)
+        log = Log(None if self.share[0] else args.log, done, logged)
+        for entry in ENTRIES if args.compile else ():
+            if entry in vars(type(self.network)):
+                setattr(self.network, entry, torch.compile(getattr(self.network, entry)))
         self.over = self.part(done, log.seconds)
         saved = time.monotonic()
         for step, batch in enumerate(self.loader(done), done + 1):
-            batch = moved(batch, self.device)
-            log.add(self.update(batch, step - 1))
+            log.add(self.update(moved(batch, self.device), step - 1))
             before, self.over = self.over, self.part(step, log.seconds)
             if args.minutes is None:
-                scored = step % every == 0 or step == args.steps
+                scored = step % self.every == 0 or step == args.steps
             else:
                 scored = int(self.over * self.checkpoints) > int(before * self.checkpoints)
+            scores = self.score() if scored else {}
+            if scored or step % LOG_EVERY == 0:
+                log.write(step, scores, self.over_processes)
             if scored:
-                scores = self.score()
-                log.write(step, scores)
                 self.keep(step, scores)
-            if scored or time.monotonic() - saved > STATE_SECONDS:
-                self.save_state(state, step, log)
+            if scored or time.monotonic() - saved > self.state_seconds:
+                self.save_state(step, log)
                 saved = time.monotonic()
             if self.over >= 1:
                 break
 
     def loader(self, done: int) -> Iterable[Any]:
-        """The batches from number `done` on, made in processes ahead of their use."""
-        numbers = range(done, self.args.steps if self.args.minutes is None else sys.maxsize)
+        """The batches from update `done` on, made in processes ahead of their use."""
+        at, processes = self.share
+        end = self.args.steps * processes if self.args.minutes is None else sys.maxsize
+        numbers = range(done * processes + at, end, processes)
         if self.on_device:
             return map(self.batches.__getitem__, numbers)
         return DataLoader(
@@ -207,8 +199,13 @@ class Training(Recipe):
             pin_memory=self.device.type == "cuda",
             # Its own, so that a run that goes on draws as one that never stopped.
             generator=torch.Generator(),
-            worker_init_fn=without_opencv_threads,
+            # OpenCV's threads do not survive the fork; 1 would wait for them to end, 0 does not.
+            worker_init_fn=lambda _: cv2.setNumThreads(0),
         )
+
+    def over_processes(self, sums: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Means of `sums` over the processes."""
+        return sums
 
     def keep(self, step: int, scores: dict[str, float]) -> None:
         """Write weights and card after `step` updates, if they are to be kept."""
@@ -235,38 +232,37 @@ class Training(Recipe):
             if name not in (*MACHINE, "start") and not isinstance(value, Path)
         }
 
-    def save_state(self, path: Path, step: int, log: Log) -> None:
-        """Write all that the run goes on from, whole or not at all."""
-        cuda = self.device.type == "cuda"
+    def save_state(self, step: int, log: Log) -> None:
+        """Write all that the run goes on from, whole or not at all, beside the log."""
         state = {
             "run": json.dumps({"options": self.named(), "start": self.start}),
             "step": step,
             "best": self.best,
             "log": log.state(),
-            "random": torch.get_rng_state(),
-            "random on cuda": torch.cuda.get_rng_state(self.device) if cuda else None,
+            "random": [torch.get_rng_state(), *torch.cuda.get_rng_state_all()],
             "trainers": {name: trainer.state() for name, trainer in self.trainers.items()},
         }
-        begun = path.with_suffix(".part")
+        begun = self.args.log.with_suffix(".part")
         torch.save(moved(state, "cpu"), begun)
-        begun.replace(path)
+        begun.replace(self.args.log.with_suffix(".state"))
 
-    def load_state(self, path: Path) -> tuple[int, dict[str, Any]]:
-        """Bring the run to the state in `path`; returns the updates done, and the log's state.
+    def load_state(self) -> tuple[int, dict[str, Any]]:
+        """Bring the run to its state on disk; returns the updates done, and the log's state.
 
         Raises SemcomError where there is none, it is of another run, or at its end.
         """
-        state = read_state(path, "leave out --resume")
+        path, otherwise = self.args.log.with_suffix(".state"), "leave out --resume"
+        state = read_state(path, otherwise)
         run = json.loads(state["run"])
-        check_run(run["options"], self.named(), f"'{path}'", "leave out --resume")
+        check_run(run["options"], self.named(), path, otherwise)
         if self.part(state["step"], state["log"]["seconds"]) >= 1:
-            raise SemcomError(f"The run in '{path}' is at its end: leave out --resume.")
+            raise SemcomError(f"The run in '{path}' is at its end: {otherwise}.")
         for name, trainer in self.trainers.items():
             trainer.restore(state["trainers"][name])
         self.best, self.start = state["best"], run["start"]
-        torch.set_rng_state(state["random"])
-        if state["random on cuda"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random on cuda"], self.device)
+        on_cpu, *on_cuda = state["random"]
+        torch.set_rng_state(on_cpu)
+        torch.cuda.set_rng_state_all(on_cuda[: torch.cuda.device_count()])
         return state["step"], state["log"]
 
 
@@ -289,9 +285,3 @@ def moved(values: Any, device: str | torch.device) -> Any:
         parts = [moved(value, device) for value in values]
         return type(values)(*parts) if hasattr(values, "_fields") else type(values)(parts)
     return values
-
-
-def without_opencv_threads(worker: int) -> None:
-    """For processes of a loader: OpenCV's threads do not survive the fork, and to set their number
-    to 1 would wait for them to end."""
-    cv2.setNumThreads(0)

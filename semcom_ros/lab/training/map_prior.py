@@ -41,8 +41,7 @@ class MapPrior(Recipe):
         camvid = data.read_camvid(args.camvid, "train", WORK_SIZE)
         scenes = data.render_scenes(args.scenes, range(100, 120))
         maps = [m for s in (camvid, scenes) for m in (*s.labels, *segmenter(s.images))]
-        seen = f"CamVid train (367 frames) and {args.scenes} frames of the procedural drive"
-        card = self.described(data=f"{seen}, true maps and the segmenter's, mirrored too")
+        card = self.described(data=f"{self.frames}, true maps and the segmenter's, mirrored too")
         prior = train(maps, args.seed)
         save_prior(args.models, prior, card)
 

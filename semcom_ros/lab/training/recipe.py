@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +22,7 @@ MACHINE = ("device", "workers", "compile", "resume")
 
 
 class Recipe:
-    """Options and card of one command.
+    """Options and card of one command; a subclass makes by `make` what it promises.
 
     name: as in `semcom train NAME`. what: the weights in words. scenes: by default, frames of the
     procedural drive to learn from; none: it takes no such option.
@@ -57,18 +58,16 @@ class Recipe:
         """Do what the command says. Raises SemcomError."""
         cls(args).make()
 
-    def make(self) -> None:
-        """Make the weights and their card."""
-        raise NotImplementedError
+    @property
+    def frames(self) -> str:
+        """What is learned from, in words."""
+        return f"CamVid train (367 frames) and {self.args.scenes} frames of the procedural drive"
 
     def described(self, **more: Any) -> dict[str, Any]:
         """A card of weights of this recipe, with `more` of its own."""
-        return {
-            "what": self.what,
-            "label_space": LABEL_SPACE,
-            "recipe": command_line(self.name, self.args),
-            **more,
-        }
+        own = {"what": self.what, "label_space": LABEL_SPACE}
+        own |= {} if "data" in more else {"data": self.frames}
+        return own | {"recipe": command_line(self.name, self.args)} | more
 
 
 class Log:
@@ -106,9 +105,10 @@ class Log:
         for name, value in seen.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach()
 
-    def write(self, step: int, scores: dict[str, float]) -> None:
-        """A line after `step` updates: the means, and `scores`."""
-        values = {name: float(total) / self.seen for name, total in self.sums.items()} | scores
+    def write(self, step: int, scores: dict[str, float], reduce: Callable[[dict], dict]) -> None:
+        """A line after `step` updates: the means, reduced over processes, and `scores`."""
+        sums = reduce(self.sums)
+        values = {name: float(total) / self.seen for name, total in sums.items()} | scores
         record = {"step": step, "minutes": round(self.seconds / 60, 2)}
         record |= {name: round(value, 5) for name, value in values.items()}
         self.seen, self.sums = 0, {}
@@ -119,12 +119,12 @@ class Log:
         print(json.dumps(record), flush=True)
 
 
-def check_run(saved: dict[str, Any], run: dict[str, Any], where: str, otherwise: str) -> None:
-    """Raise SemcomError unless the options `saved` `where` a run was are those of `run`."""
+def check_run(saved: dict[str, Any], run: dict[str, Any], path: Path, otherwise: str) -> None:
+    """Raise SemcomError unless the options `saved` in `path` are those of `run`."""
     for name, value in run.items():
         if saved.get(name) != value:
             raise SemcomError(
-                f"{where} holds another run: its {name} is {saved.get(name)}, not {value}. "
+                f"'{path}' holds another run: its {name} is {saved.get(name)}, not {value}. "
                 f"Give the same options, or {otherwise}."
             )
 

@@ -79,8 +79,6 @@ class SegmenterTraining(Training):
     def card(self) -> dict[str, Any]:
         return {
             "widths": list(self.args.widths),
-            "data": f"CamVid train (367 frames) and {self.args.scenes} frames of the procedural "
-            "drive",
             "scores": {
                 "on": f"CamVid val, 101 frames at 256x512, and {TOWN_FRAMES} frames of the "
                 f"procedural drive, seeds {HELD_OUT.start} to {HELD_OUT.stop - 1}",

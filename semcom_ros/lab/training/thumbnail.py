@@ -32,7 +32,6 @@ class ThumbnailStatistics(Recipe):
         scenes = data.render_scenes(self.args.scenes, range(100, 120)).images
         statistics = CoefficientStatistics.of(np.concatenate((camvid, scenes)))
         tensors = {"mean": statistics.mean, "log_spread": statistics.log_spread}
-        seen = f"CamVid train ({len(camvid)} frames) and {len(scenes)} frames of the procedural "
-        weights.save(self.args.out, tensors, self.described(data=f"{seen}drive"))
+        weights.save(self.args.out, tensors, self.described())
         shared_out = np.count_nonzero(statistics.share(8 * 64))
         print(f"Wrote {self.args.out}: {8 * 64} bits fall on {shared_out} coefficients.")

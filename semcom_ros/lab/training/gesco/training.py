@@ -136,8 +136,6 @@ class GescoTraining(AdversarialTraining):
 
     def card(self) -> dict[str, Any]:
         return {
-            "data": f"CamVid train (367 frames) and {self.args.scenes} frames of the procedural "
-            "drive",
             "scores": {
                 "on": "every fourth frame of CamVid val, one step; mIoU against truth by the judge",
                 "ceiling": round(self.judge.ceiling, 4),
