@@ -91,9 +91,9 @@ def paste(
     Source: Olsson et al., "ClassMix", WACV 2021, with true labels.
     """
     count, device = len(images), images.device
-    odds = torch.zeros(256, device=device)
+    odds = torch.zeros(256)
     odds[list(pasteable)] = 0.5
-    chosen = torch.rand(count, 256, device=device) < odds
+    chosen = torch.rand(count, 256, device=device) < odds.to(device)
     chosen &= torch.rand(count, 1, device=device) < PASTED
     other = torch.arange(count, device=device).roll(count // 2 + 1)
     where = chosen.gather(1, rows[other].flatten(1)).view_as(rows)

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from another_device import another_device
 from safetensors.torch import save_file
 
 from semcom_ros import weights
@@ -140,6 +141,12 @@ def test_stages_leave_weights_that_the_segmenter_loads_and_training_goes_on_from
     assert "told by a teacher" in card["data"]
     assert card["start"]["recipe"].startswith("semcom train sight --pack DIR")
     assert "--start FILE" in card["recipe"]
+
+
+def test_the_panel_trains_on_another_device(train):
+    with another_device() as device:
+        code, *_ = train("panel", "sight", "--stage", "panel", "--steps", 1, "--device", device)
+    assert code == 0
 
 
 def test_a_run_by_the_clock_ends_by_it(train, tmp_path, capsys):

@@ -70,6 +70,7 @@ class LabelLoss:
         balance /= (balance * shares).sum()
         weight = np.concatenate([balance, np.zeros(VOID + 1 - ROWS)]).astype(np.float32)
         self.weight = torch.from_numpy(weight).to(device)
+        self.groups = [torch.tensor(g).to(device) for g in GROUPS]
         matrix = folding()
         self.fold = torch.from_numpy(matrix[:CLASSES]).to(device)
         folded = np.full(VOID + 1, len(FOLDED), np.int64)
@@ -80,7 +81,7 @@ class LabelLoss:
         """logits: float32 [B, 19, H/2, W/2]. rows: int64 [B, H, W]."""
         logits = F.interpolate(logits, size=rows.shape[1:], mode="bilinear")
         logs = logits.log_softmax(1)
-        groups = [logs[:, list(g)].logsumexp(1, keepdim=True) for g in GROUPS]
+        groups = [logs[:, g].logsumexp(1, keepdim=True) for g in self.groups]
         own = torch.cat([logs, *groups], 1).gather(1, rows.clamp(max=ROWS - 1)[:, None])[:, 0]
         weight = self.weight[rows]
         said = logs.exp()
