@@ -45,9 +45,10 @@ COMMANDS = {
     "train pack": Command(
         "bring together what sight and restorer learn from", "training.street_pack:StreetPack"
     ),
-    "train map": Command("learn the prior of the map coder", "training.map_prior:MapPrior"),
+    "train map": Command("learn the prior of the map coder", "training.statistics:MapPrior"),
     "train thumbnail": Command(
-        "learn how to share out the thumbnail's bits", "training.thumbnail:ThumbnailStatistics"
+        "learn how to share out the thumbnail's bits",
+        "training.statistics:ThumbnailStatistics",
     ),
     "train gesco": Command(
         "train the RSU's few-step diffusion", "training.gesco.training:GescoTraining"

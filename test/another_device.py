@@ -14,9 +14,11 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
 ANOTHER = "meta"
+_WHOLE: set[Any] = set()
+"""Operations that are made of no others."""
 
 
 class There(torch.Tensor):
@@ -53,36 +55,30 @@ class There(torch.Tensor):
 
 def run(operation: Any, args: tuple, kwargs: dict) -> Any:
     """The operation on the device of its tensors, or on the one that it names."""
-    # In inference mode what is made of other operations arrives whole.
-    with Operations():
-        result = operation.decompose(*args, **kwargs)
-    if result is not NotImplemented:
-        return result
-    tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
-    there = any(isinstance(t, There) for t in tensors)
-    target = kwargs.pop("device", None)
+    if operation not in _WHOLE:
+        # In inference mode what is made of other operations arrives whole.
+        with Operations():
+            result = operation.decompose(*args, **kwargs)
+        if result is not NotImplemented:
+            return result
+        _WHOLE.add(operation)
+    target = kwargs.get("device")
     if target is not None:
-        to_there = torch.device(target).type == ANOTHER
-        kwargs["device"] = torch.device("cpu")
-    else:
-        to_there = there
-    copies = operation is torch.ops.aten.copy_.default
-    if there and not copies and target is None:
-        strays = [t for t in tensors if not isinstance(t, There) and t.ndim]
-        if strays:
-            raise RuntimeError(f"{operation} meets a tensor {tuple(strays[0].shape)} of the CPU.")
-    outer = {id(t.here): t for t in tensors if isinstance(t, There)}
-    args, kwargs = tree_map(lambda t: t.here if isinstance(t, There) else t, (args, kwargs))
+        kwargs = kwargs | {"device": torch.device("cpu")}
+    leaves, form = tree_flatten((args, kwargs))
+    outer = {id(t.here): t for t in leaves if isinstance(t, There)}
+    if outer and target is None and operation is not torch.ops.aten.copy_.default:
+        for stray in leaves:
+            if isinstance(stray, torch.Tensor) and not isinstance(stray, There) and stray.ndim:
+                raise RuntimeError(f"{operation} meets a tensor {tuple(stray.shape)} of the CPU.")
+    here = [t.here if isinstance(t, There) else t for t in leaves]
+    args, kwargs = tree_unflatten(here, form)
     result = operation(*args, **kwargs)
-
-    def back(value: Any) -> Any:
-        if not isinstance(value, torch.Tensor):
-            return value
-        if id(value) in outer:
-            return outer[id(value)]
-        return There(value) if to_there else value
-
-    return tree_map(back, result)
+    if not (outer if target is None else torch.device(target).type == ANOTHER):
+        return result
+    return tree_map_only(
+        torch.Tensor, lambda t: outer[id(t)] if id(t) in outer else There(t), result
+    )
 
 
 class Operations(TorchDispatchMode):

@@ -73,28 +73,27 @@ def _double(x: torch.Tensor) -> torch.Tensor:
 
 
 class LearnedDenoiser:
-    """Called like `fast_denoising.denoise`, for the classes that its network was trained on."""
+    """Called like `fast_denoising.denoise`, for the classes that its network was trained on.
 
-    def __init__(self, path: Path | None = None, device: str = "cpu"):
-        path = path or weights.models_dir() / FILE
+    It takes a copy of `network`, whose planes stand for trainIds `classes`.
+    """
+
+    def __init__(self, network: DenoisingNetwork, classes: Sequence[int], device: str = "cpu"):
+        self.classes, self.device = tuple(classes), device
+        self.network = for_inference(copy.deepcopy(network), torch.bfloat16).to(device)
+
+    @classmethod
+    def from_pretrained(cls, path: Path | None = None, device: str = "cpu") -> LearnedDenoiser:
+        """That of a weights file, or of a folder that holds `FILE`; by default the shipped one.
+
+        Raises SemcomError when the weights are missing, altered or made for another label space.
+        """
+        path = weights.file_at(path, FILE)
         tensors, card = weights.load(path, RECIPE)
         classes = weights.classes_of(card, path)
         network = DenoisingNetwork(len(classes))
         weights.fill(network, tensors, path)
-        self._prepare(network, classes, device)
-
-    @classmethod
-    def of(
-        cls, network: DenoisingNetwork, classes: tuple[int, ...], device: str = "cpu"
-    ) -> LearnedDenoiser:
-        """Around a copy of `network`, whose planes stand for trainIds `classes`."""
-        self = cls.__new__(cls)
-        self._prepare(copy.deepcopy(network), classes, device)
-        return self
-
-    def _prepare(self, network: DenoisingNetwork, classes: tuple[int, ...], device: str) -> None:
-        self.classes, self.device = classes, device
-        self.network = for_inference(network, torch.bfloat16).to(device)
+        return cls(network, classes, device)
 
     @property
     def parameters(self) -> int:
@@ -129,11 +128,8 @@ class LearnedDenoiser:
         return posteriors
 
     def _check(self, planes: np.ndarray, present: Sequence[int]) -> None:
-        if (
-            planes.ndim != 3
-            or planes.size == 0
-            or not len(planes) == len(set(present)) == len(present)
-        ):
+        count = len(set(present))
+        if planes.ndim != 3 or not planes.size or not len(planes) == count == len(present):
             raise SemcomError(
                 f"Received planes of shape {planes.shape} are no maps of {len(present)} classes: "
                 "the set of classes must name one class for each plane, and at least one."

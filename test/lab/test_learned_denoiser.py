@@ -23,7 +23,7 @@ from semcom_ros.labels import VOID, fold
 
 @cache
 def learned() -> LearnedDenoiser:
-    return LearnedDenoiser()
+    return LearnedDenoiser.from_pretrained()
 
 
 @cache

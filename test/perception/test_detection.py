@@ -10,8 +10,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.ground_truth import Boxes, boxes_of, frames_with_truth
 from semcom_ros.lab.metrics.perception_scores import DetectionScores
-from semcom_ros.lab.training.perception.box_targets import draw
-from semcom_ros.lab.training.perception.data import Sample, augment
+from semcom_ros.lab.training.perception.data import Sample, augment, draw
 from semcom_ros.lab.training.perception.losses import box_loss, heat_loss
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.perception.detection import Detection, peaks, read_boxes

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
 
     Pixels of all frames are pooled; void in the truth is not scored.
     """
-    learned = LearnedDenoiser(device=args.device)
+    learned = LearnedDenoiser.from_pretrained(device=args.device)
     modes: dict[str, Denoiser] = {
         "none": undenoised,
         "paper": partial(denoise, fds="paper"),

@@ -33,7 +33,7 @@ from semcom_ros.lab.evaluation.shared import frames_options, labelled_frames, sh
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.judge import FILE as JUDGE
 from semcom_ros.lab.training.judge import Judge, kept_of
-from semcom_ros.lab.training.sqgan.sets import FILES
+from semcom_ros.lab.training.sqgan.batches import FILES
 from semcom_ros.labels import NAMES, TRAIN_ID, fold, tint
 from semcom_ros.payload import Part, Payload, pack, unpack
 from semcom_ros.perception.segmentation import Segmenter

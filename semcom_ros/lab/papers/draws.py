@@ -15,7 +15,7 @@ from semcom_ros.datasets import Source
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
 from semcom_ros.lab.training.data import augment, pixels_of
-from semcom_ros.lab.training.gesco.noisy_map import draw_level, noisy_planes
+from semcom_ros.lab.training.gesco.received import draw_level, noisy_planes
 from semcom_ros.lab.training.sqgan.enhancement import enhance
 from semcom_ros.labels import CLASSES
 from semcom_ros.layers.image_input import to_input

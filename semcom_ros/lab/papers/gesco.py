@@ -38,19 +38,19 @@ class GescoPaperTraining(PaperTraining):
     def begin(self) -> None:
         network = PaperNetwork(self.configuration, self.args.checkpointing).train()
         network.to(device=self.accelerator.device, memory_format=torch.channels_last)
-        self.average = averaged(network, self.args.decay)
+        self.averaged = averaged(network, self.args.decay)
         optimizer = torch.optim.AdamW(network.parameters(), lr=self.args.rate, weight_decay=0.0)
         self.prepared, self.optimizer = self.accelerator.prepare(network, optimizer)
-        self.accelerator.register_for_checkpointing(self.average)
+        self.accelerator.register_for_checkpointing(self.averaged)
         self.schedule = scheduler()
 
     def update(self, draw: NoisyDraw, step: int) -> dict[str, torch.Tensor]:
         seen = update(self.prepared, self.optimizer, draw, self.schedule, self.accelerator)
-        self.average.update_parameters(self.accelerator.unwrap_model(self.prepared))
+        self.averaged.update_parameters(self.accelerator.unwrap_model(self.prepared))
         return seen
 
     def save(self, step: int) -> None:
-        tensors = weights.tensors_of(self.average.module)
+        tensors = weights.tensors_of(self.averaged.module)
         weights.save(self.args.out, tensors, self.described(updates=step))
 
 

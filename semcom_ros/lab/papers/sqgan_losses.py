@@ -12,8 +12,8 @@ from semcom_ros.codecs.sqgan.paper.networks import CLASS_PLANES, MAP_PLANES
 from semcom_ros.codecs.sqgan.pipeline import Passed
 from semcom_ros.lab.papers.draws import MaskedDraw
 from semcom_ros.lab.training.perceptual import Perceptual
-from semcom_ros.lab.training.sqgan import emphasis
-from semcom_ros.lab.training.sqgan.learning import give_back
+from semcom_ros.lab.training.sqgan import learning
+from semcom_ros.lab.training.sqgan.learning import class_table, give_back
 
 ADVERSARIAL = {"map": (0.75, 1.0), "image": (0.15, 0.2)}
 """Weight of the discriminator's logits, in units of the adaptive weight, and its most."""
@@ -46,7 +46,7 @@ class PatchDiscriminator(nn.Sequential):
 
 def map_error(passed: Passed, draw: MaskedDraw) -> torch.Tensor:
     """Class-weighted cross-entropy of the map, scalar."""
-    table = emphasis.table(emphasis.MAP, emphasis.MAP_OTHERS)
+    table = class_table(learning.MAP_WEIGHTS, learning.MAP_OTHERS)
     weights = torch.from_numpy(table[:MAP_PLANES]).to(passed.output.device)
     return F.cross_entropy(passed.output.float(), draw["labels"], weights)
 
@@ -54,7 +54,7 @@ def map_error(passed: Passed, draw: MaskedDraw) -> torch.Tensor:
 def image_error(passed: Passed, draw: MaskedDraw, distance: Perceptual) -> torch.Tensor:
     """Class-weighted absolute error of the image and perceptual distance, scalar."""
     image = passed.output.float()
-    weights = _by_class(draw, emphasis.IMAGE, emphasis.IMAGE_OTHERS)
+    weights = _by_class(draw, learning.IMAGE_WEIGHTS, learning.IMAGE_OTHERS)
     l1 = ((image - draw["image"]).abs() * weights).mean()
     return l1 + PERCEPTUAL * distance(pixels(image), pixels(draw["image"]))
 
@@ -68,7 +68,7 @@ def judged(passed: Passed, draw: MaskedDraw, step: str) -> tuple[torch.Tensor, t
     output = passed.output.float()
     if step == "map":
         return output, draw["planes"]
-    share = _by_class(draw, emphasis.GIVEN_BACK, 0.0)
+    share = _by_class(draw, learning.GIVEN_BACK, 0.0)
     return give_back(output, draw["image"], share), draw["image"]
 
 
@@ -91,6 +91,6 @@ def hinge(doubted: torch.Tensor, trusted: torch.Tensor) -> torch.Tensor:
 
 def _by_class(draw: MaskedDraw, weights: dict[str, float], others: float) -> torch.Tensor:
     """The weight [B, 1, H, W] of the class at every pixel; of void, 0 as in the released code."""
-    table = torch.from_numpy(emphasis.table(weights, others)[:MAP_PLANES]).clone()
+    table = torch.from_numpy(class_table(weights, others)[:MAP_PLANES]).clone()
     table[CLASS_PLANES] = 0
     return table.to(draw["labels"].device)[draw["labels"]][:, None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from another_device import another_device
 
 from semcom_ros import weights
 from semcom_ros.cli import main
+from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training import data, segmenter
+from semcom_ros.lab.training.gesco import received
+from semcom_ros.lab.training.gesco import training as gesco
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.perception import training as perception
-from semcom_ros.lab.training.sqgan import sets
+from semcom_ros.lab.training.sqgan import batches
+from semcom_ros.lab.training.sqgan import training as sqgan
 from semcom_ros.layers.residual import ConvNorm
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -152,41 +157,53 @@ def test_a_run_begins_from_weights_of_its_own_classes(tiny, tmp_path):
 
 @pytest.fixture
 def train(small_camvid, tmp_path, monkeypatch):
-    """Runs `semcom train` for one update of one sample, scored on next to nothing."""
+    """Runs `semcom train` with narrow networks on four small frames, for one update."""
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(weights.models_dir(), "models")
     monkeypatch.setattr(segmenter, "TOWN_FRAMES", 1)
-    monkeypatch.setattr(sets, "UNSEEN_SCENES", 1)
+    monkeypatch.setattr(batches, "UNSEEN_SCENES", 1)
+    monkeypatch.setattr(received, "CROP", (64, 128))
+    small = {"half": 8, "conditions": (8,) * 4, "widths": (8,) * 4, "blocks": (1,) * 4}
+    monkeypatch.setattr(gesco, "DiffusionNetwork", partial(DiffusionNetwork, **small))
+    for name in ("MAP_SIZES", "IMAGE_SIZES"):
+        monkeypatch.setattr(sqgan, name, {"widths": (8, 8, 32), "depth": 1})
     frames = perception.frames_with_truth
     monkeypatch.setattr(
         perception, "frames_with_truth", lambda spec, split, at: frames(spec, split, at[:1])
     )
-    models = weights.models_dir()
 
     def run(*words):
-        few = "--batch 1 --scenes 1 --steps 1 --workers 0".split()
-        where = ["--camvid", small_camvid.partition(":")[2]]
-        assert main(["train", *words, *where, *few]) == 0
+        where = ["--camvid", small_camvid.partition(":")[2], "--scenes", "1"]
+        assert main(["train", *words, *where]) == 0
 
-    return models, run
+    return run
 
 
 def recipes(device, train):
     """Every recipe that trains, on `device`."""
-    models, run = train
-    judged = ["--models", str(models), "--judge", str(models / "judge.safetensors")]
-    sharp = ["--adversarial-from", "0"]
-    run("segmenter", "--device", device)
-    run("denoiser", "--device", device)
-    run("perception", "--device", device)
-    run("gesco", "--device", device, *judged, *sharp)
+    few = f"--device {device} --batch 1 --steps 1 --workers 0".split()
+    sharp = [*few, "--adversarial-from", "0"]
+    train("segmenter", *few, "--widths", "8", "8", "8", "8")
+    train("denoiser", *few)
+    train("perception", *few)
+    train("gesco", *sharp)
     for stage in ("map", "image", "tune"):
-        words = ["--stage", stage, "--device", device, *judged, *sharp, "--crop", "64", "128"]
-        run("sqgan", *words, "--map-tokens", "1")
+        train("sqgan", "--stage", stage, *sharp, *"--crop 64 128 --map-tokens 1".split())
 
 
 def test_every_recipe_runs_on_another_device(train):
     with another_device() as device:
         recipes(device, train)
+
+
+def test_statistics_are_measured_and_scored(train):
+    train("thumbnail")
+    train("map")
+    for name in ("gesco_thumbnail", "gesco_map"):
+        card = json.loads(Path(f"models/{name}.json").read_text())
+        assert "and 1 frames of the procedural drive" in card["data"]
+        assert "--scenes 1" in card["recipe"]
+    assert card["scores"]["true 32x64"] > 0
 
 
 @pytest.mark.cuda

@@ -16,7 +16,7 @@ from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.lab.training import segmenter as segmentation_training
 from semcom_ros.lab.training.adversarial import Discriminator
 from semcom_ros.lab.training.data import CAMVID_CLASSES, Samples
-from semcom_ros.lab.training.sqgan import sets, training
+from semcom_ros.lab.training.sqgan import batches, training
 from semcom_ros.lab.training.sqgan.learning import MapLearning
 from semcom_ros.lab.training.sqgan.training import SqganTraining
 from semcom_ros.weights import models_dir
@@ -33,15 +33,15 @@ def test_networks_are_chosen_on_frames_that_they_never_learn_from(tmp_path):
             path = tmp_path / kind / "train" / f"{i:02}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), pixels.astype(np.uint8))
-    chosen_on = sets.held_out(tmp_path)
-    learned = sets.street_sets(tmp_path, 1, lambda images: np.zeros(images.shape[:3], np.uint8))
+    chosen_on = batches.held_out(tmp_path)
+    learned = batches.street_sets(tmp_path, 1, lambda images: np.zeros(images.shape[:3], np.uint8))
     assert chosen_on.images[:2, 0, 0, 0].tolist() == [0, 120]
-    assert len(chosen_on.images) == len(chosen_on.labels) == 2 + sets.UNSEEN_SCENES
+    assert len(chosen_on.images) == len(chosen_on.labels) == 2 + batches.UNSEEN_SCENES
     for samples, _ in learned[:2]:
         seen = samples.images[:, 0, 0, 0].tolist()
         assert seen == [10 * i for i in range(14) if i not in (0, 12)]
-    for towns in (sets.TOWNS, segmentation_training.TOWNS):
-        assert not set(sets.UNSEEN_TOWNS) & set(towns)
+    for towns in (batches.TOWNS, segmentation_training.TOWNS):
+        assert not set(batches.UNSEEN_TOWNS) & set(towns)
 
 
 class Stopped(Exception):
@@ -96,4 +96,4 @@ def test_a_stage_that_resumes_replaces_weights_only_by_better_ones_or_of_a_later
     card = json.loads((tmp_path / "map.json").read_text())
     assert card["scores"]["judge"] == best
     assert card["updates"] == (1 if best == 0.6 else 2)
-    assert sets.HELD_OUT in card["scores"]["on"]
+    assert batches.HELD_OUT in card["scores"]["on"]

@@ -24,7 +24,7 @@ from semcom_ros.lab.training.adversarial import Discriminator
 from semcom_ros.lab.training.data import CAMVID_CLASSES
 from semcom_ros.lab.training.loop import read_state
 from semcom_ros.lab.training.perceptual import FeatureLoss
-from semcom_ros.lab.training.sqgan import emphasis
+from semcom_ros.lab.training.sqgan import learning as weighing
 from semcom_ros.lab.training.sqgan.batches import MapLink, Transmission, draw_fractions
 from semcom_ros.lab.training.sqgan.enhancement import enhance, find_objects
 from semcom_ros.lab.training.sqgan.learning import ImageLearning, MapLearning, give_back
@@ -143,7 +143,7 @@ def test_in_half_precision_training_hears_the_codewords_that_the_ends_decode():
 
 
 def test_the_discriminator_is_given_back_the_residual_of_classes_not_worth_bits():
-    table = emphasis.table(emphasis.GIVEN_BACK, 0.0)
+    table = weighing.class_table(weighing.GIVEN_BACK, 0.0)
     found = {name: float(table[TRAIN_ID[name]]) for name in ("sky", "vegetation", "road", "car")}
     assert found == pytest.approx({"sky": 0.85, "vegetation": 0.85, "road": 0.425, "car": 0})
     image, target = torch.zeros(1, 3, 1, 2), torch.ones(1, 3, 1, 2)

@@ -15,7 +15,7 @@ from semcom_ros.lab.learned_denoiser import FILE, DenoisingNetwork, LearnedDenoi
 from semcom_ros.lab.map_noise import MAP_NOISES, receive_map
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training import data
-from semcom_ros.lab.training.gesco.noisy_map import LEVELS_DB
+from semcom_ros.lab.training.gesco.received import LEVELS_DB
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.labels import fold
 
@@ -74,7 +74,7 @@ class DenoiserTraining(Training):
         return {"loss": loss, "gradient": self.optimise(step)}
 
     def score(self) -> dict[str, float]:
-        denoiser = LearnedDenoiser.of(self.average, CLASSES, self.args.device)
+        denoiser = LearnedDenoiser(self.average, CLASSES, self.args.device)
         scores = {f"{level:.0f} dB": miou(denoiser, self.held_out, level) for level in SCORED_DB}
         return {"miou": float(np.mean(list(scores.values()))), **scores}
 

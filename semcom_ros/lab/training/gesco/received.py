@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of training: what the RSU would have received of frames and their labels."""
+"""Batches of training: what the RSU would have received of frames and their labels.
+
+Noise on maps is that of Grassucci, Barbarossa, Comminiello, "Generative semantic communication:
+diffusion models beyond bit recovery", arXiv 2306.04321, section III-D, so that a generator bears a
+noisy map later; levels are PSNR as `lab.map_noise` defines it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from semcom_ros.codecs.gesco.shared import GescoShared
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.lab.training.gesco.noisy_map import draw_level, noisy_planes
+from semcom_ros.lab.map_noise import gaussian
 from semcom_ros.labels import CLASSES
 from semcom_ros.layers.class_shares import ClassShares
 
@@ -29,6 +34,11 @@ FDS_SEEN = ("auto", "auto", "auto", "paper")
 MAPS = ("received", "planes", "clean")
 """How maps arrive in training: coded on any grid or as noisy planes after fast denoising; as noisy
 planes undenoised, which is the paper's recipe; or as planes without noise."""
+
+LEVELS_DB = (30.0, 25.0, 20.0, 15.0, 10.0, 5.0, 1.0)
+"""PSNR in dB, each as likely as the others where there is noise."""
+CLEAN = 0.3
+"""Share of the samples whose map has no noise."""
 
 
 class ReceivedBatch(NamedTuple):
@@ -118,3 +128,19 @@ class Reception:
 def _channels_last(values: np.ndarray) -> torch.Tensor:
     tensor = torch.from_numpy(np.ascontiguousarray(values))
     return tensor.to(torch.bfloat16, memory_format=torch.channels_last)
+
+
+def draw_level(rng: np.random.Generator) -> float | None:
+    """A PSNR in dB for one sample of training, none for a clean map."""
+    return None if rng.random() < CLEAN else float(rng.choice(LEVELS_DB))
+
+
+def noisy_planes(
+    one_hot: np.ndarray, level_db: float | None, rng: np.random.Generator
+) -> np.ndarray:
+    """`one_hot`, float32 [classes, H, W], with Gaussian noise, independent in class and pixel.
+
+    A level of none gives the planes as they are. The released code adds one plane of noise to
+    all classes alike, but tests with independent noise, which is what a channel makes.
+    """
+    return one_hot if level_db is None else gaussian(one_hot, level_db, rng)

@@ -6,8 +6,12 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from semcom_ros.lab.training.perception.box_targets import BoxTargets
-from semcom_ros.lab.training.perception.data import COARSE, SEGMENTED, PerceptionBatch
+from semcom_ros.lab.training.perception.data import (
+    COARSE,
+    SEGMENTED,
+    BoxTargets,
+    PerceptionBatch,
+)
 from semcom_ros.labels import VOID
 from semcom_ros.perception.networks import MIDDLE, Outputs
 from semcom_ros.runtime import declare_operators

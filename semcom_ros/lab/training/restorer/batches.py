@@ -28,7 +28,7 @@ from semcom_ros.lab.training.coded_pictures import (
 )
 from semcom_ros.lab.training.data import Samples, pixels_of, render_drive
 from semcom_ros.lab.training.device_windows import light
-from semcom_ros.lab.training.gesco.noisy_map import LEVELS_DB
+from semcom_ros.lab.training.gesco.received import LEVELS_DB
 from semcom_ros.lab.training.restorer.arrived_maps import Resampling, denoised_planes
 from semcom_ros.lab.training.street_pack import read_pack
 from semcom_ros.labels import TRAIN_ID, VOID

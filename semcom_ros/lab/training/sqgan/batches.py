@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of training: frames with what is sent and what is received of their maps."""
+"""What the narrow networks learn from and are chosen on: real and rendered streets, with what is
+sent and what is received of their maps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +15,10 @@ from semcom_ros.codecs.sqgan.inference import MapReceiver, MapTransmitter
 from semcom_ros.codecs.sqgan.masking import keep
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.training import data
 from semcom_ros.lab.training.sqgan.enhancement import enhance
 from semcom_ros.layers.class_shares import ClassShares
+from semcom_ros.perception.segmentation import Segmenter
 
 CELL = 32
 """Pixels to which crops are aligned and sized: two cells of the latent grid."""
@@ -25,6 +29,23 @@ NOTHING_KEPT = 0.05
 FRACTION = (-1.1, 0.7)
 """Mean and deviation of the log of the fraction kept. The paper's -0.95 and 0.4 hardly meet the
 few vectors that the smallest payloads hold."""
+
+FILES = {"map": "map.safetensors", "image": "image.safetensors", "tune": "tuned.safetensors"}
+"""The weights that each stage hands on, in the folder `--work`."""
+RECIPE = "semcom train sqgan --camvid DIR"
+REAL = 0.75
+"""Share of the samples that are CamVid's."""
+TOWNS = range(100, 120)
+EVERY = 12
+"""Of CamVid train one frame in so many is held out."""
+UNSEEN_TOWNS = range(220, 224)
+"""No network of SQ-GAN and no segmenter is trained on them."""
+UNSEEN_SCENES = 8
+HELD_OUT = (
+    f"every {EVERY}th frame of CamVid train and {UNSEEN_SCENES} frames of other towns of the "
+    "procedural drive, held out of the training of these networks"
+)
+"""In words, for cards."""
 
 
 class MaskedBatch(NamedTuple):
@@ -113,3 +134,29 @@ class Transmission:
     def _class_shares(self, labels: np.ndarray) -> torch.Tensor:
         shares = torch.from_numpy(np.stack([self.class_shares.of_labels(m) for m in labels]))
         return shares.to(torch.bfloat16, memory_format=torch.channels_last)
+
+
+def held_out(camvid: Path) -> data.Samples:
+    """The frames that checkpoints and split are chosen on; CamVid val is left for scoring.
+
+    The segmenters have seen those of CamVid: what they make of them orders networks, and is better
+    than what they make of a new street.
+    """
+    real = data.read_camvid(camvid, "train", WORK_SIZE)
+    drive = data.render_scenes(UNSEEN_SCENES, UNSEEN_TOWNS, step=37)
+    return data.Samples(
+        np.concatenate([real.images[::EVERY], drive.images]),
+        np.concatenate([real.labels[::EVERY], drive.labels]),
+    )
+
+
+def street_sets(camvid: Path, scenes: int, segmenter: Segmenter) -> data.Sets:
+    """CamVid train but for what is held out, and `scenes` frames of the procedural drive, with the
+    share of each set; half of the maps are true and half estimated."""
+    real = data.read_camvid(camvid, "train", WORK_SIZE)
+    learned = np.arange(len(real.images)) % EVERY > 0
+    sets = [
+        (data.Samples(real.images[learned], real.labels[learned]), REAL),
+        (data.render_scenes(scenes, TOWNS), 1 - REAL),
+    ]
+    return data.with_estimates(sets, segmenter)

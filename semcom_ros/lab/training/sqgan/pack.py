@@ -29,7 +29,7 @@ from semcom_ros.codecs.sqgan.token_prior import UNKNOWN, TokenPrior
 from semcom_ros.coding.grids import GRIDS, pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training.recipe import command_line
-from semcom_ros.lab.training.sqgan.sets import FILES, HELD_OUT, RECIPE, held_out, street_sets
+from semcom_ros.lab.training.sqgan.batches import FILES, HELD_OUT, RECIPE, held_out, street_sets
 from semcom_ros.labels import LABEL_SPACE, NAMES
 from semcom_ros.perception.segmentation import Segmenter
 

@@ -21,7 +21,7 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.training.judge import RECIPE
 from semcom_ros.lab.training.recipe import command_line
-from semcom_ros.lab.training.sqgan.sets import HELD_OUT, held_out
+from semcom_ros.lab.training.sqgan.batches import HELD_OUT, held_out
 from semcom_ros.perception.segmentation import Segmenter
 from semcom_ros.pipeline.single import decode, encode
 

@@ -27,20 +27,25 @@ from semcom_ros.lab.training.judge import FILE as JUDGE
 from semcom_ros.lab.training.judge import PipelineJudge
 from semcom_ros.lab.training.loop import read_state
 from semcom_ros.lab.training.recipe import command_line
-from semcom_ros.lab.training.sqgan import emphasis, pack, split
-from semcom_ros.lab.training.sqgan.batches import CELL, MapLink, Transmission
-from semcom_ros.lab.training.sqgan.learning import (
-    ImageLearning,
-    MapLearning,
-    PipelineLearning,
-)
-from semcom_ros.lab.training.sqgan.sets import (
+from semcom_ros.lab.training.sqgan import pack, split
+from semcom_ros.lab.training.sqgan.batches import (
+    CELL,
     EVERY,
     FILES,
     HELD_OUT,
     RECIPE,
+    MapLink,
+    Transmission,
     held_out,
     street_sets,
+)
+from semcom_ros.lab.training.sqgan.learning import (
+    MAP_OTHERS,
+    MAP_WEIGHTS,
+    ImageLearning,
+    MapLearning,
+    PipelineLearning,
+    class_table,
 )
 from semcom_ros.perception import segmentation
 from semcom_ros.perception.segmentation import Segmenter
@@ -149,7 +154,7 @@ class SqganTraining(AdversarialTraining):
         choices = {"mask": args.mask, "score": args.score}
         if self.kind == "map":
             pipeline = filled(map_pipeline(n, **MAP_SIZES, **choices), self.before)
-            table = emphasis.table(emphasis.MAP, emphasis.MAP_OTHERS)[list(CLASSES)]
+            table = class_table(MAP_WEIGHTS, MAP_OTHERS)[list(CLASSES)]
             return MapLearning(pipeline, discriminator, torch.from_numpy(table), args.device)
         pipeline = filled(image_pipeline(n, **IMAGE_SIZES, **choices), self.before)
         own = args.models / segmentation.FILE

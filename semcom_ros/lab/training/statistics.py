@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`semcom train map`: the prior of the map coder, learned from the maps that vehicles send."""
+"""`semcom train map` and `semcom train thumbnail`: statistics of entropy coding.
+
+The prior of the map coder is learned from the maps that vehicles send; the spread of the
+thumbnail's coefficients shares out its bits.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from semcom_ros import weights
+from semcom_ros.codecs.gesco.shared import THUMBNAIL_FILE
 from semcom_ros.coding import map_coder
 from semcom_ros.coding.grids import GRIDS, pool
 from semcom_ros.coding.map_prior import Prior, load_prior, save_prior, scratch
+from semcom_ros.coding.thumbnail import CoefficientStatistics
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.recipe import Recipe
@@ -71,3 +78,24 @@ def train(maps: Iterable[np.ndarray], seed: int = 0) -> Prior:
         for grid in GRIDS:
             map_coder.learn(pool(maps[index], grid), prior, rate)
     return prior
+
+
+class ThumbnailStatistics(Recipe):
+    """Measured on CamVid train and the procedural drive."""
+
+    name = "thumbnail"
+    what = "mean and spread of the cosine coefficients of GESCO's thumbnail"
+    scenes = 360
+
+    @classmethod
+    def options(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--out", type=Path, default=Path("models") / THUMBNAIL_FILE)
+
+    def make(self) -> None:
+        camvid = data.read_camvid(self.args.camvid, "train", WORK_SIZE).images
+        scenes = data.render_scenes(self.args.scenes, range(100, 120)).images
+        statistics = CoefficientStatistics.of(np.concatenate((camvid, scenes)))
+        tensors = {"mean": statistics.mean, "log_spread": statistics.log_spread}
+        weights.save(self.args.out, tensors, self.described())
+        shared_out = np.count_nonzero(statistics.share(8 * 64))
+        print(f"Wrote {self.args.out}: {8 * 64} bits fall on {shared_out} coefficients.")
