@@ -185,7 +185,7 @@ def recipes(device, train):
     sharp = [*few, "--adversarial-from", "0"]
     train("segmenter", *few, "--widths", "8", "8", "8", "8")
     train("denoiser", *few)
-    train("perception", *few)
+    train("perception", *few, "--start", "models/perception.safetensors")
     train("gesco", *sharp)
     for stage in ("map", "image", "tune"):
         train("sqgan", "--stage", stage, *sharp, *"--crop 64 128 --map-tokens 1".split())

@@ -30,7 +30,7 @@ from semcom_ros.labels import fold
 from semcom_ros.weights import models_dir
 
 DENOISING = ("auto", "paper", "learned", "none")
-_diffusion, _learned = cache(ImageDiffusion.from_pretrained), cache(LearnedDenoiser)
+_diffusion, _learned = cache(ImageDiffusion.from_pretrained), cache(LearnedDenoiser.from_pretrained)
 
 
 def codec_system(
