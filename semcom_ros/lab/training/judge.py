@@ -32,7 +32,7 @@ from semcom_ros.perception.segmentation import Segmenter
 FILE = "judge.safetensors"
 RECIPE = (
     "semcom train segmenter --camvid DIR --seed 7 --widths 32 64 96 160 --steps 1400 --scenes 300 "
-    f"--out models/{FILE}"
+    f"--share 0.15 --out models/{FILE}"
 )
 SENT_GRID = (128, 256)
 """Of the maps that images are regenerated from."""

@@ -8,6 +8,7 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -15,10 +16,16 @@ import torch
 from another_device import another_device
 
 from semcom_ros import weights
-from semcom_ros.cli import main
+from semcom_ros.cli import COMMANDS, find, main
+from semcom_ros.codecs.gesco import diffusion, shared
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
+from semcom_ros.codecs.gesco.paper import sampling
+from semcom_ros.codecs.sqgan import shared as sqgan_shared
+from semcom_ros.codecs.sqgan.paper import inference
+from semcom_ros.coding import map_prior
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.training import data, segmenter
+from semcom_ros.lab import learned_denoiser
+from semcom_ros.lab.training import data, judge, segmenter
 from semcom_ros.lab.training.gesco import received
 from semcom_ros.lab.training.gesco import training as gesco
 from semcom_ros.lab.training.loop import Training
@@ -26,8 +33,22 @@ from semcom_ros.lab.training.perception import training as perception
 from semcom_ros.lab.training.sqgan import batches
 from semcom_ros.lab.training.sqgan import training as sqgan
 from semcom_ros.layers.residual import ConvNorm
+from semcom_ros.perception import perceive, segmentation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+RECIPES = (
+    diffusion.RECIPE,
+    shared.THUMBNAIL_RECIPE,
+    sqgan_shared.RECIPE,
+    map_prior.RECIPE,
+    learned_denoiser.RECIPE,
+    judge.RECIPE,
+    perceive.RECIPE,
+    segmentation.RECIPE,
+    sampling.RECIPE,
+    f"{inference.RECIPE} --stage map",
+)
 
 
 class TinyNetwork(torch.nn.Sequential):
@@ -194,6 +215,28 @@ def recipes(device, train):
 def test_every_recipe_runs_on_another_device(train):
     with another_device() as device:
         recipes(device, train)
+
+
+def parsed(line):
+    """The options of a command as a card or an error tells it."""
+    words = line.split()[1:]
+    name = find(words)
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    resolve_name(f"semcom_ros.lab.{COMMANDS[name].module}").add_arguments(parser)
+    return parser.parse_args(words[len(name.split()) :])
+
+
+@pytest.mark.parametrize("card", sorted(weights.models_dir().glob("*.json")), ids=lambda p: p.stem)
+def test_every_card_tells_a_command_that_can_be_typed(card):
+    told = json.loads(card.read_text())
+    lines = told["recipe"] if isinstance(told["recipe"], list) else [told["recipe"]]
+    for line in [*lines, *filter(None, [told.get("split_recipe")])]:
+        assert parsed(line)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_error_tells_a_command_that_can_be_typed(recipe):
+    assert parsed(recipe)
 
 
 def test_statistics_are_measured_and_scored(train):

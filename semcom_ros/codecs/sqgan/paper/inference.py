@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -54,7 +55,17 @@ def _statistics(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class _PaperInference:
-    """One end of a pipeline on `device`, where it computes in bfloat16."""
+    """One end of a pipeline on `device`, where it computes in bfloat16.
+
+    stage: of training, whose weights it has.
+    """
+
+    stage: ClassVar[str]
+
+    @classmethod
+    def from_pretrained(cls, folder: Path, device: str = "cpu") -> Self:
+        """That of the weights in `folder`. Raises SemcomError as `load_network`."""
+        return cls(load_network(folder / file_of(cls.stage), device), device)
 
     def __init__(self, pipeline: Pipeline, device: str = "cpu"):
         self.device = torch.device(device)
@@ -86,6 +97,8 @@ class _PaperInference:
 class PaperMapTransmitter(_PaperInference):
     """As `MapTransmitter`."""
 
+    stage = "map"
+
     def __call__(self, labels: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         planes = self._planes(labels)
         return self._transmit((planes,), planes[:, :CLASS_PLANES])
@@ -93,6 +106,8 @@ class PaperMapTransmitter(_PaperInference):
 
 class PaperImageTransmitter(_PaperInference):
     """As `ImageTransmitter`."""
+
+    stage = "tune"
 
     def __call__(
         self, images: np.ndarray, labels: Sequence[np.ndarray]
@@ -105,6 +120,8 @@ class PaperImageTransmitter(_PaperInference):
 class PaperMapReceiver(_PaperInference):
     """As `MapReceiver`; it knows void."""
 
+    stage = "map"
+
     def __call__(
         self, indices: Sequence[np.ndarray], kept: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +132,8 @@ class PaperMapReceiver(_PaperInference):
 
 class PaperImageReceiver(_PaperInference):
     """As `ImageReceiver`."""
+
+    stage = "tune"
 
     def __call__(
         self,
@@ -142,19 +161,3 @@ def load_network(path: Path, device: str = "cpu", size: tuple[int, int] = WORK_S
     pipeline = MAKERS[card["pipeline"]](sizes)
     weights.fill(pipeline, tensors, path)
     return pipeline.to(device).eval().requires_grad_(False)
-
-
-def load_transmitters(
-    folder: Path, device: str = "cpu"
-) -> tuple[PaperMapTransmitter, PaperImageTransmitter]:
-    """The vehicle's ends of map and image, from the weights in `folder`. Raises SemcomError."""
-    maps, images = (load_network(folder / file_of(stage), device) for stage in ("map", "tune"))
-    return PaperMapTransmitter(maps, device), PaperImageTransmitter(images, device)
-
-
-def load_receivers(
-    folder: Path, device: str = "cpu"
-) -> tuple[PaperMapReceiver, PaperImageReceiver]:
-    """The RSU's ends of map and image: the `networks` of `sqgan.Decoder`. Raises SemcomError."""
-    maps, images = (load_network(folder / file_of(stage), device) for stage in ("map", "tune"))
-    return PaperMapReceiver(maps, device), PaperImageReceiver(images, device)
