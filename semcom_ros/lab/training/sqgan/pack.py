@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,12 @@ from semcom_ros.perception.segmentation import Segmenter
 UNKNOWN_SHARE = 0.25
 """Of the frames whose image tokens are learned as beside a map of tokens: classes unknown."""
 GRIDS_SEEN = tuple(g for g in GRIDS if g[0] >= 24)
+LAYERS = {"map": MAP_LAYERS, "image": IMAGE_LAYERS}
 Tokens = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Of a frame: scores float [h, w], indices int [h, w], classes uint8 [h, w]."""
+Frames = Sequence[tuple[np.ndarray, np.ndarray]]
+"""Image and labels of each."""
+Pipelines = dict[str, Pipeline]
 
 
 def run(args: argparse.Namespace) -> None:
@@ -58,19 +63,12 @@ def run(args: argparse.Namespace) -> None:
 
     segmenter = Segmenter.from_pretrained(args.models)
     rng = np.random.default_rng(args.seed)
-    frames = [
-        (image, labels)
-        for samples, _ in street_sets(args.camvid, args.scenes, segmenter)
-        for image, labels in zip(samples.images, samples.labels, strict=True)
-    ]
-    frames = [frames[i] for i in rng.permutation(len(frames))]
-    tokens = learn(pipelines, classes, frames, rng)
+    seen = [pair for s, _ in street_sets(args.camvid, args.scenes, segmenter) for pair in s]
+    tokens = learn(pipelines, classes, [seen[i] for i in rng.permutation(len(seen))], rng)
     images = held_out(args.camvid).images
     unseen = list(zip(images, segmenter(images), strict=True))
-    scores = {
-        "on": f"estimated maps of {HELD_OUT}",
-        **measured(pipelines, classes, unseen, tokens),
-    }
+    scores = measured(pipelines, classes, unseen, tokens)
+    scores = {"on": f"estimated maps of {HELD_OUT}", **scores}
     own = argparse.Namespace(stage="pack", scenes=args.scenes, seed=args.seed)
     card = {
         "label_space": LABEL_SPACE,
@@ -79,11 +77,7 @@ def run(args: argparse.Namespace) -> None:
         "data": cards["image"]["data"],
         "perceptual": cards["image"]["perceptual"],
         "recipe": [*cards["map"]["recipe"], *cards["image"]["recipe"], command_line("sqgan", own)],
-        "scores": {
-            "map": cards["map"]["scores"],
-            "image": cards["image"]["scores"],
-            "tokens": scores,
-        },
+        "scores": {name: cards[name]["scores"] for name in PIPELINES} | {"tokens": scores},
     }
     write(args.models, pipelines, tokens, card)
     print(scores)
@@ -113,10 +107,7 @@ def ordered(codebook: np.ndarray) -> np.ndarray:
 
 
 def learn(
-    pipelines: dict[str, Pipeline],
-    classes: tuple[int, ...],
-    frames: Iterable[tuple[np.ndarray, np.ndarray]],
-    rng: np.random.Generator,
+    pipelines: Pipelines, classes: tuple[int, ...], frames: Frames, rng: np.random.Generator
 ) -> dict[str, TokenPrior]:
     """The token coder's priors, by pipeline, from frames of image and labels.
 
@@ -125,52 +116,36 @@ def learn(
     """
     priors = {name: token_prior.scratch() for name in PIPELINES}
     for name, (scores, indices, known) in _tokens(pipelines, classes, frames, rng):
-        layers = MAP_LAYERS if name == "map" else IMAGE_LAYERS
         if rng.random() < UNKNOWN_SHARE:
             known = np.full_like(known, UNKNOWN)
         count = int(rng.integers(1, scores.size + 1))
-        token_coder.learn(scores, indices, known, layers, count, priors[name])
+        token_coder.learn(scores, indices, known, LAYERS[name], count, priors[name])
     # Coded with what can be stored of them.
     return {name: token_prior.restored(token_prior.stored(p)) for name, p in priors.items()}
 
 
 def measured(
-    pipelines: dict[str, Pipeline],
-    classes: tuple[int, ...],
-    frames: Iterable[tuple[np.ndarray, np.ndarray]],
-    priors: dict[str, TokenPrior],
+    pipelines: Pipelines, classes: tuple[int, ...], frames: Frames, priors: dict[str, TokenPrior]
 ) -> dict[str, float]:
     """Mean bytes of the tokens of a frame: each layer of the image, all of them without the map's
     classes, without statistics, and as a flat ten bits an index."""
-    sums: dict[str, float] = {}
-    frames = list(frames)
-    for name, (scores, indices, known) in _tokens(
-        pipelines, classes, frames, np.random.default_rng(0)
-    ):
-        if name == "map":
-            found = {"map": (known, MAP_LAYERS, priors[name])}
-        else:
-            unknown = np.full_like(known, UNKNOWN)
-            found = {
-                "image": (known, IMAGE_LAYERS, priors[name]),
-                "image, classes unknown": (unknown, IMAGE_LAYERS, priors[name]),
-                "image, without statistics": (known, IMAGE_LAYERS, token_prior.scratch()),
-            }
-        for what, (known_, layers, prior) in found.items():
-            parts = token_coder.encode(scores, indices, known_, layers, 10_000, 0, prior)
-            sums[what] = sums.get(what, 0) + sum(map(len, parts))
-            if what == "image":
-                for layer, part in enumerate(parts, 1):
-                    sums[f"layer {layer}"] = sums.get(f"layer {layer}", 0) + len(part)
+    sums, rng = defaultdict(float), np.random.default_rng(0)
+    for name, (scores, indices, known) in _tokens(pipelines, classes, frames, rng):
+        ways = {name: (known, priors[name])}
+        if name == "image":
+            ways["image, classes unknown"] = (np.full_like(known, UNKNOWN), priors[name])
+            ways["image, without statistics"] = (known, token_prior.scratch())
+        for what, (told, prior) in ways.items():
+            parts = token_coder.encode(scores, indices, told, LAYERS[name], 10_000, 0, prior)
+            sums[what] += sum(map(len, parts))
+            for layer, part in enumerate(parts if what == "image" else (), 1):
+                sums[f"layer {layer}"] += len(part)
     means = {what: round(total / len(frames), 1) for what, total in sums.items()}
     return {**means, "flat": token_prior.BITS * LATENT_GRID[0] * LATENT_GRID[1] / 8}
 
 
 def write(
-    models: Path,
-    pipelines: dict[str, Pipeline],
-    tokens: dict[str, TokenPrior],
-    card: dict[str, Any],
+    models: Path, pipelines: Pipelines, tokens: dict[str, TokenPrior], card: dict[str, Any]
 ) -> None:
     """Write the three files of the codec into the folder `models`."""
     shared, sending, receiving = {}, {}, {}
@@ -199,11 +174,8 @@ def write(
 
 
 def _tokens(
-    pipelines: dict[str, Pipeline],
-    classes: tuple[int, ...],
-    frames: Iterable[tuple[np.ndarray, np.ndarray]],
-    rng: np.random.Generator,
-) -> Iterable[tuple[str, Tokens]]:
+    pipelines: Pipelines, classes: tuple[int, ...], frames: Frames, rng: np.random.Generator
+) -> Iterator[tuple[str, Tokens]]:
     map_transmitter, image_transmitter = (
         end(pipelines[name].transmitter, pipelines[name].quantiser.codebook, classes)
         for name, end in zip(PIPELINES, (MapTransmitter, ImageTransmitter), strict=True)

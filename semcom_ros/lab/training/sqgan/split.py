@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,8 @@ EVERY = 3
 """Of the frames held out one in so many is tried."""
 ALIKE = 0.0075
 """Scores so near to each other are not told apart by so few frames."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One way to split: its scores on the frames. refused: frames that it cannot send."""
-
-    map_bytes: int
-    map_part: str
-    map_miou: float
-    image_miou: float
-    psnr: float
-    refused: int
-
-    @property
-    def score(self) -> float:
-        """What chooses: mIoU of the map and of the image count alike."""
-        return (self.map_miou + self.image_miou) / 2
+Row = dict[str, Any]
+"""One way to split, and its scores."""
 
 
 def run(args: argparse.Namespace) -> None:
@@ -73,38 +58,33 @@ def table(
     truth: list[np.ndarray],
     settings: Sequence[int],
     map_bytes: Sequence[int],
-) -> tuple[Split, list[dict[str, Any]]]:
+) -> tuple[Split, list[Row]]:
     """The best split at every setting, and all that were tried: those of `map_bytes` that leave
     room for the header, with both ways to send a map."""
-    rows, chosen = [], []
+    rows: list[Row] = []
+    chosen = []
     for setting in settings:
-        tried = []
-        for part in (LABELS_PART, MAP_TOKENS_PART):
-            for n_bytes in (n for n in map_bytes if n <= setting - HEADER):
-                encoder.split = Split((setting,), (n_bytes,), (part,))
-                found = measure(encoder, decoder, judge, frames, truth, setting)
-                tried.append(found)
-                rows.append({"payload_bytes": setting, **vars(found), "score": found.score})
-                print(json.dumps(rows[-1]), flush=True)
-        chosen.append(choose(tried))
-    best = Split(
-        tuple(settings),
-        tuple(m.map_bytes for m in chosen),
-        tuple(m.map_part for m in chosen),
-    )
-    return best, rows
+        sent = [n for n in map_bytes if n <= setting - HEADER]
+        for part, n_bytes in itertools.product((LABELS_PART, MAP_TOKENS_PART), sent):
+            encoder.split = Split((setting,), (n_bytes,), (part,))
+            row = {"payload_bytes": setting, "map_bytes": n_bytes, "map_part": part}
+            rows.append(row | measure(encoder, decoder, judge, frames, truth, setting))
+            print(json.dumps(rows[-1]), flush=True)
+        chosen.append(choose([row for row in rows if row["payload_bytes"] == setting]))
+    sizes, parts = (tuple(row[name] for row in chosen) for name in ("map_bytes", "map_part"))
+    return Split(tuple(settings), sizes, parts), rows
 
 
-def choose(tried: list[Measured]) -> Measured:
+def choose(tried: list[Row]) -> Row:
     """The best score of those that refuse fewest frames; where scores hardly differ, colours
     decide."""
-    refused = min(m.refused for m in tried)
-    able = [m for m in tried if m.refused == refused]
-    best = max(m.score for m in able)
-    return max((m for m in able if m.score >= best - ALIKE), key=lambda m: m.psnr)
+    refused = min(row["refused"] for row in tried)
+    able = [row for row in tried if row["refused"] == refused]
+    best = max(row["score"] for row in able)
+    return max((row for row in able if row["score"] >= best - ALIKE), key=lambda row: row["psnr"])
 
 
-def write(models: Path, split: Split, rows: list[dict[str, Any]]) -> None:
+def write(models: Path, split: Split, rows: list[Row]) -> None:
     """Put the table and what was tried into the card of the encoder in `models`."""
     card = (models / ENCODER_FILE).with_suffix(".json")
     content = json.loads(card.read_text())
@@ -124,26 +104,25 @@ def measure(
     frames: list[Frame],
     truth: list[np.ndarray],
     setting: int,
-) -> Measured:
-    """Scores of the encoder's split at `setting` bytes; a refused frame scores nothing."""
+) -> Row:
+    """Scores of the encoder's split at `setting` bytes: `score`, mIoU of map and image alike,
+    chooses. refused: frames that it cannot send, which score nothing."""
     maps, images = ConfusionMatrix(folded=True), ConfusionMatrix(folded=True)
-    fidelity, refused = [], 0
-    part, map_bytes = encoder.split.of(setting)
+    fidelity = []
     for frame, labels in zip(frames, truth, strict=True):
         try:
             payload = encode("sqgan", encoder, frame, setting)
         except SemcomError:
-            refused += 1
             continue
         shown = decode("sqgan", decoder, payload)
         maps.add(labels, shown.labels)
         images.add(labels, *judge([shown.image]))
         fidelity.append(psnr(frame.image, shown.image))
-    return Measured(
-        map_bytes,
-        part,
-        maps.miou() or 0.0,
-        images.miou() or 0.0,
-        float(np.mean(fidelity)) if fidelity else 0.0,
-        refused,
-    )
+    of_map, of_image = maps.miou() or 0.0, images.miou() or 0.0
+    return {
+        "map_miou": of_map,
+        "image_miou": of_image,
+        "psnr": float(np.mean(fidelity)) if fidelity else 0.0,
+        "refused": len(frames) - len(fidelity),
+        "score": (of_map + of_image) / 2,
+    }
