@@ -212,6 +212,14 @@ def recipes(device, train):
         train("sqgan", "--stage", stage, *sharp, *"--crop 64 128 --map-tokens 1".split())
 
 
+def test_another_device_is_as_strict_as_a_gpu():
+    with another_device() as device:
+        there = torch.ones(2, device=device)
+        assert float((there + 1).sum()) == 4
+        with pytest.raises(RuntimeError, match="of the CPU"):
+            there + torch.ones(2)
+
+
 def test_every_recipe_runs_on_another_device(train):
     with another_device() as device:
         recipes(device, train)

@@ -97,7 +97,7 @@ class TimedResidual(nn.Module):
         return self.skip(self.resample(x)) + self.second(F.silu(inner))
 
 
-class Stage(nn.Module):
+class PaperStage(nn.Module):
     """A residual block, and attention where it has some."""
 
     def __init__(self, block: TimedResidual, attention: nn.Module):
@@ -131,13 +131,13 @@ class PaperNetwork(nn.Module):
             norm: Callable[[int], nn.Module],
             attends: bool = False,
             resample: Callable[[torch.Tensor], torch.Tensor] = _same,
-        ) -> Stage:
+        ) -> PaperStage:
             block = TimedResidual(cin, cout, hidden_time, norm, resample)
             if not attends:
-                return Stage(block, nn.Identity())
+                return PaperStage(block, nn.Identity())
             attention = GroupAttention(cout, cout // sizes.head)
             _zeroed(attention.out)
-            return Stage(block, attention)
+            return PaperStage(block, attention)
 
         def spade(channels: int) -> nn.Module:
             return SpadeGroupNorm(channels, PLANES, sizes.hidden)

@@ -30,14 +30,14 @@ _IDS = [[TRAIN_ID[name] for name in group] for group in GROUPS]
 _KNOWN = np.isin(np.arange(256), np.concatenate(_IDS))
 
 
-class Object(NamedTuple):
+class Cutout(NamedTuple):
     """Pixels [n] (flat) of one object, and the frame that it stands in."""
 
     frame: int
     pixels: np.ndarray
 
 
-def find_objects(labels: np.ndarray) -> list[Object]:
+def find_objects(labels: np.ndarray) -> list[Cutout]:
     """All objects in labels uint8 [B, H, W], largest first."""
     found = []
     for frame, labels_ in enumerate(labels):
@@ -48,7 +48,7 @@ def find_objects(labels: np.ndarray) -> list[Object]:
             count, regions, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8))
             for i in range(1, count):
                 if stats[i, cv2.CC_STAT_AREA] >= MIN_AREA:
-                    found.append(Object(frame, np.flatnonzero(regions == i)))
+                    found.append(Cutout(frame, np.flatnonzero(regions == i)))
     return sorted(found, key=lambda o: -len(o.pixels))
 
 
