@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -98,3 +99,15 @@ def test_tests_mirror_the_package() -> None:
 def test_no_file_is_longer_than_a_reader_holds_in_mind() -> None:
     for path in (*FILES, *(ROOT / "test").rglob("*.py")):
         assert len(path.read_text().splitlines()) <= MAX_LINES, path
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    """But the two ends of every codec, which the registry tells apart."""
+    names = Counter(
+        node.name
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    twice = {name for name, count in names.items() if count > 1}
+    assert twice <= {"Encoder", "Decoder"}, twice

@@ -18,7 +18,7 @@ EPS = 1e-3
 """Of the normalisations, as TensorFlow trained them."""
 
 
-class Stage(NamedTuple):
+class MbStage(NamedTuple):
     """Blocks of one form: of how many times the input's channels, kernel, first stride, channels
     given, blocks."""
 
@@ -30,13 +30,13 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(1, 3, 1, 16, 1),
-    Stage(6, 3, 2, 24, 2),
-    Stage(6, 5, 2, 40, 2),
-    Stage(6, 3, 2, 80, 3),
-    Stage(6, 5, 1, 112, 3),
-    Stage(6, 5, 2, 192, 4),
-    Stage(6, 3, 1, 320, 1),
+    MbStage(1, 3, 1, 16, 1),
+    MbStage(6, 3, 2, 24, 2),
+    MbStage(6, 5, 2, 40, 2),
+    MbStage(6, 3, 2, 80, 3),
+    MbStage(6, 5, 1, 112, 3),
+    MbStage(6, 5, 2, 192, 4),
+    MbStage(6, 3, 1, 320, 1),
 )
 """Of Lite0. Source: Tan, Le, "EfficientNet", ICML 2019, table 1."""
 SCALES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
@@ -45,7 +45,7 @@ BLOCKS = 18
 """More than any of them has in its last but one stage: all."""
 
 
-def stages(which: str) -> tuple[Stage, ...]:
+def stages(which: str) -> tuple[MbStage, ...]:
     """The stages of `which`: lite0, lite1 or lite2. First and last keep their number of blocks."""
     width, depth = SCALES[which]
     last = len(STAGES) - 1
@@ -67,7 +67,7 @@ def _rounded(channels: float) -> int:
 class Block(nn.Module):
     """Inverted residual: widen, look at the surroundings channel by channel, narrow."""
 
-    def __init__(self, cin: int, stage: Stage, stride: int):
+    def __init__(self, cin: int, stage: MbStage, stride: int):
         super().__init__()
         wide = cin * stage.expansion
         self.expand = ConvNorm(cin, wide, 1, eps=EPS) if stage.expansion > 1 else None

@@ -17,7 +17,7 @@ from rclpy.task import Future
 from semcom_ros.graph import NodeProcess
 from semcom_ros.nodes.drive_recorder import CAPTURED, IMAGES, DriveRecorder, recording
 from semcom_ros.nodes.processes import Processes
-from semcom_ros.nodes.record import Record
+from semcom_ros.nodes.record import DriveRecord
 
 START_S = 300.0
 """How long the nodes may take to load and compile what they need."""
@@ -42,7 +42,7 @@ def drive(
     spool: BinaryIO,
     sends_labels: bool,
     advance: Advance,
-) -> Record:
+) -> DriveRecord:
     """Run `nodes`, in the order in which data flows, until `frames` have gone through them.
 
     sends_labels: whether the codec sends a label map. The record reads from `spool` for as long as

@@ -32,7 +32,7 @@ from vision_msgs.msg import Detection2DArray
 
 from semcom_ros.graph import NodeProcess
 from semcom_ros.nodes.messages import image_array
-from semcom_ros.nodes.record import Box, Record
+from semcom_ros.nodes.record import Box, DriveRecord
 from semcom_ros.nodes.topics import reliable
 
 CAPTURED = "camera/camera_info"
@@ -46,7 +46,7 @@ _DEPTH = 10
 """Messages that may wait for the recorder on each topic."""
 
 
-class Entry(NamedTuple):
+class SpoolEntry(NamedTuple):
     """One message in the spool file: its capture stamp and its arrival, both in ns."""
 
     stamp: int
@@ -58,7 +58,7 @@ class Entry(NamedTuple):
 class Spooled(Mapping[int, Any]):
     """Messages of one topic by capture stamp, read from the spool file when asked for."""
 
-    def __init__(self, entries: list[Entry], read: Callable[[Entry], Any]) -> None:
+    def __init__(self, entries: list[SpoolEntry], read: Callable[[SpoolEntry], Any]) -> None:
         # What is published twice counts by its first arrival.
         self._entries = dict(sorted((entry.stamp, entry) for entry in reversed(entries)))
         self._read = read
@@ -116,7 +116,7 @@ class DriveRecorder(Node):
         self._spinner = SingleThreadedExecutor()
         self._spinner.add_node(self)
         self._spool = spool
-        self._entries: dict[str, list[Entry]] = defaultdict(list)
+        self._entries: dict[str, list[SpoolEntry]] = defaultdict(list)
         self._lifecycles: dict[str, Client] = {}
         self.newest_arrival = 0.0
         """Monotonic time in seconds when a message of the drive last arrived."""
@@ -162,7 +162,7 @@ class DriveRecorder(Node):
             for one in self._load(DIAGNOSTICS, entry)
         }
 
-    def record(self) -> Record:
+    def record(self) -> DriveRecord:
         """What was recorded, with messages turned into arrays as they are asked for."""
 
         def spooled(topic: str) -> Spooled:
@@ -172,7 +172,7 @@ class DriveRecorder(Node):
             return {entry.stamp: entry.arrival for entry in reversed(self._entries[topic])}
 
         drive = [entries for topic, entries in self._entries.items() if topic != DIAGNOSTICS]
-        return Record(
+        return DriveRecord(
             captured=sorted({entry.stamp for entry in self._entries[CAPTURED]}),
             payloads=spooled(PAYLOADS),
             sent_labels=spooled(SENT_LABELS),
@@ -198,12 +198,12 @@ class DriveRecorder(Node):
         seconds, nanoseconds = struct.unpack_from("<iI", data, 4)
         stamp = seconds * 10**9 + nanoseconds
         offset = self._spool.seek(0, os.SEEK_END)
-        self._entries[topic].append(Entry(stamp, arrival, offset, len(data)))
+        self._entries[topic].append(SpoolEntry(stamp, arrival, offset, len(data)))
         self._spool.write(data)
         if topic != DIAGNOSTICS:
             self.newest_arrival = time.monotonic()
 
-    def _load(self, topic: str, entry: Entry) -> Any:
+    def _load(self, topic: str, entry: SpoolEntry) -> Any:
         kind, read = TOPICS[topic]
         self._spool.seek(entry.offset)
         return read(deserialize_message(self._spool.read(entry.size), kind))

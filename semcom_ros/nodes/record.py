@@ -26,7 +26,7 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Record:
+class DriveRecord:
     """One drive as a recorder beside the nodes saw it; mappings are by capture stamp in ns.
 
     captured: stamps of the frames that the camera published, in order. payloads: what the
@@ -80,7 +80,7 @@ class Moment:
     payload: bytes | None
 
 
-def moments(record: Record, source: Source) -> Iterator[tuple[int, Moment]]:
+def moments(record: DriveRecord, source: Source) -> Iterator[tuple[int, Moment]]:
     """The drive frame by frame, each with its place in `record.captured`.
 
     Frames too small to be sent are left out.

@@ -15,11 +15,11 @@ from semcom_ros.cli import main
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.graph import NodeProcess
 from semcom_ros.lab.demo.pictures import ROWS, TILE, choose_rows, draw_strip, video
-from semcom_ros.lab.demo.summary import Scores, count_frames, show_summary, summarise
+from semcom_ros.lab.demo.summary import DriveScores, count_frames, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import NOTHING
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.nodes.processes import NodeFailure, Processes
-from semcom_ros.nodes.record import Box, Moment, Record, moments
+from semcom_ros.nodes.record import Box, DriveRecord, Moment, moments
 
 MS = 1_000_000
 STAMPS = [100 * MS * i for i in range(4)]
@@ -37,12 +37,12 @@ def a_moment() -> Moment:
 
 
 @pytest.fixture
-def record() -> Record:
+def record() -> DriveRecord:
     """Four frames: one superseded in the vehicle, one lost on the air, two decoded."""
     road = labels_of("road")
     image = np.zeros((*WORK_SIZE, 3), np.uint8)
     arrived = STAMPS[1:3]
-    return Record(
+    return DriveRecord(
         captured=STAMPS,
         payloads={STAMPS[1]: b"x" * 100, STAMPS[2]: b"x" * 300, STAMPS[3]: b"x" * 500},
         sent_labels=dict.fromkeys(STAMPS[1:], road),
@@ -57,7 +57,7 @@ def record() -> Record:
     )
 
 
-def test_every_frame_is_accounted_for_when_the_stations_add_up(record: Record) -> None:
+def test_every_frame_is_accounted_for_when_the_stations_add_up(record: DriveRecord) -> None:
     counted = count_frames(record)
     assert counted["every_frame_accounted"] and counted["frames_unaccounted"] == []
     assert counted["frames_captured"] == 4 and counted["frames_superseded_at_vehicle"] == 1
@@ -68,7 +68,7 @@ def test_every_frame_is_accounted_for_when_the_stations_add_up(record: Record) -
     assert counted["every_frame_accounted"] and counted["frames_missing"] == 1
 
 
-def test_what_the_channel_dropped_or_sent_twice_is_accounted_for(record: Record) -> None:
+def test_what_the_channel_dropped_or_sent_twice_is_accounted_for(record: DriveRecord) -> None:
     knows = {"received": "3", "decoded": "2", "rejected.duplicate": "1"}
     channel = {"dropped.queue": "1", "dropped.blackout": "0", "duplicated": "1"}
     status = {**record.status, "rsu_node": knows, "channel_node": channel}
@@ -78,7 +78,7 @@ def test_what_the_channel_dropped_or_sent_twice_is_accounted_for(record: Record)
     assert counted["frames_duplicated"] == 1
 
 
-def test_a_frame_that_the_vehicle_could_not_send_is_accounted_for(record: Record) -> None:
+def test_a_frame_that_the_vehicle_could_not_send_is_accounted_for(record: DriveRecord) -> None:
     vehicle = {"received": "4", "errors": "1"}
     counted = count_frames(replace(record, status={**record.status, "vehicle_node": vehicle}))
     assert counted["every_frame_accounted"] and counted["frames_refused_at_vehicle"] == 1
@@ -87,12 +87,12 @@ def test_a_frame_that_the_vehicle_could_not_send_is_accounted_for(record: Record
 def test_moments_keep_the_place_of_their_frame_where_one_is_too_small() -> None:
     sizes = [(64, 128), (8, 8), (64, 128)]
     frames = [Frame(np.full((*size, 3), i, np.uint8)) for i, size in enumerate(sizes)]
-    found = list(moments(Record(captured=STAMPS), frames))
+    found = list(moments(DriveRecord(captured=STAMPS), frames))
     assert [index for index, _ in found] == [0, 2]
     assert [moment.original.max() for _, moment in found] == [0, 2]
 
 
-def test_frames_that_vanish_are_named_with_the_place_where_they_did(record: Record) -> None:
+def test_frames_that_vanish_are_named_with_the_place_where_they_did(record: DriveRecord) -> None:
     rsu = {"received": "2", "decoded": "2"}
     counted = count_frames(replace(record, status={**record.status, "rsu_node": rsu}, repeated=1))
     assert not counted["every_frame_accounted"]
@@ -100,9 +100,9 @@ def test_frames_that_vanish_are_named_with_the_place_where_they_did(record: Reco
 
 
 def test_the_summary_measures_bytes_latency_and_rate(
-    record: Record, capsys: pytest.CaptureFixture
+    record: DriveRecord, capsys: pytest.CaptureFixture
 ) -> None:
-    summary = summarise(record, Scores(), {**SETTINGS, "rate_hz": 10.0})
+    summary = summarise(record, DriveScores(), {**SETTINGS, "rate_hz": 10.0})
     assert (summary["bytes_median"], summary["bytes_max"]) == (300, 500)
     assert summary["kbit_per_s"] == 24.0
     assert summary["label_latency_ms"] == {"p50": 30.0, "p99": 30.0}
@@ -117,7 +117,7 @@ def test_the_summary_measures_bytes_latency_and_rate(
 
 
 def test_scores_compare_received_with_truth_and_with_sent() -> None:
-    scores = Scores()
+    scores = DriveScores()
     scores.add(a_moment())
     scores.add(replace(a_moment(), labels=labels_of("road"), truth=None))
     assert scores.received_vs_truth.miou() == 0.0
@@ -128,7 +128,7 @@ def test_scores_compare_received_with_truth_and_with_sent() -> None:
 def test_a_drive_of_which_nothing_arrived_has_a_summary_without_numbers(
     capsys: pytest.CaptureFixture,
 ) -> None:
-    summary = summarise(Record(captured=STAMPS), Scores(), {**SETTINGS, "rate_hz": 10.0})
+    summary = summarise(DriveRecord(captured=STAMPS), DriveScores(), {**SETTINGS, "rate_hz": 10.0})
     assert summary["frames_decoded"] == 0 and not summary["every_frame_accounted"]
     assert summary["image_latency_ms"] == {"p50": None, "p99": None}
     assert summary["rsu_rate_hz"] is None

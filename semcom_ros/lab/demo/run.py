@@ -23,10 +23,10 @@ from semcom_ros.datasets import Source, open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import arguments, codec_parameters, vehicle_rsu
 from semcom_ros.lab.demo.pictures import choose_rows, save_strip, video
-from semcom_ros.lab.demo.summary import Scores, show_summary, summarise
+from semcom_ros.lab.demo.summary import DriveScores, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import write_json
 from semcom_ros.nodes.processes import NodeFailure
-from semcom_ros.nodes.record import Record, moments
+from semcom_ros.nodes.record import DriveRecord, moments
 from semcom_ros.parameter import Value
 
 DEFAULTS = {"detection": "none"}
@@ -104,7 +104,7 @@ def make_folder(out: Path) -> None:
 
 def _drive(
     values: dict[str, Value], sends_labels: bool, logs: Path, spool: BinaryIO, progress: Progress
-) -> Record:
+) -> DriveRecord:
     # Here and not above: it needs ROS, and without ROS the user is told so by then.
     from semcom_ros.nodes.drive import drive
 
@@ -117,9 +117,9 @@ def _drive(
     return drive(nodes, values["frames"], values["rate_hz"], logs, spool, sends_labels, advance)
 
 
-def _report(record: Record, source: Source, values: dict[str, Value], out: Path) -> None:
+def _report(record: DriveRecord, source: Source, values: dict[str, Value], out: Path) -> None:
     """Go through the drive once for scores and video, and write every result."""
-    scores, rows, shown = Scores(), [], choose_rows(record.complete())
+    scores, rows, shown = DriveScores(), [], choose_rows(record.complete())
     with video(out / "drive.mp4", values["rate_hz"], record.map_caption) as append:
         for index, moment in moments(record, source):
             scores.add(moment)

@@ -19,14 +19,14 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.evaluation.shared import NOTHING, number, show
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.rates import rates
-from semcom_ros.nodes.record import Moment, Record
+from semcom_ros.nodes.record import DriveRecord, Moment
 from semcom_ros.parameter import Value
 from semcom_ros.payload import REASONS
 
 Summary = dict[str, Any]
 
 
-class Scores:
+class DriveScores:
     """Maps and pictures of a drive compared, frame by frame as they are added."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Scores:
             self.psnr.append(psnr(moment.original, moment.image))
 
 
-def summarise(record: Record, scores: Scores, settings: Mapping[str, Value]) -> Summary:
+def summarise(record: DriveRecord, scores: DriveScores, settings: Mapping[str, Value]) -> Summary:
     """All of `summary.json`; `settings` are the parameters that the graph was started with.
 
     Latencies are from the capture stamp to the arrival at the recorder. mIoU is pooled over the
@@ -82,7 +82,7 @@ def summarise(record: Record, scores: Scores, settings: Mapping[str, Value]) -> 
     }
 
 
-def count_frames(record: Record) -> Summary:
+def count_frames(record: DriveRecord) -> Summary:
     """What became of every frame, station by station; what no station knows of is unaccounted for.
 
     frames_refused_at_vehicle: those that it could not encode, such as ones that are too small.

@@ -32,7 +32,7 @@ Lines = list[tuple[str, list[tuple[float, Record]]]]
 """Methods by name, each with its points: where on the axis, and a record that is a number."""
 
 
-class Figure(NamedTuple):
+class PlotPanels(NamedTuple):
     """Panels side by side on one scale: a title and lines each.
 
     name: of the file. width: of a panel, inches. ticks: where on the axis, and what stands there.
@@ -69,7 +69,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", signed).strip("-")
 
 
-def _figures(scores: Scores) -> Iterator[Figure]:
+def _figures(scores: Scores) -> Iterator[PlotPanels]:
     """All figures of lines, some of them perhaps without panels."""
     table = scores.table
     told: list[int] = []
@@ -87,14 +87,14 @@ def _figures(scores: Scores) -> Iterator[Figure]:
             continue
         ylabel = f"{metric}{', ' if m.unit else ''}{m.unit} ({m.better} is better)"
         ceiling = scores.number(CEILING, Link(), metric)
-        yield Figure(
+        yield PlotPanels(
             f"{metric} against bytes", _by_bytes(scores, metric), "bytes a frame (mean)", ylabel,
             ceiling, (told, [str(size) for size in told]), log=True,
         )  # fmt: skip
         for model, links in models.items():
             kind = "SNR" if links[0].kind == "channel" else "PSNR"
             points = [(link.level_db, link, metric) for link in links]
-            yield Figure(
+            yield PlotPanels(
                 f"{metric} against {kind} {model}",
                 _by_size(scores, points, "") if len(links) > 1 else [],
                 f"{kind} over {model}, dB", ylabel, ceiling,
@@ -104,7 +104,7 @@ def _figures(scores: Scores) -> Iterator[Figure]:
             (i, table.links[0], f"miss_rate{suffix}_{near}_{far}")
             for i, (near, far) in enumerate(BANDS)
         ]
-        yield Figure(
+        yield PlotPanels(
             f"pedestrians missed in {where} against distance",
             _by_size(scores, points, table.links[0].words, CEILING),
             "distance, m",
@@ -150,7 +150,7 @@ def _by_size(
     return panels
 
 
-def _draw(plt: Any, figure: Figure) -> Any:
+def _draw(plt: Any, figure: PlotPanels) -> Any:
     """The panels, the ceiling a grey line across, and one legend for all beside them."""
     n = len(figure.panels)
     # One panel alone is wider, with room for the legend.
