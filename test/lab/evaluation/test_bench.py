@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from semcom_ros.cli import main
-from semcom_ros.lab.evaluation import bench, benches, evaluate_denoising, timing
+from semcom_ros.lab.evaluation import bench, benches, timing
 from semcom_ros.lab.evaluation.benches import BENCHES
+from semcom_ros.lab.learned_denoiser import LearnedDenoiser
 from semcom_ros.perception.perceive import Perception
 from semcom_ros.perception.segmentation import Segmenter
 
@@ -106,9 +107,8 @@ def test_networks_are_made_on_the_device_that_was_asked_for(
         asked.append(device)
         raise Stop
 
-    for network in (Segmenter, Perception):
+    for network in (Segmenter, Perception, LearnedDenoiser):
         monkeypatch.setattr(network, "from_pretrained", made)
-    monkeypatch.setattr(evaluate_denoising, "LearnedDenoiser", made)
     monkeypatch.setattr("semcom_ros.cli.check_device", lambda device: None)
     frames = "--data scenes:1 --frames 1" if command.startswith("eval") else ""
     with pytest.raises(Stop):
