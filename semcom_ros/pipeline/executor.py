@@ -84,14 +84,24 @@ class LocalExecutor:
             except Exception as error:
                 found = [(arrival, Percepts(error=unreadable(error))) for arrival in own]
             for arrival, percepts in found:
+                if not final and rsu.finds_objects(percepts, wanted):
+                    # Labels do not wait for the objects in them.
+                    self._tell(arrival, percepts, False)
+                    try:
+                        percepts = rsu.with_objects(arrival, percepts, wanted)
+                    except Exception as error:
+                        self._failed(error)
                 self._settle(arrival, percepts, final or not rsu.unfinished(percepts, wanted))
 
-    def _settle(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
+    def _tell(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
         try:
             self._deliver(arrival, percepts, last)
         except Exception as error:
             self._failed(error)
         arrival.seen = percepts
+
+    def _settle(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
+        self._tell(arrival, percepts, last)
         if percepts.error is not None:
             arrival.receiver.rejected(percepts.error)
         elif last:

@@ -90,7 +90,7 @@ class Rsu:
                     perceive([image], [None], [road])
 
     def maps(self, batch: Sequence[Arrival], wanted: Wanted) -> list[Percepts]:
-        """What is known before the image: the map, and its objects where no detector looks.
+        """What is known before the image: the map.
 
         An item whose payload cannot be decoded says so by `error`.
         """
@@ -108,10 +108,17 @@ class Rsu:
                 support=one.support,
                 map_received=one.labels is not None,
             )
-            if percepts.map_received and "detection" not in self.perceive:
-                percepts = _View(self, arrival, percepts, wanted).with_objects()
             found.append(percepts)
         return found
+
+    def finds_objects(self, percepts: Percepts, wanted: Wanted) -> bool:
+        """Whether objects of the map are wanted, and no detector will look for them."""
+        alone = percepts.map_received and "detection" not in self.perceive
+        return alone and percepts.error is None and bool(wanted & {"detections", "detections_3d"})
+
+    def with_objects(self, arrival: Arrival, percepts: Percepts, wanted: Wanted) -> Percepts:
+        """A map, and the objects in it."""
+        return _View(self, arrival, percepts, wanted).with_objects()
 
     def unfinished(self, percepts: Percepts, wanted: Wanted) -> bool:
         """Whether somebody waits for what takes an image, or a look at it."""
