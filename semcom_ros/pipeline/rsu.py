@@ -90,10 +90,7 @@ class Rsu:
                     perceive([image], [None], [road])
 
     def maps(self, batch: Sequence[Arrival], wanted: Wanted) -> list[Percepts]:
-        """What is known before the image: the map.
-
-        An item whose payload cannot be decoded says so by `error`.
-        """
+        """The map of each, before the image; one that cannot be decoded says so by `error`."""
         known = self._guarded(self.decoder.decode_labels, batch)
         found = []
         for arrival, one in zip(batch, known, strict=True):
