@@ -22,6 +22,7 @@ from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
 from semcom_ros.errors import SemcomError
 from semcom_ros.layers.class_shares import ClassShares
+from semcom_ros.layers.image_input import to_images
 from semcom_ros.layers.residual import for_inference
 
 FILE = "gesco_diffusion.safetensors"
@@ -144,8 +145,7 @@ class ImageDiffusion:
                 clean = (1 + guidance) * given - guidance * null
             # What is left of the noise belongs to an image in range: guidance leads out of it.
             x = sampler.step(2 * clean.clamp(0, 1) - 1, t, x, return_dict=False)[0]
-        images = (x + 1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-        return np.ascontiguousarray(images.permute(0, 2, 3, 1).cpu().numpy())
+        return to_images((x + 1).mul_(127.5))
 
     def _noise_of(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
         # Bound once: another thread may put the noise of its own seed in place.

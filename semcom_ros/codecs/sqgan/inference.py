@@ -18,7 +18,7 @@ from semcom_ros.codecs.sqgan.pipeline import make, shares_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.layers.class_shares import ClassShares
-from semcom_ros.layers.image_input import to_input
+from semcom_ros.layers.image_input import to_images, to_input
 from semcom_ros.layers.residual import for_inference
 from semcom_ros.layers.vector_quantiser import nearest
 
@@ -133,8 +133,7 @@ class ImageReceiver(_Receiving):
         labels: Sequence[np.ndarray],
     ) -> np.ndarray:
         images = self.network(*self._received(indices, kept), (self._class_shares(labels),))
-        levels = images.float().mul_(255).round_().clamp_(0, 255).to(torch.uint8)
-        return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
+        return to_images(images.float().mul_(255))
 
 
 class MapReceiver(_Receiving):

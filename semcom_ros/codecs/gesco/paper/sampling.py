@@ -18,6 +18,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import NAMES
 from semcom_ros.layers.class_shares import ClassShares
+from semcom_ros.layers.image_input import to_images
 
 FILE = "gesco_paper.safetensors"
 RECIPE = "semcom train gesco-paper --data cityscapes:DIR"
@@ -135,8 +136,7 @@ class PaperDiffusion:
         passes = self.passes if steps == 1 else steps
         with torch.autocast(self.device.type, torch.bfloat16):
             images = sample(self.network, planes, seeds, passes, guidance)
-        levels = (images + 1).mul(127.5).round().to(torch.uint8)
-        return list(np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy()))
+        return list(to_images((images + 1).mul(127.5)))
 
 
 def card_of(sizes: GescoPaperSizes, size: tuple[int, int]) -> dict[str, Any]:

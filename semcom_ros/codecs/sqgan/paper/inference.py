@@ -22,7 +22,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import VOID
 from semcom_ros.layers.class_shares import ClassShares
-from semcom_ros.layers.image_input import to_input
+from semcom_ros.layers.image_input import to_images, to_input
 from semcom_ros.layers.vector_quantiser import nearest
 
 RECIPE = "semcom train sqgan-paper --data cityscapes:DIR"
@@ -142,8 +142,7 @@ class PaperImageReceiver(_PaperInference):
         labels: Sequence[np.ndarray],
     ) -> np.ndarray:
         image = pixels(self._receive(indices, kept, self._planes(labels)[:, :CLASS_PLANES]))
-        levels = image.mul(255).round_().clamp_(0, 255).to(torch.uint8)
-        return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
+        return to_images(image.mul(255))
 
 
 def load_network(path: Path, device: str = "cpu", size: tuple[int, int] = WORK_SIZE) -> Pipeline:
