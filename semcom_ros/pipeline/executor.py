@@ -64,7 +64,7 @@ class LocalExecutor:
             lambda: rsu().warm_up(),
             newest_wins=True,
         )
-        self._maps = worker(Rsu.maps, lambda: rsu().decoder.warm_up())
+        self._maps = worker(lambda rsu, batch, _: rsu.maps(batch), lambda: rsu().decoder.warm_up())
 
     def put(self, arrival: Arrival) -> None:
         arrival.rsu = self._rsu()

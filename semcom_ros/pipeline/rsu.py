@@ -89,7 +89,7 @@ class Rsu:
                 for _ in range(WARM_UPS):
                     perceive([image], [None], [road])
 
-    def maps(self, batch: Sequence[Arrival], wanted: Wanted) -> list[Percepts]:
+    def maps(self, batch: Sequence[Arrival]) -> list[Percepts]:
         """The map of each, before the image; one that cannot be decoded says so by `error`."""
         known = self._guarded(self.decoder.decode_labels, batch)
         found = []
