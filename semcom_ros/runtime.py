@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process must set up before networks run in it: device, memory, torchvision's operators."""
+"""What a process must set up before it computes: device, memory, files, torchvision's operators."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib.util
+import logging
+import os
+import stat
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from semcom_ros.errors import SemcomError
 
 if TYPE_CHECKING:
     import torch
 
+F = TypeVar("F")
 # From glibc's malloc.h; another C library has no mallopt, or ignores them.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_KEPT = 32 * 2**20  # the most that glibc takes for the second
@@ -48,6 +55,62 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_TOGETHER)
+
+
+def compiled(**options: Any) -> Callable[[F], F]:
+    """Decorator: numba's `njit` with `options`, whose machine code is kept for the next process.
+
+    Numba keeps it in the package or the user's cache; where neither can be written, among the
+    temporary files or, at worst, nowhere.
+    """
+    import numba
+
+    def compile_function(function: F) -> F:
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # it found no place
+            os.environ["NUMBA_CACHE_DIR"] = _temporary_folder()
+            numba.config.reload_config()  # type: ignore[no-untyped-call]
+            return numba.njit(cache=bool(_temporary_folder()), **options)(function)
+
+    return compile_function
+
+
+def find_log_folder() -> None:
+    """Let ROS log among the temporary files where the user's folder of logs cannot be written."""
+    folder = os.environ.get("ROS_LOG_DIR") or f"{os.environ.get('ROS_HOME') or '~/.ros'}/log"
+    try:
+        os.makedirs(os.path.expanduser(folder), exist_ok=True)
+        usable = os.access(os.path.expanduser(folder), os.W_OK)
+    except OSError:
+        usable = False
+    if not usable and _temporary_folder():
+        os.environ["ROS_LOG_DIR"] = _temporary_folder()
+
+
+@functools.cache
+def _temporary_folder() -> str:
+    """A folder that lasts until the next start and is this user's alone, "" where none can be.
+
+    Says that it is needed: for users without a home, and packages that cannot be written.
+    """
+    try:
+        folder = os.path.join(tempfile.gettempdir(), f"semcom_ros-{os.getuid()}")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+        found = os.lstat(folder)
+    except OSError:
+        folder = ""
+    else:
+        # Compiled code is run as it is found: nobody else may have put it there.
+        if (found.st_mode, found.st_uid) != (stat.S_IFDIR | 0o700, os.getuid()):
+            folder = ""
+    logging.getLogger(__name__).warning(
+        "The home of the user cannot be written: compiled code and logs go to %s. For folders that "
+        "last set HOME, or NUMBA_CACHE_DIR and ROS_LOG_DIR.",
+        folder or "nowhere, and compiling takes seconds at every start",
+    )
+    return folder
 
 
 @functools.cache

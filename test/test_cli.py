@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from semcom_ros.cli import COMMANDS, main, within
+from semcom_ros.cli import COMMANDS, check_output, main, within
+from semcom_ros.errors import SemcomError
 from semcom_ros.payload import Header, Part, Payload, pack
 
 
@@ -100,3 +102,66 @@ def test_inspect_of_something_else_is_a_sentence(
     file.write_text("no payload")
     assert main(["inspect", str(file)]) == 2
     assert capsys.readouterr().err.startswith("semcom: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "demo --out",
+        "eval --out",
+        "eval sqgan --data scenes:1 --out",
+        "channel make-trace --out",
+        "channel plot --out",
+        "channel table --out",
+        "bench map --json",
+        "train thumbnail --camvid nowhere --out",
+        "train segmenter --camvid nowhere --log",
+        "train gesco-paper --data scenes:1 --state",
+    ],
+)
+def test_a_place_that_cannot_be_written_is_a_sentence_before_any_work(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    # Root may write to what is read-only; nobody can write below a file.
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "x" / "results.txt"
+    assert main([*words.split(), str(place)]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"semcom: '{place}' cannot be used: Not a directory.")
+    assert not said.out and said.err.count("\n") == 1
+
+
+def test_an_output_is_tried_without_a_trace(tmp_path: Path) -> None:
+    check_output(tmp_path / "new" / "folder", is_file=False)
+    check_output(tmp_path / "new" / "file.json", is_file=True)
+    assert not list(tmp_path.iterdir())
+    file = tmp_path / "file.json"
+    file.write_text("old")
+    check_output(file, is_file=True)
+    assert file.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(SemcomError, match="file.json' cannot be used: Not a directory"):
+        check_output(file, is_file=False)
+    with pytest.raises(SemcomError, match="cannot be used: Is a directory"):
+        check_output(tmp_path, is_file=True)
+
+
+def test_a_disk_that_fills_up_on_the_way_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(error: OSError) -> None:
+        def run(args: object) -> None:
+            raise error
+
+        monkeypatch.setattr("semcom_ros.lab.evaluation.synthetic_trace.run", run)
+
+    words = ["channel", "make-trace", "--out", str(tmp_path / "trace")]
+    fail(OSError(errno.ENOSPC, "No space left on device"))
+    assert main(words) == 2
+    assert f"'{tmp_path}/trace' cannot be used: No space left" in capsys.readouterr().err
+    fail(PermissionError(errno.EACCES, "Permission denied", "/elsewhere/file"))
+    assert main(words) == 2
+    assert "'/elsewhere/file' cannot be used: Permission denied" in capsys.readouterr().err
+    # What is no matter of files is a fault of ours, and is shown as one.
+    fail(OSError(errno.EINVAL, "Invalid argument"))
+    with pytest.raises(OSError, match="Invalid argument"):
+        main(words)

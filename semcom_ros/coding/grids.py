@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from semcom_ros.coding import map_coder
 from semcom_ros.coding.map_prior import Prior
 from semcom_ros.errors import SemcomError, given
 from semcom_ros.labels import TRAIN_ID
+from semcom_ros.runtime import compiled
 
 _HEIGHTS = (256, 192, 160, 144, 128, 112, 96, 88, 80, 72, 64, 56, 48, 40, 32, 24, 16, 12, 8)
 GRIDS = tuple((height, 2 * height) for height in _HEIGHTS)
@@ -99,7 +99,7 @@ def decode_cells(data: bytes, prior: Prior) -> np.ndarray:
     return map_coder.decode(data[1:], *GRIDS[data[0]], prior)
 
 
-@njit(cache=True)
+@compiled()
 def _pool(labels: np.ndarray, h: int, w: int, vote: np.ndarray) -> np.ndarray:
     height, width = labels.shape
     cells = np.empty((h, w), np.uint8)
@@ -124,7 +124,7 @@ def _pool(labels: np.ndarray, h: int, w: int, vote: np.ndarray) -> np.ndarray:
     return cells
 
 
-@njit(cache=True)
+@compiled()
 def _taps(size: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
     """For each of `size` pixels the nearest of `cells` cells, and the three weights around it.
 
@@ -142,7 +142,7 @@ def _taps(size: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
     return nearest, weights
 
 
-@njit(cache=True)
+@compiled()
 def _upsample(cells: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     h, w = cells.shape
     rows, tall = _taps(height, h)

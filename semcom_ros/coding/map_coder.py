@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from semcom_ros.coding.map_prior import CONTEXTS, Prior, scale_of
 from semcom_ros.coding.mixing import RATE, REACH, SQUASH, STRETCH
 from semcom_ros.coding.range_coder import code_bit, finish, start
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import CLASSES, VOID
+from semcom_ros.runtime import compiled
 
 MAX_CELLS = 1 << 22
 _OUTSIDE = 20
@@ -34,14 +34,14 @@ _TO_LABEL[: len(CLASSES)] = range(len(CLASSES))
 _TRUST = np.searchsorted([1, 4, 20], np.arange(1024), side="right").astype(np.int64)
 
 
-@njit(cache=True)
+@compiled()
 def _mix(a: int, b: int) -> int:
     """Hash two numbers below 2^31 into one; no product overflows 63 bits."""
     t = (a * 0x2F0B4C47 + 1) ^ (b * 0x5851F42D)
     return (t ^ (t >> 32)) & 0x7FFFFFFF
 
 
-@njit(cache=True)
+@compiled()
 def _boundary(g: np.ndarray, y: int, x: int) -> int:
     """How the right-hand edge of the west neighbour's region ran in the five rows above."""
     label, right, path = g[y, x - 1], g.shape[1] - _MARGIN, 0
@@ -60,7 +60,7 @@ def _boundary(g: np.ndarray, y: int, x: int) -> int:
     return path
 
 
-@njit(cache=True)
+@compiled()
 def _contexts(
     g: np.ndarray,
     y: int,
@@ -116,7 +116,7 @@ def _contexts(
     return near, False
 
 
-@njit(cache=True)
+@compiled()
 def _walk(
     cells: np.ndarray,
     buffer: np.ndarray,

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from semcom_ros.runtime import compiled
 
 
-@njit(cache=True)
+@compiled()
 def start(buffer: np.ndarray, decoding: bool) -> np.ndarray:
     """A coder's state int64 [4], at the start of `buffer`: low, range, code, position."""
     coder = np.array([0, 0xFFFFFFFF, 0, 0], np.int64)
@@ -18,7 +19,7 @@ def start(buffer: np.ndarray, decoding: bool) -> np.ndarray:
     return coder
 
 
-@njit(cache=True)
+@compiled()
 def code_bit(coder: np.ndarray, buffer: np.ndarray, decoding: bool, bit: int, p: int) -> int:
     """Code one bit that is 1 with probability p / 65536; `coder`: low, range, code, position."""
     bound = (coder[1] * p) >> 16
@@ -43,7 +44,7 @@ def code_bit(coder: np.ndarray, buffer: np.ndarray, decoding: bool, bit: int, p:
     return bit
 
 
-@njit(cache=True)
+@compiled()
 def _put(coder: np.ndarray, buffer: np.ndarray) -> None:
     """Write the top byte of `low`, carrying into the bytes before it."""
     at = coder[3] - 1
@@ -57,7 +58,7 @@ def _put(coder: np.ndarray, buffer: np.ndarray) -> None:
     coder[0] = (coder[0] & 0xFFFFFF) << 8
 
 
-@njit(cache=True)
+@compiled()
 def finish(coder: np.ndarray, buffer: np.ndarray) -> int:
     """Write the shortest ending that still names the final interval; the reader pads zeros."""
     low, high = coder[0], coder[0] + coder[1]

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -66,3 +68,18 @@ def overlay(image: np.ndarray, labels: np.ndarray | None, boxes: Sequence[Box]) 
         if (box.right - box.left) * (box.bottom - box.top) >= NAMED_AREA:
             write(painted, box.name, corners[0][0] + 2, max(corners[0][1] - 4, 12), 0.4)
     return painted
+
+
+def save_picture(path: Path, picture: np.ndarray) -> None:
+    """Write uint8 [H, W, 3] RGB to a PNG file. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A picture that is there is whole, wherever the writing was stopped.
+    draft = path.with_name(f"{path.stem}.part{path.suffix}")
+    # OpenCV's own writing would not say what went wrong.
+    draft.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+    os.replace(draft, path)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """What `save_picture` wrote, uint8 [H, W, 3] RGB."""
+    return cv2.imread(str(path))[..., ::-1]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -64,8 +64,11 @@ def isolated() -> Iterator[None]:
     names = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY")
     before = {name: os.environ.pop(name, None) for name in names}
     try:
-        with domain_coordinator.domain_id() as domain:
-            os.environ["ROS_DOMAIN_ID"] = str(domain)
+        # What fails within must not reach `domain_id`: it takes any OSError for its own.
+        with ExitStack() as stack:
+            held = domain_coordinator.domain_id()
+            os.environ["ROS_DOMAIN_ID"] = str(held.__enter__())
+            stack.callback(held.__exit__, None, None, None)
             os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
             yield
     finally:

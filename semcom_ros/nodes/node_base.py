@@ -30,7 +30,7 @@ from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
 from semcom_ros.nodes.node_parameters import NodeParameters
 from semcom_ros.nodes.statistics import Statistics
 from semcom_ros.nodes.topics import TopicsNode, overriding, reliable
-from semcom_ros.runtime import check_device, keep_freed_memory
+from semcom_ros.runtime import check_device, find_log_folder, keep_freed_memory
 
 COMPLAIN_EVERY_S = 5.0
 """How often a frame's error is logged while it stays the same."""
@@ -232,6 +232,7 @@ class SemcomNode(TopicsNode):
     @classmethod
     def main(cls) -> None:
         """Entry point of every node: spin until SIGINT or SIGTERM, then end with status 0."""
+        find_log_folder()
         rclpy.init()
         node = None
         try:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from semcom_ros.runtime import compiled
 
 ITERATIONS = 20
 NORMALISATION = 0.75
@@ -44,7 +45,7 @@ def decode(ratios: np.ndarray, graph: Graph, rows: int) -> np.ndarray:
     return (beliefs < 0).astype(np.uint8)
 
 
-@njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def _decode(
     beliefs: np.ndarray, z: int, starts: np.ndarray, columns: np.ndarray, shifts: np.ndarray
 ) -> None:
@@ -84,19 +85,19 @@ def _decode(
             return
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _gather(values: np.ndarray, beliefs: np.ndarray, start: int, shift: int, z: int) -> None:
     values[: z - shift] = beliefs[start + shift : start + z]
     values[z - shift :] = beliefs[start : start + shift]
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def _scatter(values: np.ndarray, beliefs: np.ndarray, start: int, shift: int, z: int) -> None:
     beliefs[start + shift : start + z] = values[: z - shift]
     beliefs[start : start + shift] = values[z - shift :]
 
 
-@njit(cache=True)
+@compiled()
 def _all_checks_hold(
     beliefs: np.ndarray, z: int, starts: np.ndarray, columns: np.ndarray, shifts: np.ndarray
 ) -> bool:

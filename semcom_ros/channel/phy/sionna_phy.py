@@ -13,13 +13,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from semcom_ros.channel.fading.sionna import load_sionna
 from semcom_ros.channel.phy.ldpc_decoder import Graph, decode
 from semcom_ros.channel.phy.mcs import CRC_BITS, Mcs, split_into_blocks
 from semcom_ros.channel.phy.modulation import MODULATIONS, hard_decide, modulate, soft_decide
 from semcom_ros.errors import SemcomError
+from semcom_ros.runtime import compiled
 
 _LIFTING_SIZES = sorted(
     odd << power for odd in (2, 3, 5, 7, 9, 11, 13, 15) for power in range(8) if odd << power <= 384
@@ -199,7 +199,7 @@ def _inverted_crc(array: np.ndarray) -> np.ndarray:
     return ~np.frombuffer(crc, np.uint8)
 
 
-@njit(cache=True)
+@compiled()
 def crc24(data: np.ndarray) -> int:
     """CRC-24A of 5G (TS 38.212 5.1): the remainder, 0 to 2^24 - 1, of `data` uint8 [n].
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from semcom_ros.codecs.sqgan.token_prior import (
     BITS,
@@ -20,6 +19,7 @@ from semcom_ros.codecs.sqgan.token_prior import (
 )
 from semcom_ros.coding.mixing import RATE, REACH, SQUASH, STRETCH
 from semcom_ros.coding.range_coder import code_bit, finish, start
+from semcom_ros.runtime import compiled
 
 _MIX_RATE = 200
 _COUNT_BITS = 9
@@ -41,7 +41,7 @@ class CodeState(NamedTuple):
     mixing: np.ndarray
 
 
-@njit(cache=True)
+@compiled()
 def _decide(
     coder: np.ndarray,
     buffer: np.ndarray,
@@ -73,7 +73,7 @@ def _decide(
     return bit
 
 
-@njit(cache=True)
+@compiled()
 def _mask_slots(
     levels: np.ndarray,
     classes: np.ndarray,
@@ -106,7 +106,7 @@ def _mask_slots(
     slots[4] = MASK_START[4] + (layer * 16 + alike) * SYMBOLS + own
 
 
-@njit(cache=True)
+@compiled()
 def code_cells(
     buffer: np.ndarray, decoding: bool, layer: int, most: int, state: CodeState, max_count: int
 ) -> int:

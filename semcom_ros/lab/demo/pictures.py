@@ -10,10 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
-from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.picture import BAR, PAPER, captions, overlay, text_width, tile, write
 from semcom_ros.labels import CLASSES
@@ -59,12 +57,6 @@ def draw_strip(moments: Sequence[Moment], map_caption: str) -> np.ndarray:
         spaced = [piece for one in tiles for piece in (one, beside)]
         rows += [np.concatenate(spaced[:-1], axis=1), gap]
     return np.concatenate([*rows, _key(moments, bar.shape[1])])
-
-
-def save_strip(path: Path, moments: Sequence[Moment], map_caption: str) -> None:
-    """Write `draw_strip` to a PNG file. Raises SemcomError where it cannot be written."""
-    if not cv2.imwrite(str(path), draw_strip(moments, map_caption)[..., ::-1]):
-        raise SemcomError(f"The strip cannot be written to {path}: is the folder writable?")
 
 
 @contextmanager

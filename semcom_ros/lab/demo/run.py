@@ -22,9 +22,10 @@ from semcom_ros.codecs import codec_of
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import arguments, codec_parameters, vehicle_rsu
-from semcom_ros.lab.demo.pictures import choose_rows, save_strip, video
+from semcom_ros.lab.demo.pictures import choose_rows, draw_strip, video
 from semcom_ros.lab.demo.summary import DriveScores, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import write_json
+from semcom_ros.lab.picture import save_picture
 from semcom_ros.nodes.processes import NodeFailure
 from semcom_ros.nodes.record import DriveRecord, moments
 from semcom_ros.parameter import Value
@@ -93,13 +94,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_folder(out: Path) -> None:
-    """Make the folder of the results, without those of a run before. Raises SemcomError."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in RESULTS:
-            (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise SemcomError(f"The folder {out} cannot be made: {error.strerror}.") from error
+    """Make the folder of the results, without those of a run before."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in RESULTS:
+        (out / name).unlink(missing_ok=True)
 
 
 def _drive(
@@ -126,7 +124,7 @@ def _report(record: DriveRecord, source: Source, values: dict[str, Value], out: 
             append(moment)
             if index in shown:
                 rows.append(moment)
-    save_strip(out / "strip.png", rows, record.map_caption)
+    save_picture(out / "strip.png", draw_strip(rows, record.map_caption))
     summary = summarise(record, scores, values)
     write_json(out / "summary.json", summary)
     payload = next(iter(record.payloads.values()), None)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
@@ -30,6 +29,7 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
 from semcom_ros.lab.evaluation.shared import frames_options, labelled_frames, show, write_json
+from semcom_ros.lab.picture import save_picture
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.judge import FILE as JUDGE
 from semcom_ros.lab.training.judge import Judge, kept_of
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     show_kept(rows, scores, args.kept)
     for i in range(min(PICTURES, len(frames))):
         picture = np.concatenate([chosen(ends, args.kept, judge, i) for ends in systems.values()])
-        cv2.imwrite(str(args.out / f"kept_{i}.png"), picture[..., ::-1])
+        save_picture(args.out / f"kept_{i}.png", picture)
     if args.surfaces:
         maps = Ends(args.work / FILES["map"], "map", args.device)
         surface = surfaces(maps, systems["sqgan"], judge)

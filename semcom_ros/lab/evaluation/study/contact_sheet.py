@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
-import cv2
 import numpy as np
 
-from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.study_file import Cell, Table
@@ -70,18 +66,3 @@ def draw_sheet(rows: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
         write(label, name, 6, BAR - 9, scale)
         pieces += [label, strip]
     return np.concatenate(pieces)
-
-
-def save_picture(path: Path, picture: np.ndarray) -> None:
-    """Write uint8 [H, W, 3] RGB to a PNG file. Raises SemcomError where that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A picture that is there is whole, wherever the writing was stopped.
-    draft = path.with_name(f"{path.stem}.part{path.suffix}")
-    if not cv2.imwrite(str(draft), picture[..., ::-1]):
-        raise SemcomError(f"The picture {path} cannot be written: is the folder writable?")
-    os.replace(draft, path)
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """What `save_picture` wrote, uint8 [H, W, 3] RGB."""
-    return cv2.imread(str(path))[..., ::-1]

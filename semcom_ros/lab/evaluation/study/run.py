@@ -19,8 +19,6 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.shared import device_option
 from semcom_ros.lab.evaluation.study.contact_sheet import (
     draw_sheet,
-    read_picture,
-    save_picture,
     shown_cells,
     shown_frames,
 )
@@ -41,6 +39,7 @@ from semcom_ros.lab.evaluation.study.study_file import (
 )
 from semcom_ros.lab.evaluation.study.tables import Scores
 from semcom_ros.lab.evaluation.study.workers import measure_apart, take_one_thread, workers_for
+from semcom_ros.lab.picture import read_picture, save_picture
 
 QUICK_FRAMES = 16
 _OF_ONE_TABLE = {

@@ -20,7 +20,6 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study.cells import measure
 from semcom_ros.lab.evaluation.study.contact_sheet import (
     draw_strip,
-    save_picture,
     shown_cells,
     shown_frames,
 )
@@ -33,6 +32,7 @@ from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.evaluation.study.study_file import Cell, Study
 from semcom_ros.lab.evaluation.study.systems import System, create_system
 from semcom_ros.lab.evaluation.study.tables import Record
+from semcom_ros.lab.picture import save_picture
 
 STRIPS = "semcom_ros.lab.evaluation.study.contact_sheet"
 """Draws the pictures of a cell."""
