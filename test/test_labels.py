@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semcom_ros.datasets.stills import CLASS_NAMES
+from semcom_ros.datasets.label_maps import CAMVID_NAMES
 from semcom_ros.labels import CLASSES, NAMES, SUPERCLASS, TRAIN_ID, VOID, colorize, fold
 
 
@@ -29,5 +29,5 @@ def test_folding_leaves_camvids_classes_and_void_and_gives_every_other_class_its
     folded = fold(np.array([*range(len(CLASSES)), VOID], np.uint8))
     assert folded.dtype == np.uint8 and folded[-1] == VOID
     for name, label in zip(NAMES, folded.tolist(), strict=False):
-        assert NAMES[label] == (name if name in CLASS_NAMES else SUPERCLASS[name])
-    assert set(folded[:-1].tolist()) == {TRAIN_ID[name] for name in CLASS_NAMES}
+        assert NAMES[label] == (name if name in CAMVID_NAMES else SUPERCLASS[name])
+    assert set(folded[:-1].tolist()) == {TRAIN_ID[name] for name in CAMVID_NAMES}

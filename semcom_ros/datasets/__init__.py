@@ -35,6 +35,9 @@ _SIGNS = {
     "DIV2K_valid_HR": "div2k",
     "images/test2017": "coco",
     "images": "camvid",
+    "trainannot": "camvid",
+    "valannot": "camvid",
+    "testannot": "camvid",
 }
 """What a folder holds, and the layout that this tells; the first that fits counts."""
 

@@ -3,8 +3,9 @@
 
 Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016. The
 layout read is `<type>/<split>/<city>/<city>_<sequence>_<frame>_<file of the type>`, the archives
-unpacked side by side into one folder. `leftImg8bit` is needed, and `gtFine` for train and val;
-`camera` and `disparity` are used where they are there, the latter only with the former.
+unpacked side by side into one folder. `leftImg8bit` is needed, and `gtFine` for train and val, or
+`gtCoarse` in its place, which train_extra has alone; `camera` and `disparity` are used where they
+are there, the latter only with the former.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ import numpy as np
 from semcom_ros.datasets.files import (
     Files,
     existing,
+    files_in,
     first_size,
     needed,
-    read_map,
     read_pixels,
     read_rgb,
 )
+from semcom_ros.datasets.label_maps import LABEL_IDS, TRAIN_IDS
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, fit_camera
-from semcom_ros.labels import NAMES, to_train_ids
 
 CAMERA_SIZE = (1024, 2048)
 """Height and width in pixels of the images that the camera files speak of."""
@@ -36,13 +37,11 @@ _SUFFIXES = {
     "leftImg8bit": "leftImg8bit.png",
     "leftImg8bit_sequence": "leftImg8bit.png",
     "gtFine": "gtFine_labelIds.png",
+    "gtCoarse": "gtCoarse_labelIds.png",
     "disparity": "disparity.png",
     "disparity_sequence": "disparity.png",
     "camera": "camera.json",
 }
-_LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-_OF_ID = to_train_ids(dict(zip(_LABEL_IDS, NAMES, strict=True)))
-_OF_TRAIN_ID = to_train_ids(dict(enumerate(NAMES)))
 
 
 class Calibration(NamedTuple):
@@ -63,16 +62,18 @@ class Cityscapes(Files):
     def __init__(self, where: str, split: str, sequence: bool = False) -> None:
         self._root, self._split, self._sequence = existing(where), split, sequence
         images = self._needed("leftImg8bit_sequence" if sequence else "leftImg8bit")
-        files = sorted(images.glob("*/*_leftImg8bit.png"))
+        found = (file for city in files_in(images, folders=True) for file in files_in(city))
+        files = [file for file in found if file.name.endswith("_leftImg8bit.png")]
         if not files:
             raise SemcomError(f"'{images}' holds no <city>/*_leftImg8bit.png, as Cityscapes does.")
         kind = "cityscapes_sequence" if sequence else "cityscapes"
         super().__init__(f"{kind}:{where}", files)
-        if split in ("train", "val") and not sequence:
+        kinds = [kind for kind in ("gtFine", "gtCoarse") if self._folder(kind).is_dir()]
+        if split in ("train", "val") and not sequence and not kinds:
             self._needed("gtFine")
         # Those of test are not published: its files mark the own car and void alone.
-        self._labelled = split != "test" and self._folder("gtFine").is_dir()
-        kinds = ("disparity_sequence", "disparity") if sequence else ("disparity",)
+        self._truth = kinds[0] if kinds and split != "test" else ""
+        kinds = ["disparity_sequence", "disparity"] if sequence else ["disparity"]
         self._disparities = [kind for kind in kinds if self._folder(kind).is_dir()]
         if self._disparities:
             self._needed("camera")
@@ -90,7 +91,7 @@ class Cityscapes(Files):
             calibration = self._calibration(file)
             camera = scaled(calibration.camera, size)
             depth = self._depth(file, size, calibration)
-        labels = self._labels(file, size) if self._labelled else None
+        labels = self._labels(file, size) if self._truth else None
         return Frame(image, labels, stamp, camera, depth)
 
     def _folder(self, kind: str) -> Path:
@@ -106,13 +107,13 @@ class Cityscapes(Files):
         return needed(path or self._folder(kind), f"{kind}/<split>/<city>/*_{_SUFFIXES[kind]}")
 
     def _labels(self, file: Path, size: tuple[int, int]) -> np.ndarray | None:
-        ids = self._beside(file, "gtFine")
+        ids = self._beside(file, self._truth)
         train_ids = ids.with_name(ids.name.replace("labelIds", "labelTrainIds"))
         if train_ids.exists():
-            return _OF_TRAIN_ID[read_map(train_ids, size)]
+            return TRAIN_IDS.read(train_ids, size)
         if self._sequence and not ids.exists():
             return None
-        return _OF_ID[read_map(self._needed("gtFine", ids), size)]
+        return LABEL_IDS.read(self._needed(self._truth, ids), size)
 
     def _depth(
         self, file: Path, size: tuple[int, int], calibration: Calibration

@@ -3,21 +3,27 @@
 
 from __future__ import annotations
 
+import difflib
 import glob
-from os.path import commonprefix
+import logging
+import os
+import re
+from bisect import bisect
 from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
 
+from semcom_ros.datasets.label_maps import LabelMaps
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
-IDENTITY = np.arange(256, dtype=np.uint8)
-_ALIKE = 3
-"""Letters at the beginning of two names that make one the likely meaning of the other."""
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
+_ALIKE = 0.65
+"""Share of their letters from which one name is the likely meaning of another (difflib's ratio)."""
+_COMPARED = 200
+"""Names before and after one in a sorted folder that are compared with it: COCO's has 118,000."""
 
 
 class Source(Protocol):
@@ -25,7 +31,8 @@ class Source(Protocol):
 
     name: the spec that opens it. camera: intrinsics of its frames, or None where unknown.
     rate_hz: its natural rate. `source[i]` raises SemcomError for a frame that cannot be read, and
-    IndexError beyond the end; the source stays usable after either.
+    IndexError beyond the end; the source stays usable after either. Who plays it goes on until the
+    IndexError: `len(source)` is exact, and a video is decoded once to find it.
     """
 
     name: str
@@ -40,24 +47,25 @@ class Source(Protocol):
 class Files:
     """A source of one frame an image file, in the order given. Frames play at 10 Hz.
 
-    maps: folder of the files' label maps, NAME.png each, whose pixels `train_ids` uint8 [256] turns
-    into trainIds. layout: names the files in errors where all must be there; without it a frame
-    whose map is missing has no labels.
+    maps: folder of the files' label maps, NAME.png each, which are of `kind`. layout: names the
+    files in errors where all must be there; without it a frame whose map is missing has no labels.
+    turned: whether images are turned as their EXIF data says; labels lie in the stored ones.
     """
 
     rate_hz = 10.0
     camera: Camera | None = None
+    turned = False
 
     def __init__(
         self,
         name: str,
         files: list[Path],
         maps: Path | None = None,
-        train_ids: np.ndarray = IDENTITY,
+        kind: LabelMaps | None = None,
         layout: str = "",
     ) -> None:
         self.name = name
-        self._files, self._maps, self._train_ids, self._layout = files, maps, train_ids, layout
+        self._files, self._maps, self._kind, self._layout = files, maps, kind, layout
 
     def __len__(self) -> int:
         return len(self._files)
@@ -69,12 +77,12 @@ class Files:
 
     def frame(self, file: Path, stamp: int) -> Frame:
         """The frame of one file. Raises SemcomError."""
-        image = read_rgb(self._checked(file))
+        image = read_rgb(self._checked(file), self.turned)
         labels = None
-        if self._maps is not None:
+        if self._maps is not None and self._kind is not None:
             path = self._checked(self._maps / f"{file.stem}.png")
             if path.exists():
-                labels = self._train_ids[read_map(path, image.shape[:2])]
+                labels = self._kind.read(path, image.shape[:2])
         return Frame(image, labels, stamp, self.camera)
 
     def _checked(self, path: Path) -> Path:
@@ -115,24 +123,49 @@ def _nearest(path: Path) -> str:
     deeper = sorted(parent.glob(f"*/{glob.escape(path.name)}"))
     if deeper:
         return f"'{deeper[0]}'"
-    names = sorted(p.name for p in parent.iterdir()) if parent.is_dir() else []
-    alike = {name: len(commonprefix([name.lower(), path.name.lower()])) for name in names}
-    best = max(names, key=alike.__getitem__, default="")
-    if alike.get(best, 0) >= _ALIKE:
-        return f"'{parent / best}'"
+    inside = parent.iterdir() if parent.is_dir() else ()
+    names = sorted(p.name for p in inside if not p.name.startswith("."))
+    at = bisect(names, path.name)
+    near = {name.lower(): name for name in names[max(0, at - _COMPARED) : at + _COMPARED]}
+    for best in difflib.get_close_matches(path.name.lower(), near, 1, _ALIKE):
+        return f"'{parent / near[best]}'"
     some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     return f"'{parent}', which holds {some or 'nothing'}"
 
 
+def files_in(folder: Path, folders: bool = False) -> list[Path]:
+    """The files in `folder`, or its folders, with the numbers in their names as numbers: 2 before
+    10. What is hidden is left out, as macOS's `._*`."""
+    with os.scandir(folder) as entries:
+        shown = (entry for entry in entries if not entry.name.startswith("."))
+        names = [e.name for e in shown if (e.is_dir() if folders else e.is_file())]
+    return [folder / name for name in sorted(names, key=_natural)]
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    parts = re.split("([0-9]+)", name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+
+
 def images_in(folder: Path) -> list[Path]:
-    """The image files in `folder` by name; SemcomError where there are none."""
+    """The image files in `folder`, as `files_in` sorts them; SemcomError where there are none.
+
+    Other kinds of file are left out and named in the log.
+    """
     if not folder.is_dir():
         raise SemcomError(f"'{folder}' is not a folder: give a folder of images.")
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not files:
-        kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+    files = files_in(folder)
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+    if not images:
         raise SemcomError(f"The folder '{folder}' holds no images ({kinds}).")
-    return files
+    if len(images) < len(files):
+        others = {f.suffix.lower() or f.name for f in files} - IMAGE_SUFFIXES
+        logging.getLogger(__name__).warning(
+            f"Left out {len(files) - len(images)} of the {len(files)} files in '{folder}' "
+            f"({', '.join(sorted(others)[:5])}): images are {kinds}."
+        )
+    return images
 
 
 def read_pixels(path: Path, flags: int) -> np.ndarray:
@@ -147,35 +180,20 @@ def read_pixels(path: Path, flags: int) -> np.ndarray:
     return pixels
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """The image file as uint8 [H, W, 3] RGB; SemcomError naming the file where that fails."""
-    return cv2.cvtColor(read_pixels(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+def read_rgb(path: Path, turned: bool = False) -> np.ndarray:
+    """The image file as uint8 [H, W, 3] RGB, 16 bits scaled to 8; turned: as its EXIF data says.
 
-
-def read_map(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """A label map file of `size` (H, W) as uint8 [H, W]: the indices, also where it has a palette.
-
-    Raises SemcomError where it is no such map.
+    Raises SemcomError naming the file where that fails.
     """
-    # OpenCV would give a palette's colours, not the indices.
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            if image.mode in ("L", "P") and (image.height, image.width) == size:
-                return np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SemcomError(f"The map '{path}' cannot be read: {error}.") from error
-    raise SemcomError(
-        f"'{path}' is no 8-bit map of one channel in the size of its image, {size[1]}x{size[0]}."
-    )
+    flags = cv2.IMREAD_COLOR | (0 if turned else cv2.IMREAD_IGNORE_ORIENTATION)
+    return cv2.cvtColor(read_pixels(path, flags), cv2.COLOR_BGR2RGB)
 
 
 def first_size(files: list[Path]) -> tuple[int, int]:
-    """Height and width of the first of `files` that opens; SemcomError where none does."""
+    """Stored height and width of the first of `files` that opens; SemcomError where none does."""
     for file in files:
         try:
-            return read_pixels(file, cv2.IMREAD_COLOR).shape[:2]
+            return read_rgb(file).shape[:2]
         except SemcomError:
             continue
     raise SemcomError(f"None of the {len(files)} images beside '{files[0]}' opens.")

@@ -14,69 +14,56 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from semcom_ros.datasets.files import Files, existing, first_size, images_in, needed
+from semcom_ros.datasets.files import Files, existing, files_in, first_size, images_in, needed
+from semcom_ros.datasets.label_maps import CAMVID, COCO, TRAIN_IDS, VOC
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Camera
-from semcom_ros.labels import to_train_ids
 
-CLASS_NAMES = (
-    "sky", "building", "pole", "road", "sidewalk", "vegetation", "traffic sign", "fence", "car",
-    "person", "rider",
-)  # fmt: skip
-"""Cityscapes names of CamVid's classes 0 to 10; 11 is unlabelled."""
 FIELD_OF_VIEW = math.radians(50)
 """Nominal: CamVid comes without intrinsics, so distances from its frames are estimates."""
 HELD_OUT = (*range(13, 18), *range(34, 43), *range(72, 82), *range(109, 112), *range(122, 128))
 """Numbers of KITTI's frames that make up val: whole runs of neighbours, cut where the view changes
 (matched points between neighbours at the level of chance). No network of ours learns from them."""
-COCO_CLASSES = {
-    1: "person", 2: "bicycle", 3: "car", 4: "motorcycle", 6: "bus", 7: "train", 8: "truck",
-    10: "traffic light",
-    13: "traffic sign",  # stop sign
-    96: "building",  # building-other
-    97: "vegetation",  # bush
-    106: "sky",  # clouds
-    113: "fence",
-    124: "terrain",  # grass
-    128: "building",  # house
-    140: "sidewalk",  # pavement
-    149: "road",
-    151: "building",  # roof
-    157: "sky",  # sky-other
-    158: "building",  # skyscraper
-    169: "vegetation",  # tree
-}  # fmt: skip
-"""Ids of COCO-Stuff's published list, which counts from 1; a map's pixel holds the id less one."""
-VOC_CLASSES = {2: "bicycle", 6: "bus", 7: "car", 14: "motorcycle", 15: "person", 19: "train"}
 _DIV2K_FOLDERS = {"train": "DIV2K_train_HR", "val": "DIV2K_valid_HR"}
 
 
 class Folder(Files):
-    """The images of any one folder, in the order of their names."""
+    """The images of any one folder, in the order of their names, turned as they are to be seen."""
+
+    turned = True
 
     def __init__(self, where: str) -> None:
         super().__init__(f"folder:{where}", images_in(existing(where)))
 
 
 class CamVid(Files):
-    """`images/<split>/NAME.webp` (or png, jpg) and `labels/<split>/NAME.png`, one index a pixel.
+    """`images/<split>/NAME.webp` (or png, jpg) and `labels/<split>/NAME.png`, one index a pixel;
+    or, as SegNet's copy has them, `<split>/NAME.png` and `<split>annot/NAME.png`.
 
-    A frame has no labels where their file is missing.
+    A frame has no labels where their file is missing; labels of which no one fits are an error.
     """
 
     def __init__(self, where: str, split: str) -> None:
         root = existing(where)
-        if not (root / "images").is_dir():
+        images, labels = root / "images", root / "labels" / split
+        layout = "images/<split>/NAME.png and labels/<split>/NAME.png"
+        if not images.is_dir() and any(root.glob("*annot/")):
+            images, labels = root, root / f"{split}annot"
+            layout = "<split>/NAME.png and <split>annot/NAME.png"
+        if not images.is_dir():
             raise SemcomError(f"'{root}' has no folder 'images': it is not in CamVid's layout.")
-        splits = sorted(p.name for p in (root / "images").iterdir() if p.is_dir())
+        folders = (folder.name for folder in files_in(images, folders=True))
+        splits = [name for name in folders if not name.endswith("annot")]
         if split not in splits:
             there = ", ".join(splits) or "none"
             raise SemcomError(f"'{root}' has no split '{split}': there are {there}.")
-        files, table = (
-            images_in(root / "images" / split),
-            to_train_ids(dict(enumerate(CLASS_NAMES))),
-        )
-        super().__init__(f"camvid:{where}", files, root / "labels" / split, table)
+        files = images_in(images / split)
+        if split != "test" and labels.parent.is_dir():
+            needed(labels, layout)
+        maps = [labels / f"{file.stem}.png" for file in files]
+        if labels.is_dir() and files_in(labels) and not any(path.exists() for path in maps):
+            needed(maps[0], layout)
+        super().__init__(f"camvid:{where}", files, labels, CAMVID)
         height, width = first_size(files)
         focal = width / 2 / math.tan(FIELD_OF_VIEW / 2)
         self.camera = Camera(height, width, focal, focal, (width - 1) / 2, (height - 1) / 2)
@@ -94,11 +81,14 @@ class Kitti(Files):
             raise SemcomError(f"'{where}' has no split '{split}': there are train, val.")
         root = Path(where).expanduser()
         layout = "images/train/NUMBER_10.png, labels/train/NUMBER_10.png"
-        files = images_in(needed(root / "images" / "train", layout))
+        images = needed(root / "images" / "train", layout)
         maps = needed(root / "labels" / "train", layout)
-        val = [int(file.stem.split("_")[0]) in HELD_OUT for file in files]
-        chosen = [file for file, held in zip(files, val, strict=True) if held == (split == "val")]
-        super().__init__(f"kitti:{where}", chosen, maps, layout=layout)
+        numbered = [(file.stem.split("_")[0], file) for file in images_in(images)]
+        held = split == "val"
+        files = [f for n, f in numbered if n.isdecimal() and (int(n) in HELD_OUT) == held]
+        if not files:
+            raise SemcomError(f"'{images}' holds no NUMBER_10.png of KITTI's {split}.")
+        super().__init__(f"kitti:{where}", files, maps, TRAIN_IDS, layout)
 
 
 class Coco(Files):
@@ -118,8 +108,7 @@ class Coco(Files):
             maps = root / "annotations" / part
             if (root / "stuffthingmaps" / part).is_dir() or not maps.is_dir():
                 maps = needed(root / "stuffthingmaps" / part, layout)
-        table = to_train_ids({i - 1: name for i, name in COCO_CLASSES.items()})
-        super().__init__(f"coco:{where}", images_in(images), maps, table, layout)
+        super().__init__(f"coco:{where}", images_in(images), maps, COCO, layout)
 
 
 class Voc(Files):
@@ -127,25 +116,31 @@ class Voc(Files):
     test): names in `ImageSets/Segmentation/<split>.txt`, images in `JPEGImages`, and maps with a
     palette in `SegmentationClass`, which lie in `VOCdevkit/VOC2012`.
 
-    All but `VOC_CLASSES` is void, the background too, since what it holds is not said. A person may
+    All but six classes is void, the background too, since what it holds is not said. A person may
     be a rider: VOC does not tell them apart. Frames of test have no labels where they were not
-    published.
+    published, nor have those of `ImageSets/Main`, where a list such as car_val is looked for next,
+    unless somebody drew them.
     """
 
     def __init__(self, where: str, split: str) -> None:
         root = existing(where)
         layout = "ImageSets/Segmentation/<split>.txt, JPEGImages/*.jpg and SegmentationClass/*.png"
         images = needed(root / "JPEGImages", layout)
-        listed = needed(root / "ImageSets" / "Segmentation" / f"{split}.txt", layout)
-        names = listed.read_text(errors="replace").split()
+        lists, name = root / "ImageSets", f"{split}.txt"
+        listed, drawn = lists / "Segmentation" / name, split != "test"
+        if not listed.exists() and (lists / "Main" / name).exists():
+            listed, drawn = lists / "Main" / name, False
+        needed(listed, layout)
+        lines = listed.read_text("utf-8-sig", "replace").splitlines()
+        # The lists of one class say in a second column whether the image shows it.
+        names = [line.split()[0] for line in lines if line.strip()]
         if not names:
             raise SemcomError(f"The list '{listed}' is empty: it must name one image a line.")
         maps = root / "SegmentationClass"
-        if split != "test":
+        if drawn:
             needed(maps, layout)
         files = [images / f"{name}.jpg" for name in names]
-        strict = layout if split != "test" else ""
-        super().__init__(f"voc:{where}", files, maps, to_train_ids(VOC_CLASSES), strict)
+        super().__init__(f"voc:{where}", files, maps, VOC, layout if drawn else "")
 
 
 class Div2k(Files):

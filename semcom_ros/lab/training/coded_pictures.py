@@ -21,6 +21,7 @@ import numpy as np
 
 from semcom_ros.codecs.image.still_video import unchanged_priority
 from semcom_ros.datasets import Source, open_source
+from semcom_ros.datasets.files import images_in
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import fit
 
@@ -143,7 +144,7 @@ def street_clips(data: Path, every: dict[str, int]) -> dict[str, Clip]:
     plain: list[Clip] = []
     for name in ("udacity_highway", "driveai_sample"):
         folder = data / name / "images/train"
-        source, stems = open_source(f"folder:{folder}"), sorted(p.stem for p in folder.iterdir())
+        source, stems = open_source(f"folder:{folder}"), [p.stem for p in images_in(folder)]
         for last in range(0, len(source), every[name]):
             numbers = range(last - STEP * (CLIP - 1), last + 1, STEP)
             # Clips of drive2 are named drive2_tSECONDS_FRAME.

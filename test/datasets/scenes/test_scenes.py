@@ -6,17 +6,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from semcom_ros.datasets.label_maps import CAMVID_NAMES
 from semcom_ros.datasets.scenes import Drive
 from semcom_ros.datasets.scenes.drive import CAMERA, CAMERA_HEIGHT
 from semcom_ros.datasets.scenes.geometry import NEAR, clip_near
 from semcom_ros.datasets.scenes.posts import lit
 from semcom_ros.datasets.scenes.weather import WEATHERS
-from semcom_ros.datasets.stills import CLASS_NAMES
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.labels import TRAIN_ID
 
-NAMES = (*CLASS_NAMES, "truck", "bus", "traffic light", "bicycle")
+NAMES = (*CAMVID_NAMES, "truck", "bus", "traffic light", "bicycle")
 ALLOWED = {TRAIN_ID[name] for name in NAMES}
 PLACES = [(3, 60), (5, 40), (6, 107), (9, 495)]
 """Seeds and frames that show every class between them."""
