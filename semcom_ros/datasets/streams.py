@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cached_property
+
 import cv2
 
 from semcom_ros.datasets.files import existing, position
@@ -12,32 +15,50 @@ from semcom_ros.frame import Camera, Frame
 
 
 class VideoFile:
-    """One video file, quickest when its frames are asked for in order; labels are unknown."""
+    """One video file, quickest when its frames are asked for in order; labels are unknown.
+
+    It ends where no more can be read, whatever its container says of its length, and is opened anew
+    to go back: not all containers can seek.
+    """
 
     camera: Camera | None = None
 
     def __init__(self, where: str) -> None:
-        self._path = existing(where)
-        self.name = f"video:{where}"
-        self._capture = cv2.VideoCapture(str(self._path))
-        self._count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self._next = 0
-        if not self._capture.isOpened() or self._count < 1:
-            raise SemcomError(f"'{where}' cannot be played: give a video file that OpenCV reads.")
+        self._path, self.name = existing(where), f"video:{where}"
+        self._capture, self._at = self._open(), 0
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         # Some containers name no rate; they are played at the rate that the rest of us works at.
         self.rate_hz = rate if 0 < rate < 1000 else 10.0
 
+    def _open(self) -> cv2.VideoCapture:
+        """The video at its first frame. Raises SemcomError."""
+        capture = cv2.VideoCapture(str(self._path))
+        if not capture.grab():
+            raise SemcomError(
+                f"'{self._path}' cannot be played: give a video file that OpenCV reads."
+            )
+        return capture
+
+    @cached_property
+    def _count(self) -> int:
+        return 1 + sum(1 for _ in iter(self._open().grab, False))
+
     def __len__(self) -> int:
+        """The number of frames, for which the whole video is decoded once."""
         return self._count
 
     def __getitem__(self, index: int) -> Frame:
         """Frame `index` at its own size; its stamp counts from the first frame at `rate_hz`."""
-        index = position(index, len(self))
-        if index != self._next:
-            self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-        ok, image = self._capture.read()
-        self._next = index + 1 if ok else -1
+        if index < 0:
+            index = position(index, len(self))
+        if index < self._at:
+            self._capture, self._at = self._open(), 0
+        while self._at < index:
+            if not self._capture.grab():
+                self._at = sys.maxsize  # whichever frame is next, the file is opened anew for it
+                raise IndexError(f"frame {index} of '{self._path}'")
+            self._at += 1
+        ok, image = self._capture.retrieve()
         if not ok:
             raise SemcomError(f"Frame {index} of the video '{self._path}' cannot be decoded.")
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

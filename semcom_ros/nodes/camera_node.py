@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from itertools import islice
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, Image
@@ -31,6 +33,7 @@ class CameraNode(SemcomNode):
         self._stopping = threading.Event()
         self._doing = "waiting for listeners"
         self._read_s = 0.0
+        self._unreadable = 0  # in a row
 
     def setup(self) -> None:
         self._source = open_source(self.settings.data, self.settings.split)
@@ -39,7 +42,7 @@ class CameraNode(SemcomNode):
 
     def start(self) -> None:
         self._stopping.clear()
-        self._doing = "waiting for listeners"
+        self._doing, self._unreadable = "waiting for listeners", 0
         thread = threading.Thread(target=self._play, name="camera")
         thread.start()
         self.ends.callback(thread.join)
@@ -49,15 +52,19 @@ class CameraNode(SemcomNode):
         self._source = None
 
     def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        level = DiagnosticStatus.ERROR if self._doing == FAILED else DiagnosticStatus.OK
-        return level, self._doing, {"data": self.settings.data}
+        level, sentence = DiagnosticStatus.OK, self._doing
+        if self._doing == FAILED:
+            level = DiagnosticStatus.ERROR
+        elif self._unreadable > 1:
+            level = DiagnosticStatus.WARN
+            sentence += f": the last {self._unreadable} frames cannot be read"
+        return level, sentence, {"data": self.settings.data}
 
     def _play(self) -> None:
         try:
             self._wait_for_listeners()
             due = time.monotonic()
-            for number in range(self._frame_count()):
-                prepared = self._prepare(number % len(self._source))
+            for prepared in islice(self._passes(), self.settings.frames or None):
                 if self._stopping.wait(max(0.0, due - time.monotonic())):
                     return
                 if prepared is not None:
@@ -78,19 +85,35 @@ class CameraNode(SemcomNode):
             self._stopping.wait(SETTLE_S)
         self._doing = "playing"
 
-    def _frame_count(self) -> int:
-        if self.settings.loop:
-            return self.settings.frames or 2**62
-        return min(self.settings.frames or len(self._source), len(self._source))
+    def _passes(self) -> Iterator[tuple[Image, Camera] | None]:
+        """Every frame in order, once or for ever; None for one that cannot be read."""
+        index = 0
+        while True:
+            try:
+                prepared = self._prepare(index)
+            except IndexError:
+                if not (self.settings.loop and index):
+                    return
+                index = 0
+            else:
+                yield prepared
+                index += 1
 
     def _prepare(self, index: int) -> tuple[Image, Camera] | None:
-        """Read a frame ahead of its time; None, counted and logged, where it cannot be read."""
+        """Read a frame ahead of its time; None, counted and logged, where it cannot be read.
+
+        Raises IndexError where the source has ended.
+        """
         began = time.monotonic()
         try:
             frame = self._source[index]
+        except IndexError:
+            raise
         except Exception as error:
+            self._unreadable += 1
             self.fail_frame(error, "unreadable")
             return None
+        self._unreadable = 0
         self._read_s = time.monotonic() - began
         height, width = frame.image.shape[:2]
         # A data set of several cities has several cameras.

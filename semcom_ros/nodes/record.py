@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -105,8 +106,10 @@ def moments(record: DriveRecord, source: Source) -> Iterator[tuple[int, Moment]]
 
 def _readable(source: Source) -> Iterator[Frame]:
     """The frames of `source` that can be read: the camera leaves out the others, too."""
-    for index in range(len(source)):
+    for index in count():
         try:
             yield source[index]
+        except IndexError:
+            return
         except SemcomError:
             continue

@@ -74,20 +74,6 @@ def test_one_bad_frame_is_named_and_the_rest_still_play(tmp_path: Path) -> None:
         source[2]
 
 
-def test_a_video_gives_any_frame_and_in_order_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "drive.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 15.0, (64, 48))
-    if not writer.isOpened():
-        pytest.skip("this OpenCV writes no MJPG video to test with")
-    for value in range(0, 200, 20):
-        writer.write(np.full((48, 64, 3), value, np.uint8))
-    writer.release()
-    source = open_source(str(path))
-    assert len(source) == 10 and source.rate_hz == pytest.approx(15.0)
-    assert [round(source[i].image.mean(), -1) for i in (7, 2, 3)] == [140, 40, 60]
-    assert source[3].stamp == 200_000_000
-
-
 def test_the_procedural_drive_is_a_source_without_end() -> None:
     source = open_source("scenes:7")
     frame = source[9_999_999]

@@ -14,6 +14,8 @@ pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from ros_bench import Bench, bench  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from tiny_videos import make_video  # noqa: E402
+from tiny_videos import numbers as numbers_shown  # noqa: E402
 
 from semcom_ros.nodes.camera_node import CameraNode  # noqa: E402
 from semcom_ros.nodes.messages import image_array  # noqa: E402
@@ -108,3 +110,40 @@ def test_a_paused_drive_begins_again_from_the_first_frame(tmp_path):
             assert numbers(images) == [0, 1]
             b.node.trigger_deactivate()
             b.node.trigger_cleanup()
+
+
+@pytest.mark.parametrize("container", ["avi", "mp4", "ts", "mjpeg"])
+def test_a_looped_video_plays_every_frame_of_each_pass_in_order(tmp_path, container):
+    video = make_video(tmp_path / f"drive.{container}", 7)
+    with bench(CameraNode, data=f"video:{video}", rate_hz=RATE_HZ, frames=21) as b:
+        b.up()
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: len(images) == 21, "three passes")
+        assert numbers_shown(image_array(image) for image in images) == 3 * list(range(7))
+        assert counted(b, "unreadable") == 0
+
+
+def test_a_video_that_is_not_looped_ends_with_its_last_frame(tmp_path):
+    video = make_video(tmp_path / "drive.mjpeg", 5)
+    with bench(CameraNode, data=str(video), rate_hz=RATE_HZ, loop=False) as b:
+        b.up()
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: b.node.diagnose()[1] == "finished", "the end of the video")
+        b.until(lambda: len(images) == 5, "all frames")
+        assert numbers_shown(image_array(image) for image in images) == [0, 1, 2, 3, 4]
+
+
+def test_frames_that_cannot_be_read_in_a_row_are_a_warning_until_one_can(tmp_path):
+    folder = make_frames(tmp_path, 3)
+    whole = {path: path.read_bytes() for path in folder.iterdir()}
+    for path in whole:
+        path.write_bytes(b"no image")
+    with bench(CameraNode, data=str(folder), rate_hz=RATE_HZ, wait_for_subscribers=0) as b:
+        b.up()
+        b.until(lambda: counted(b, "unreadable") > 3, "frames that fail")
+        level, sentence, _ = b.node.diagnose()
+        assert level == DiagnosticStatus.WARN and "frames cannot be read" in sentence
+        for path, data in whole.items():
+            path.write_bytes(data)
+        b.until(lambda: counted(b, "sent") > 1, "frames again")
+        assert b.node.diagnose()[:2] == (DiagnosticStatus.OK, "playing")

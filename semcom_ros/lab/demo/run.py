@@ -65,8 +65,8 @@ def run(args: argparse.Namespace) -> int:
     values = {name: arguments()[name].parse(getattr(args, name)) for name in options()}
     source = open_source(values["data"], values["split"])
     endless = values["data"].startswith("scenes:")
-    frames = min(values["frames"] or (ENDLESS_FRAMES if endless else len(source)), len(source))
-    values |= {"frames": frames}
+    wanted = values["frames"] or (ENDLESS_FRAMES if endless else 0)
+    values |= {"frames": frames_there(source, wanted)}
     sends_labels = codec_of(values["codec"]).sends_labels
     if find_spec("rclpy") is None:
         raise SemcomError(
@@ -91,6 +91,22 @@ def run(args: argparse.Namespace) -> int:
         print(f"semcom: {failure}", file=sys.stderr)
         return 1
     return 0
+
+
+def frames_there(source: Source, wanted: int) -> int:
+    """`wanted` frames, or all that `source` has: those for 0, and where they are fewer.
+
+    A video is gone through only for these, which takes minutes where it is long.
+    """
+    if not wanted:
+        return len(source)
+    try:
+        source[wanted - 1]
+    except IndexError:
+        return len(source)
+    except SemcomError:
+        pass  # it is there, and cannot be read
+    return wanted
 
 
 def make_folder(out: Path) -> None:

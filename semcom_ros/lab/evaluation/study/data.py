@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -30,7 +31,7 @@ class Data:
     ) -> None:
         source = open_source(spec, split, truth=True)
         self.name, self.split, self.rate_hz = name, split, source.rate_hz
-        self.frames: list[Frame] = [fit(source[i]) for i in range(min(most, len(source)))]
+        self.frames: list[Frame] = [fit(frame) for frame in islice(iter(source), most)]
         self.memo: dict[tuple, Any] = {}
         self._segment = segment
         content = hashlib.sha256()
