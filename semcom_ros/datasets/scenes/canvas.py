@@ -37,7 +37,7 @@ class Solid:
         return Solid(np.concatenate(points).astype(float), lengths, np.array(colours, float), label)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _spans(lengths: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Where each polygon begins and ends among the points of a solid."""
     ends = np.cumsum(lengths).tolist()

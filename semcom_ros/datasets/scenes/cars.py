@@ -66,7 +66,7 @@ class CarLook(NamedTuple):
     glass: np.ndarray
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _look(style: int) -> CarLook:
     rng = np.random.default_rng((style, 50))
     shape = ("hatch", "saloon", "van")[int(rng.choice(3, p=(0.58, 0.3, 0.12)))]
@@ -75,7 +75,7 @@ def _look(style: int) -> CarLook:
     return CarLook(shape, half, paint, GLASS * rng.uniform(0.7, 1.5))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def car_extent(style: int) -> np.ndarray:
     """Lowest and highest (right, up, forward) [2, 3] of a car."""
     shape, half, _, _ = _look(style)
@@ -84,7 +84,7 @@ def car_extent(style: int) -> np.ndarray:
     return extent(half, _HUB - _TYRE, up.max(), *ends)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def car(style: int, aspect: Aspect) -> Solid:
     """The polygons (right, up, forward) of a car or van."""
     shape, half, paint, glass = _look(style)

@@ -65,7 +65,7 @@ class Bus(NamedTuple):
         return 3.0 if self.decks == 1 else 4.3
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _truck(style: int) -> Truck:
     rng = np.random.default_rng((style, 52))
     half, long = rng.uniform(1.1, 1.22), rng.uniform(3.3, 4.0)
@@ -78,7 +78,7 @@ def _truck(style: int) -> Truck:
     return Truck(half, long, rng.uniform(3.0, 3.7), cab, box, None)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _bus(style: int) -> Bus:
     rng = np.random.default_rng((style, 53))
     paint = LIVERIES[int(rng.integers(len(LIVERIES)))] * rng.uniform(0.85, 1.1)
@@ -103,7 +103,7 @@ def _extent(half: float, long: float, height: float) -> np.ndarray:
     return extent(half, _HUB - _TYRE, height, -(long + _OUT), long + _OUT)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def truck(style: int, aspect: Aspect) -> Solid:
     """The polygons (right, up, forward) of a truck, a closed box or an open bed behind a cab."""
     it, near = _truck(style), aspect.side and aspect.fine
@@ -145,7 +145,7 @@ def _cab(it: Truck, behind: float, aspect: Aspect) -> Iterator[Polygon]:
         yield rectangle(-half * 0.7, half * 0.7, 0.85, 1.25, z, (34, 35, 38))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def bus(style: int, aspect: Aspect) -> Solid:
     """The polygons (right, up, forward) of a bus of one or two decks."""
     it = _bus(style)

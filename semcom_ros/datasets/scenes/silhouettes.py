@@ -95,7 +95,7 @@ class PersonLook(NamedTuple):
     hair: np.ndarray
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _look(style: int) -> PersonLook:
     rng = np.random.default_rng((style, 51))
     coat, legs = (COATS[i] * rng.uniform(0.8, 1.2) for i in rng.integers(len(COATS), size=2))

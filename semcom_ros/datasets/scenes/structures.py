@@ -32,7 +32,7 @@ def building(canvas: Canvas, street: Street, it: Building) -> None:
     _front(canvas, canvas.view.to_camera(corners), wall)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _building(street: Street, it: Building, light: float) -> tuple[Pyramid, np.ndarray, Solid]:
     """The front's texture and corners [4, 3], and roof, chimneys and near gable; in the world."""
     rng = np.random.default_rng((it.style, 42))
@@ -81,7 +81,7 @@ def fence(canvas: Canvas, street: Street, it: Fence) -> None:
     canvas.solid(solid, canvas.view.to_camera(solid.points))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _fence(street: Street, it: Fence, light: float, fine: bool) -> Solid:
     make = {"railing": _railing, "hedge": _hedge}.get(it.kind, _boards)
     label = VEGETATION if it.kind == "hedge" else FENCE

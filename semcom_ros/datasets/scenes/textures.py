@@ -22,7 +22,6 @@ FASCIAS = np.array([
 ])  # fmt: skip
 
 
-@lru_cache(maxsize=256)
 def front(style: int, width: float, height: float, shop: bool) -> np.ndarray:
     """A house front uint8 [height * TEXELS, width * TEXELS, 3]: wall, windows, door or shop."""
     rng = np.random.default_rng((style, 40))

@@ -73,8 +73,8 @@ class Town:
         self.crossing = rng.uniform(10.0, 86.0)
         self.busy = rng.uniform(0.15, 0.9, 3)
         self.zones = rng.dirichlet((1.4, 1.4, 0.9, 0.7))
-        self._segment = lru_cache(maxsize=64)(self._build)
-        self.zone = lru_cache(maxsize=256)(self._zone)
+        self._segment = lru_cache(maxsize=16)(self._build)
+        self.zone = lru_cache(maxsize=64)(self._zone)
 
     def _rng(self, kind: int, index: int) -> np.random.Generator:
         # A negative index (the street behind the start) is folded into the valid entropy.

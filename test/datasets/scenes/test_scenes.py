@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from semcom_ros.datasets.label_maps import CAMVID_NAMES
-from semcom_ros.datasets.scenes import Drive
+from semcom_ros.datasets.scenes import Drive, structures
 from semcom_ros.datasets.scenes.drive import CAMERA, CAMERA_HEIGHT
 from semcom_ros.datasets.scenes.geometry import NEAR, clip_near
 from semcom_ros.datasets.scenes.posts import lit
+from semcom_ros.datasets.scenes.textures import front
 from semcom_ros.datasets.scenes.weather import WEATHERS
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
@@ -109,3 +112,22 @@ def test_what_reaches_behind_the_camera_is_cut_at_the_near_plane() -> None:
     cut = clip_near(square)
     assert len(cut) == 4 and cut[:, 2].min() == pytest.approx(NEAR) and cut[:, 2].max() == 5
     assert len(clip_near(square - (0, 0, 9))) == 0
+
+
+def test_a_drive_keeps_what_is_in_sight_and_forgets_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drive, built = Drive(8), []
+    monkeypatch.setattr(structures, "front", lambda *which: built.append(which) or front(*which))
+    tracemalloc.start()
+    try:
+        for place in range(12):
+            drive.render(700 * place)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 20 * 2**20, "a house front weighs a tenth of a MiB; each place shows about 40"
+    assert len(built) > 200
+    built.clear()
+    drive.render(700 * 11)
+    assert built == [], "what is still in sight is not built anew"
