@@ -36,6 +36,8 @@ _TABLE: tuple[tuple[Any, ...], ...] = (
      tuple(EQUALISERS)),
     ("delay_spread_ns", 100.0, "RMS delay spread of tdl_* and cdl_*, ns.", 0.0, 5000.0),
     ("trace", "", "Folder of a DeepMIMO scenario, for channel trace."),
+    ("trace_start", -1, "Position of the trace where the drive begins; -1 draws one with a path.",
+     -1, 1_000_000_000),
     ("shadowing_db", 0.0, "Standard deviation of the shadowing, dB.", 0.0, 20.0),
     ("shadowing_m", 25.0, "Way after which shadowing has changed, m.", 1.0, 1000.0),
     ("mcs", "qpsk_1/2",

@@ -39,7 +39,10 @@ from semcom_ros.payload import Part, Payload
 
 _OF_PROPAGATION = (
     "channel", "k_db", "carrier_ghz", "symbol_rate_mhz", "fading", "delay_spread_ns", "trace",
+    "trace_start",
 )  # fmt: skip
+NO_PATH = "no path at this position"
+"""A warning in a link's state: the trace has none there, and nothing arrives."""
 _COUNTED = ("packets_sent", "packets_lost", "parts_sent", "parts_lost")
 
 
@@ -109,8 +112,7 @@ class Channel:
         more strongly), so that the receiver can count a lost frame as lost.
         """
         if self._next_packet_is_lost(payload.header.sequence):
-            parts = tuple(erase(part) for part in payload.parts)
-            received = replace(payload, parts=parts)
+            received = replace(payload, parts=tuple(map(erase, payload.parts)))
         elif self._propagation is None:
             received = replace(payload, parts=tuple(_noiseless(part) for part in payload.parts))
         else:
@@ -174,6 +176,12 @@ class Channel:
             return payload
         state = DriveState(self.frame, self._way_m, settings.speed_kmh / 3.6)
         stretch = propagation.gains(sum(lengths), state)
+        if stretch.position is not None:
+            self._state["position"] = str(stretch.position)
+        if not stretch.gains.any():
+            self._state["warning"] = NO_PATH
+            self._counts["packets_without_path"] += 1
+            return replace(payload, parts=tuple(map(erase, payload.parts)))
         at = dict(zip((p.name for p in payload.parts), _slices(lengths), strict=True))
         snr_db = settings.snr_db + self._shadowing.at(self._way_m)
         noise = noise_power(snr_db, stretch)

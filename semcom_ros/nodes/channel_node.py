@@ -11,7 +11,7 @@ import time
 import zlib
 from types import SimpleNamespace
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from sensor_msgs.msg import CompressedImage
@@ -86,6 +86,13 @@ class ChannelNode(SemcomNode):
         values |= {name: str(getattr(delivery, name)) for name in counts}
         values |= {f"dropped.{reason}": str(n) for reason, n in delivery.dropped.items()}
         return {**values, "channel_busy": f"{busy:.3f}"}
+
+    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+        level, sentence, values = super().diagnose()
+        warning = values.get("warning")
+        if warning and self.subscribed:
+            return DiagnosticStatus.WARN, warning, values
+        return level, sentence, values
 
     def listen(self) -> None:
         self.subscribe(CompressedImage, "camera/image_raw/semcom", self._on_payload, reliable())

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from semcom_ros.channel import Channel
 from semcom_ros.channel.fading.deepmimo import TracePropagation, load
 from semcom_ros.channel.fading.jakes import wavelength_m
 from semcom_ros.channel.fading.ofdm import OfdmGrid, interference
@@ -18,6 +19,7 @@ from semcom_ros.channel.parameters import resolve
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation import synthetic_trace
 from semcom_ros.lab.evaluation.synthetic_trace import CARRIER_HZ, FORMATS, RSU_M, trace_street
+from semcom_ros.payload import Header, Part, Payload
 
 USERS = 21
 """So that positions are 10 m apart."""
@@ -187,17 +189,54 @@ def test_files_that_make_no_sense_are_refused_with_a_sentence(tmp_path: Path) ->
         load(classic)
 
 
-def test_positions_without_a_path_are_left_out_of_a_drive(tmp_path: Path) -> None:
-    folder = make_trace(tmp_path / "t", "v4")
+@pytest.fixture
+def blocked(tmp_path: Path) -> Path:
+    """A trace on which no path reaches positions 3, 4 and 5, and fewer reach position 7."""
+    folder = make_trace(tmp_path / "blocked", "v4")
     for name in ("power", "phase", "delay"):
         path = folder / f"{name}_t000_tx000_r001.npz"
         array = np.load(path)[name]
-        array[3], array[5, 2:] = np.nan, np.nan
+        array[3:6], array[7, 2:] = np.nan, np.nan
         np.savez(path, **{name: array})
-    block = drive(folder, fading="block")
-    moments = [DriveState(frame, 0.0, 10.0) for frame in range(300)]
-    met = {complex(block.gains(1, moment).gains[0]) for moment in moments}
-    assert len(met) == USERS - 1 and np.isfinite(list(met)).all() and 0 not in met
+    return folder
+
+
+def test_block_fading_and_the_drawn_start_are_at_positions_with_a_path(blocked: Path) -> None:
+    block = drive(blocked, fading="block")
+    met = [block.gains(1, DriveState(frame, 0.0, 10.0)) for frame in range(300)]
+    assert {m.position for m in met} == set(range(USERS)) - {3, 4, 5}
+    assert np.isfinite([m.gains for m in met]).all() and all(m.gains.all() for m in met)
+    settings = resolve({"channel": "trace", "trace": str(blocked)})
+    drawn = {TracePropagation(settings, seed).gains(1, at(0.0)).position for seed in range(60)}
+    assert drawn.isdisjoint({3, 4, 5}) and len(drawn) > 5
+
+
+def test_a_drive_begins_where_it_is_told_and_meets_nothing_without_a_path(blocked: Path) -> None:
+    vehicle = drive(blocked, trace_start=2)
+    met = [vehicle.gains(64, at(10.0 * step)) for step in range(5)]
+    assert [m.position for m in met] == [2, 3, 4, 5, 6]
+    assert [bool(m.gains.any()) for m in met] == [True, False, False, False, True]
+    again = drive(blocked, trace_start=USERS - 1)
+    assert [again.gains(1, at(way_m)).position for way_m in (0.0, 10.0)] == [USERS - 1, 0]
+    with pytest.raises(SemcomError, match=f"trace_start is {USERS}; .* are 0 to {USERS - 1}"):
+        drive(blocked, trace_start=USERS)
+
+
+def test_the_link_loses_frames_without_a_path_and_says_so(blocked: Path) -> None:
+    # A frame a second at 36 km/h: each at the next position.
+    settings = {"speed_kmh": 36.0, "rate_hz": 1.0, "snr_db": 60.0, "trace_start": 2}
+    channel = Channel(channel="trace", trace=str(blocked), **settings)
+    told = []
+    for sequence in range(5):
+        header = Header("gesco", 1, b"", 256, 512, "cityscapes19", sequence, 1)
+        parts = (Part("map", 0, bits=bytes(64)), Part("picture", 1, symbols=np.ones(9, "c8")))
+        received = channel.transmit(Payload(header, parts))
+        state = channel.state()
+        told.append((state["position"], state.get("warning")))
+        assert {part.erased for part in received.parts} == {sequence in (1, 2, 3)}
+    none = "no path at this position"
+    assert told == [("2", None), ("3", none), ("4", none), ("5", none), ("6", None)]
+    assert state["packets_without_path"] == "3" and state["parts_lost"] == "6"
 
 
 def test_a_trace_is_not_written_over_what_is_there(tmp_path: Path) -> None:

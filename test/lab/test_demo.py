@@ -81,6 +81,18 @@ def test_what_the_channel_dropped_or_sent_twice_is_accounted_for(record: DriveRe
     assert counted["frames_duplicated"] == 1
 
 
+def test_frames_lost_where_the_trace_has_no_path_are_told(
+    record: DriveRecord, capsys: pytest.CaptureFixture
+) -> None:
+    status = {**record.status, "channel_node": {"packets_without_path": "2"}}
+    settings = {**SETTINGS, "rate_hz": 10.0}
+    show_summary(summarise(replace(record, status=status), DriveScores(), settings))
+    told = "2 of 3 frames were lost at positions that no path of the trace reaches: trace_start"
+    assert told in capsys.readouterr().out
+    show_summary(summarise(record, DriveScores(), settings))
+    assert "trace_start" not in capsys.readouterr().out
+
+
 def test_a_frame_that_the_vehicle_could_not_send_is_accounted_for(record: DriveRecord) -> None:
     vehicle = {"received": "4", "errors": "1"}
     counted = count_frames(replace(record, status={**record.status, "vehicle_node": vehicle}))

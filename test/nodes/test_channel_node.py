@@ -8,6 +8,7 @@ import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
@@ -17,6 +18,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue  # n
 from ros_bench import bench, camera_image  # noqa: E402
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 
+from semcom_ros.lab.evaluation.synthetic_trace import trace_street, write_v4  # noqa: E402
 from semcom_ros.nodes.channel_node import ChannelNode  # noqa: E402
 from semcom_ros.nodes.messages import payload_message  # noqa: E402
 from semcom_ros.payload import unpack  # noqa: E402
@@ -174,3 +176,24 @@ def test_a_refused_value_gets_a_sentence_and_channel_and_delivery_stay_as_they_w
             assert re.search(sentence, b.set(**values)), sentence
         assert vars(b.node.settings) == before
         assert vars(b.node._channel.settings) == vars(b.node._delivery._settings) == taken
+
+
+def test_a_position_without_a_path_is_a_warning_of_the_node(tmp_path: Path):
+    street = trace_street(5, 1)
+    street.power[2:], street.delay_s[2:], street.phase_rad[2:] = np.nan, np.nan, np.nan
+    write_v4(street, tmp_path)
+    trace = {"channel": "trace", "trace": str(tmp_path), "snr_db": 60.0}
+    with bench(ChannelNode, **trace, trace_start=2) as b:
+        b.up()
+        got = b.listen(CompressedImage, RECEIVED)
+        sender = b.speak(CompressedImage, SENT)
+        sender.publish(message(1))
+        b.until(lambda: got, "the lost payload")
+        assert unpack(bytes(got[0].data)).part("image").erased
+        level, sentence, values = b.node.diagnose()
+        assert (level, sentence) == (DiagnosticStatus.WARN, "no path at this position")
+        assert (values["position"], values["packets_without_path"]) == ("2", "1")
+        assert b.set(trace_start=0) == ""
+        sender.publish(message(2))
+        b.until(lambda: len(got) == 2, "the payload")
+        assert b.node.diagnose()[1] == "carrying"

@@ -205,43 +205,58 @@ class TracePropagation(OfdmPropagation):
 
     The response at a position is DeepMIMO's own, H[k] = sum sqrt(P_p / N) exp(j phase_p)
     exp(-j 2 pi k tau_p B / N), times sqrt(N / P): P is the sum of a position's path powers, mean
-    over all positions, so that E|H|^2 = 1, `snr_db` is the trace's mean SNR and the gain of each
-    position stays as a variation around it. Delays count from the first arrival. Positions that
-    no path reaches are left out.
+    over the positions that a path reaches, so that E|H|^2 = 1 there, `snr_db` is the trace's mean
+    SNR and the gain of each position stays as a variation around it. Delays count from the first
+    arrival. At a position that no path reaches the response is 0.
 
-    With fading "jakes" the vehicle starts at a position drawn by `seed`, drives along the
-    positions in their order and over again, and meets in each frame the response of the last
-    position it came by. The Doppler, at the trace's own carrier, counts as interference by the
-    Jakes spectrum. With "block" every frame is at a random position and holds still. Raises
-    SemcomError for a folder that is no scenario.
+    With fading "jakes" the vehicle starts at the position `trace_start`, or at one with a path that
+    `seed` draws, drives along the positions in their order and over again, and meets in each frame
+    the response of the last position it came by. The Doppler, at the trace's own carrier, counts as
+    interference by the Jakes spectrum. With "block" every frame is at a random position with a path
+    and holds still. Raises SemcomError for a folder that is no scenario, and for a start that it
+    does not have.
     """
 
     def __init__(self, settings: SimpleNamespace, seed: int) -> None:
         scenario = load(settings.trace)
         super().__init__(settings, seed, scenario.carrier_hz / 1e9)
         reached = np.isfinite(scenario.power).any(axis=1)
+        self._reached, start = np.flatnonzero(reached), settings.trace_start
+        if start >= len(reached):
+            raise SemcomError(
+                f"trace_start is {start}; the positions of '{settings.trace}' are 0 to "
+                f"{len(reached) - 1}."
+            )
         delays_s = scenario.delay_s[reached]
         delays_s = delays_s - np.nanmin(delays_s, axis=1, keepdims=True)
         share = self._grid.prefix_share(delays_s)
         power = scenario.power[reached]
         useful = np.nansum(power * share**2, axis=1).mean()
         paths = np.sqrt(power / useful) * share * np.exp(1j * scenario.phase_rad[reached])
-        self._paths, self._delays_s = np.nan_to_num(paths), np.nan_to_num(delays_s)
+        self._paths = np.zeros(scenario.power.shape, complex)
+        self._delays_s = np.zeros(scenario.power.shape)
+        self._paths[reached] = np.nan_to_num(paths)
+        self._delays_s[reached] = np.nan_to_num(delays_s)
 
         self._useful = useful / np.nansum(power, axis=1).mean()
-        self._way_m = _way_m(scenario.positions[reached])
-        self._start_m = self._way_m[np.random.default_rng(seed).integers(len(self._paths))]
+        self._way_m = _way_m(scenario.positions)
+        drawn = self._drawn(np.random.default_rng(seed))
+        self._start_m = self._way_m[drawn if start < 0 else start]
 
     def gains(self, n: int, state: DriveState) -> Gains:
         at = self._position(state)
         response = self._paths[at] @ self._grid.steering(self._delays_s[at])
         responses = np.tile(response.astype(np.complex64), (len(self._grid.times_s(n)), 1))
-        return self._laid(responses, n, self._useful * self._doppler_share(state.speed_mps))
+        useful = self._useful * self._doppler_share(state.speed_mps)
+        return self._laid(responses, n, useful)._replace(position=at)
+
+    def _drawn(self, random: np.random.Generator) -> int:
+        """One of the positions that a path reaches."""
+        return int(self._reached[random.integers(len(self._reached))])
 
     def _position(self, state: DriveState) -> int:
         if self._is_block:
-            rng = np.random.default_rng((self._seed, state.frame))
-            return int(rng.integers(len(self._paths)))
+            return self._drawn(np.random.default_rng((self._seed, state.frame)))
         driven_m = (self._start_m + state.way_m) % self._way_m[-1]
         return int(np.searchsorted(self._way_m, driven_m, side="right")) - 1
 

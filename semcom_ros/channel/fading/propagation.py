@@ -16,12 +16,14 @@ class Gains(NamedTuple):
     """The channel that n symbols meet.
 
     gains: complex64 [n], in the order of sending. interference: power of inter-carrier
-    interference relative to the signal, 0 if none. pilot_spacing: symbols to a pilot.
+    interference relative to the signal, 0 if none. pilot_spacing: symbols to a pilot. position: in
+    a trace, counted from 0; all gains are 0 where no path reaches it.
     """
 
     gains: np.ndarray
     interference: float
     pilot_spacing: int
+    position: int | None = None
 
 
 class DriveState(NamedTuple):

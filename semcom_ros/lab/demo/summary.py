@@ -87,7 +87,8 @@ def count_frames(record: DriveRecord) -> Summary:
 
     frames_refused_at_vehicle: those that it could not encode, such as ones that are too small.
     frames_missing: those that the RSU knows, by their numbers, to have been sent and never come.
-    frames_dropped, frames_duplicated: by the channel, with the reason why.
+    frames_dropped, frames_duplicated: by the channel, with the reason why. frames_without_path:
+    sent from a position that no path of the trace reaches.
     """
     camera, vehicle, channel, rsu = (
         # The whole numbers among the values of a node's diagnostics, and 0 for what it lacks.
@@ -127,6 +128,7 @@ def count_frames(record: DriveRecord) -> Summary:
         "frames_sent": sent,
         "frames_dropped": dropped,
         "frames_duplicated": channel["duplicated"],
+        "frames_without_path": channel["packets_without_path"],
         "frames_missing": rsu["missing"],
         "frames_received": received,
         "frames_decoded": rsu["decoded"],
@@ -163,7 +165,13 @@ def show_summary(s: Summary) -> None:
         "PSNR image against original": number(s["psnr_image_vs_original_db"], ".1f") + " dB",
     }
     title = f"{s['data']} by {s['codec']} over {s['channel']}"
-    show(title, ("measure", Column("value", justify="right")), rows.items())
+    blocked = s["frames_without_path"]
+    note = (
+        f"{blocked} of {s['frames_sent']} frames were lost at positions that no path of the trace "
+        "reaches: trace_start says where the drive begins."
+    )
+    columns = ("measure", Column("value", justify="right"))
+    show(title, columns, rows.items(), *([note] if blocked else []))
 
 
 def _latency(arrivals: Mapping[int, int]) -> dict[str, float | None]:

@@ -79,6 +79,13 @@ def test_the_command_line_makes_one_table_of_codecs_over_levels() -> None:
     assert made.across == "links"
 
 
+def test_the_command_line_names_the_trace_of_the_channel(tmp_path: Path) -> None:
+    (made,) = parsed(f"--channel awgn,trace --trace {tmp_path} --snr-db 3").tables
+    assert [dict(link.settings).get("trace") for link in made.links] == [None, str(tmp_path)]
+    with pytest.raises(SemcomError, match="give --channel trace"):
+        parsed(f"--channel awgn --trace {tmp_path}")
+
+
 def test_ranges_hold_their_ends_and_lists_go_on() -> None:
     assert spread("-5:5:5") == [-5, 0, 5]
     assert spread("0:1:0.25") == [0, 0.25, 0.5, 0.75, 1]

@@ -47,6 +47,7 @@ _OF_ONE_TABLE = {
     "setting": "payload bytes of codecs, as 128,256,512 (default: 512)",
     "labels": "the vehicle's map: segmenter (default), or truth with its void filled",
     "channel": "models of the radio, as awgn,rayleigh (default: none)",
+    "trace": "folder of a DeepMIMO scenario, for channel trace",
     "snr_db": "mean SNR of a symbol, dB, as 0,10 or -5:30:5 (default: 10)",
 }
 _MORE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -171,7 +172,10 @@ def one_table(given: Mapping[str, Any]) -> dict[str, Any]:
         else {"system": name, **common}
         for name in given.get("codec", "gesco").split(",")
     ]
-    links = [m if m == NONE else {"channel": m, "snr_db": levels} for m in models]
+    if "trace" in given and "trace" not in models:
+        raise SemcomError("--trace is for the channel trace alone: give --channel trace.")
+    own = {"trace": {"trace": given.get("trace", "")}}
+    links = [m if m == NONE else {"channel": m, "snr_db": levels, **own.get(m, {})} for m in models]
     several = len(levels) > 1 and models != [NONE] or len(models) > 1
     across = "links" if several else SIZE if len(sizes) > 1 else "metrics"
     table = {"title": "Systems", "systems": systems, "links": links, "across": across}
