@@ -29,7 +29,10 @@ setup(
     maintainer_email="maintainers@example.com",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={f"{NAME}.channel.phy": ["block_errors.json"]},
+    package_data={
+        f"{NAME}.channel.phy": ["block_errors.json"],
+        f"{NAME}.nodes": ["fastdds.xml"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -141,15 +141,14 @@ def fit_window(height: int, width: int, size: tuple[int, int] = WORK_SIZE) -> Wi
     return Window((height - h) // 2, (width - w) // 2, h, w)
 
 
-def fit_camera(camera: Camera, size: tuple[int, int] = WORK_SIZE) -> Camera:
-    """Intrinsics of `camera` after `fit` to `size` (H, W): shifted by the crop, then scaled.
+def window_camera(camera: Camera, window: Window, size: tuple[int, int]) -> Camera:
+    """Intrinsics of the images that show `window` of the camera's, scaled to `size` (H, W).
 
     Distortion acts before the projection to pixels and stays. A camera that is not calibrated
     stays so.
     """
     if not camera.calibrated:
-        return Camera(*size)
-    window = fit_window(camera.height, camera.width, size)
+        return replace(camera, height=size[0], width=size[1])
     sy, sx = size[0] / window.height, size[1] / window.width
     # A pixel's centre lies at its integer coordinate, so the grid scales about (-0.5, -0.5).
     return replace(
@@ -161,6 +160,13 @@ def fit_camera(camera: Camera, size: tuple[int, int] = WORK_SIZE) -> Camera:
         cx=(camera.cx - window.left + 0.5) * sx - 0.5,
         cy=(camera.cy - window.top + 0.5) * sy - 0.5,
     )
+
+
+def fit_camera(camera: Camera, size: tuple[int, int] = WORK_SIZE) -> Camera:
+    """Intrinsics of `camera` after `fit` to `size` (H, W)."""
+    if not camera.calibrated:
+        return Camera(*size)
+    return window_camera(camera, fit_window(camera.height, camera.width, size), size)
 
 
 def fit(frame: Frame, size: tuple[int, int] = WORK_SIZE) -> Frame:

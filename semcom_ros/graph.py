@@ -91,6 +91,11 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             "Type of the camera topic: raw is Image, compressed is CompressedImage (jpeg, png).",
             choices=("raw", "compressed"),
         ),
+        Parameter(
+            "rectified", False,
+            "Whether the images are rectified: no distortion, and the P of camera_info; those on a "
+            "topic image_rect, image_rect_color or the like are taken to be.",
+        ),
         _DEVICE,
         _THREADS,
         *COMMON,

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -157,10 +157,16 @@ class Bench:
 
 @contextmanager
 def bench(
-    node_class: Callable[[], SemcomNode], namespace: str = "/vehicle_1", **parameters: Any
+    node_class: Callable[[], SemcomNode],
+    namespace: str = "/vehicle_1",
+    remapped: Sequence[str] = (),
+    **parameters: Any,
 ) -> Iterator[Bench]:
-    """A bench in a domain of its own, its node started with `parameters`, not yet configured."""
+    """A bench in a domain of its own, its node started with `parameters`, not yet configured.
+
+    remapped: "from:=to" of topics, of the tester too."""
     args = ["--ros-args", "-r", f"__ns:={namespace}", "--disable-external-lib-logs"]
+    args += [word for rule in remapped for word in ("-r", rule)]
     for name, value in parameters.items():
         args += ["-p", f"{name}:={json.dumps(value)}"]
     with isolated_domain():

@@ -14,8 +14,10 @@ from std_msgs.msg import Header
 
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.frame import Camera
-from semcom_ros.nodes.messages import camera_info_message, image_message
+from semcom_ros.nodes.camera_messages import camera_info_message
+from semcom_ros.nodes.messages import image_message
 from semcom_ros.nodes.node_base import SemcomNode
+from semcom_ros.nodes.shared_memory import make_room
 
 SETTLE_S = 0.3
 """From seeing a listener to the first frame: the listener has to find the camera, too."""
@@ -130,7 +132,11 @@ class CameraNode(SemcomNode):
         self.statistics.output(self._read_s, self.age_s(message.header))
 
 
-main = CameraNode.main
+def main() -> None:
+    """Entry point."""
+    make_room()
+    CameraNode.main()
+
 
 if __name__ == "__main__":
     main()

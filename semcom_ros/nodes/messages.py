@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images, payloads, intrinsics, diagnostics and what the RSU sees, to messages and back."""
+"""Payloads, diagnostics and what the RSU sees, to messages and back."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping
 
-import cv2
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 from vision_msgs.msg import (
     Detection2D,
@@ -24,19 +23,10 @@ from vision_msgs.msg import (
 
 from semcom_ros.codecs.base import LinkState
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Camera
 from semcom_ros.labels import NAMES
 from semcom_ros.perception import projection
 from semcom_ros.perception.detection import Detection
 
-_TO_RGB = {
-    "rgb8": None,
-    "bgr8": cv2.COLOR_BGR2RGB,
-    "rgba8": cv2.COLOR_RGBA2RGB,
-    "bgra8": cv2.COLOR_BGRA2RGB,
-    "mono8": cv2.COLOR_GRAY2RGB,
-}
-_CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("bgr", "u1", 4), ("label", "<u4")])
 """One point as PCL's PointXYZRGBL has it, without padding; ROS calls `bgr` a float32 `rgb`."""
 _FIELDS = dict.fromkeys(("x", "y", "z", "rgb"), PointField.FLOAT32) | {"label": PointField.UINT32}
@@ -64,47 +54,9 @@ def image_message(header: Header, image: np.ndarray) -> Image:
     height, width = image.shape[:2]
     message = Image(header=header, height=height, width=width)
     message.encoding = "mono8" if image.ndim == 2 else "rgb8"
-    message.step = width * _CHANNELS[message.encoding]
+    message.step = image.nbytes // height
     message.data = data_of(image)
     return message
-
-
-def image_array(message: Image) -> np.ndarray:
-    """The pixels of `message`: uint8 [H, W, 3] RGB; a view where no conversion is needed.
-
-    Raises SemcomError for an encoding that is not of 8 bits a channel, or data that is too short.
-    """
-    name, height, width = message.encoding, message.height, message.width
-    if name not in _TO_RGB:
-        raise SemcomError(
-            f"The image encoding '{name}' is not one that can be sent: publish one of "
-            f"{', '.join(_TO_RGB)}."
-        )
-    row = width * _CHANNELS[name]
-    if message.step < row or len(message.data) < height * message.step or not row * height:
-        raise SemcomError(
-            f"An image of {width}x{height} {name} has {len(message.data)} bytes in rows of "
-            f"{message.step}: the camera's driver fills the message wrongly."
-        )
-    data = np.frombuffer(message.data, np.uint8, height * message.step)
-    pixels = data.reshape(height, message.step)[:, :row].reshape(height, width, -1)
-    code = _TO_RGB[name]
-    return pixels if code is None else cv2.cvtColor(np.ascontiguousarray(pixels), code)
-
-
-def compressed_array(message: CompressedImage) -> np.ndarray:
-    """The pixels of a JPEG or PNG image: uint8 [H, W, 3] RGB. Raises SemcomError."""
-    data = np.frombuffer(message.data, np.uint8)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise SemcomError(
-            f"A compressed image of {data.size} bytes and format '{message.format}' cannot be "
-            "decoded: publish JPEG or PNG."
-        )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def payload_message(header: Header, format: str, data: bytes) -> CompressedImage:
@@ -112,28 +64,6 @@ def payload_message(header: Header, format: str, data: bytes) -> CompressedImage
     message = CompressedImage(header=header, format=format)
     message.data = data_of(data)
     return message
-
-
-def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
-    """Intrinsics with k, r and p all 0 for a camera that is not calibrated, as ROS has it."""
-    message = CameraInfo(header=header, height=camera.height, width=camera.width)
-    message.distortion_model = camera.distortion_model
-    message.d = camera.distortion
-    if not camera.calibrated:
-        return message
-    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
-    message.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
-    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    message.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
-    return message
-
-
-def camera_of(message: CameraInfo) -> Camera:
-    """Intrinsics in `message`; those of a camera that is not calibrated are all 0."""
-    k, d = message.k, message.d
-    return Camera(
-        message.height, message.width, k[0], k[4], k[2], k[5], tuple(d), message.distortion_model
-    )
 
 
 def diagnostics_message(

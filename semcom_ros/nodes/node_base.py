@@ -225,6 +225,7 @@ class SemcomNode(TopicsNode):
         self.settings = settings
 
     def _report(self) -> None:
+        self.follow_publishers()
         inactive: tuple[bytes, str, dict[str, str]] = (DiagnosticStatus.OK, "inactive", {})
         level, sentence, values = self.diagnose() if self.active else inactive
         self.tell(self._diagnostics, level, sentence, {**self.statistics.snapshot(), **values})

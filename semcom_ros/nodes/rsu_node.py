@@ -20,6 +20,7 @@ from semcom_ros.nodes.messages import link_values
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
+from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.topics import reliable
 from semcom_ros.payload import PayloadError
 from semcom_ros.perception.backends import NONE
@@ -154,7 +155,11 @@ class RsuNode(SemcomNode):
         self.tell(self._link_report, level, sentence, values, part="/link")
 
 
-main = RsuNode.main
+def main() -> None:
+    """Entry point."""
+    make_room()
+    RsuNode.main()
+
 
 if __name__ == "__main__":
     main()

@@ -14,8 +14,8 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 
 from semcom_ros.frame import WORK_SIZE, Camera
 from semcom_ros.labels import VOID, colorize, tint
+from semcom_ros.nodes.camera_messages import camera_info_message
 from semcom_ros.nodes.messages import (
-    camera_info_message,
     depth_message,
     detections_3d_message,
     detections_message,

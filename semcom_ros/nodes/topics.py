@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
 
 
 def reliable(depth: int = 5) -> QoSProfile:
@@ -21,9 +24,14 @@ def reliable(depth: int = 5) -> QoSProfile:
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
 
 
-def newest(depth: int = 1) -> QoSProfile:
-    """What subscribers of images ask for: a late one is of no use."""
-    return QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+def offered(latched: bool = False) -> QoSProfile:
+    """What subscribers of cameras ask for: reliable where all publishers are.
+
+    Best effort loses most pictures that are larger than Fast DDS's shared memory. latched: take
+    what was said once, too, where all publishers keep it for those who come later."""
+    profile = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_AVAILABLE)
+    profile.durability = DurabilityPolicy.BEST_AVAILABLE if latched else DurabilityPolicy.VOLATILE
+    return profile
 
 
 def latched() -> QoSProfile:
@@ -35,6 +43,74 @@ overriding = QoSOverridingOptions.with_default_policies
 """Lets parameters `qos_overrides.<topic>.<entity>.<policy>` change a profile at start."""
 
 
+_OPEN: dict[str, tuple[Any, Any, bool]] = {
+    "reliability": (ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT, True),
+    "durability": (DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE, False),
+}
+"""What BEST_AVAILABLE comes to: where all publishers offer it, where one does not, and whether the
+former is asked for while there is no publisher."""
+
+
+class Listener:
+    """A subscription of `node`; what `profile` calls BEST_AVAILABLE follows the publishers.
+
+    DDS settles BEST_AVAILABLE when a subscription is made, which is often before the camera comes,
+    and a reliable one never hears a best-effort publisher.
+    """
+
+    def __init__(
+        self, node: Node, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile
+    ) -> None:
+        self._node, self._topic = node, node.resolve_topic_name(topic)
+        self._what = kind, topic, callback
+        self._asked, self._open = profile, dict[str, Any]()
+        self._subscribe()
+
+    def follow(self) -> None:
+        """Listen anew if the publishers offer something else by now."""
+        if self._open != {policy: self._offered(policy) for policy in self._open}:
+            self.stop()
+            self._subscribe()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._node.destroy_subscription(self._made)
+
+    def _subscribe(self) -> None:
+        events = SubscriptionEventCallbacks(
+            matched=lambda _: self.follow(), incompatible_qos=lambda _: self._on_incompatible()
+        )
+        self._made = self._node.create_subscription(
+            *self._what,
+            copy(self._asked),
+            event_callbacks=events,
+            qos_overriding_options=overriding(callback=self._settle),
+        )
+
+    def _settle(self, profile: QoSProfile) -> SetParametersResult:
+        """Settle what `profile` leaves open after overrides, as rclpy itself cannot do anew."""
+        for policy in _OPEN:
+            if getattr(profile, policy).name == "BEST_AVAILABLE":
+                self._open[policy] = self._offered(policy)
+                setattr(profile, policy, self._open[policy])
+        return SetParametersResult(successful=True)
+
+    def _offered(self, policy: str) -> Any:
+        best, least, alone = _OPEN[policy]
+        found = self._node.get_publishers_info_by_topic(self._topic)
+        kept = [getattr(one.qos_profile, policy) == best for one in found] or [alone]
+        return best if all(kept) else least
+
+    def _on_incompatible(self) -> None:
+        self.follow()
+        if "reliability" not in self._open:
+            self._node.get_logger().warning(
+                f"A publisher on {self._topic} offers less than this node asks for, and is not "
+                "heard: make it reliable, or set the parameter "
+                f"qos_overrides.{self._topic}.subscription.reliability to best_effort."
+            )
+
+
 class TopicsNode(LifecycleNode):
     """A lifecycle node that makes publishers and, in `listen`, subscriptions, and drops both."""
 
@@ -43,7 +119,7 @@ class TopicsNode(LifecycleNode):
         self.active = False
         self._own_publishers: list[LifecyclePublisher] = []
         self._demanded: list[Publisher] = []
-        self._own_subscriptions: list[Subscription] = []
+        self._listeners: list[Listener] = []
 
     def listen(self) -> None:
         """Subscribe: once the node is active and, if it has publishers on demand, while somebody
@@ -79,15 +155,12 @@ class TopicsNode(LifecycleNode):
         profile: QoSProfile | None = None,
     ) -> None:
         """Listen until the node is deactivated or nobody listens to it."""
-        made = self.create_subscription(
-            kind, topic, callback, profile or newest(), qos_overriding_options=overriding()
-        )
-        self._own_subscriptions.append(made)
+        self._listeners.append(Listener(self, kind, topic, callback, profile or offered()))
 
     @property
     def subscribed(self) -> bool:
         """Whether the node listens to anything."""
-        return bool(self._own_subscriptions)
+        return bool(self._listeners)
 
     def follow_demand(self) -> None:
         """Listen while the node is active and wanted, else to nothing."""
@@ -96,10 +169,15 @@ class TopicsNode(LifecycleNode):
             not self._demanded or any(p.get_subscription_count() for p in self._demanded)
         )
         if not wanted:
-            while self._own_subscriptions:
-                self.destroy_subscription(self._own_subscriptions.pop())
+            while self._listeners:
+                self._listeners.pop().stop()
         elif not self.subscribed:
             self.listen()
+
+    def follow_publishers(self) -> None:
+        """Ask of each publisher for what it offers: DDS may tell of it before it knows of it."""
+        for listener in self._listeners:
+            listener.follow()
 
     def drop_publishers(self) -> None:
         """Publish nothing any more."""

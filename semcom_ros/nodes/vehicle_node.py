@@ -15,28 +15,25 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from semcom_ros.codecs import codec_of, create_encoder, settings_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, mounting_of
-from semcom_ros.nodes.messages import (
-    camera_of,
-    compressed_array,
-    image_array,
-    image_message,
-    link_state,
-    payload_message,
-    stamp_ns,
-)
+from semcom_ros.nodes.camera_messages import camera_of, compressed_array, image_array
+from semcom_ros.nodes.messages import image_message, link_state, payload_message, stamp_ns
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options
-from semcom_ros.nodes.topics import reliable
+from semcom_ros.nodes.stamp_gaps import StampGaps
+from semcom_ros.nodes.topics import offered, reliable
 from semcom_ros.payload import pack
 from semcom_ros.pipeline.transmitter import Transmitter
 from semcom_ros.pipeline.worker import Worker
+
+LOST = 0.2
+"""Share of a camera's images that may fail to come before the diagnostics warn."""
 
 if TYPE_CHECKING:
     from semcom_ros.perception.segmentation import Segmenter
@@ -54,6 +51,7 @@ class VehicleNode(SemcomNode):
         self._segmenter: Segmenter | None = None
         self._bytes = 0
         self._camera: Camera | None = None
+        self._intrinsics, self._gaps = "none", StampGaps()
         self._task = ""
 
     def setup(self) -> None:
@@ -80,7 +78,14 @@ class VehicleNode(SemcomNode):
     def values(self) -> dict[str, str]:
         s = self.settings
         told = {"codec": s.codec, "payload_bytes": s.payload_bytes, "bytes": self._bytes}
-        return {name: str(value) for name, value in told.items()}
+        return {**{n: str(value) for n, value in told.items()}, "intrinsics": self._intrinsics}
+
+    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+        level, sentence, values = super().diagnose()
+        if level == DiagnosticStatus.OK and self.subscribed and self._gaps.lost > LOST:
+            level = DiagnosticStatus.WARN
+            sentence = f"{self._gaps.lost:.0%} of the camera's images are lost before the vehicle"
+        return level, sentence, values
 
     def _load(self, settings: SimpleNamespace) -> Transmitter:
         """A transmitter of the codec; one that is there goes on counting."""
@@ -110,15 +115,27 @@ class VehicleNode(SemcomNode):
         return self._load_segmenter()(list(images))
 
     def listen(self) -> None:
+        self._gaps = StampGaps()
         if self.settings.input_transport == "compressed":
             self.subscribe(CompressedImage, "camera/image_raw/compressed", self._on_image)
         else:
             self.subscribe(Image, "camera/image_raw", self._on_image)
-        self.subscribe(CameraInfo, "camera/camera_info", self._on_camera_info, reliable())
+        self.subscribe(
+            CameraInfo, "camera/camera_info", self._on_camera_info, offered(latched=True)
+        )
         self.subscribe(DiagnosticArray, "rsu/link", self._on_link, reliable(1))
 
+    def _rectified(self) -> bool:
+        """Whether images have no distortion: as image_proc's topics say by their names."""
+        compressed = self.settings.input_transport == "compressed"
+        topic = "camera/image_raw/compressed" if compressed else "camera/image_raw"
+        return self.settings.rectified or "/image_rect" in self.resolve_topic_name(topic)
+
     def _on_camera_info(self, message: CameraInfo) -> None:
-        self._camera = replace(camera_of(message), mounting=mounting_of(self.settings.mounting))
+        self._gaps.info(stamp_ns(message.header))
+        self._camera = replace(
+            camera_of(message, self._rectified()), mounting=mounting_of(self.settings.mounting)
+        )
 
     def _on_link(self, message: DiagnosticArray) -> None:
         try:
@@ -130,6 +147,7 @@ class VehicleNode(SemcomNode):
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.statistics.count("received")
+        self.statistics.count("missed", self._gaps.image(stamp_ns(message.header)))
         self._worker.put(message)
 
     def _send(self, batch: list[Image | CompressedImage]) -> None:
@@ -137,7 +155,7 @@ class VehicleNode(SemcomNode):
         (message,) = batch
         raw = isinstance(message, Image)
         image = image_array(message) if raw else compressed_array(message)
-        frame = Frame(image, stamp=stamp_ns(message.header), camera=self._camera)
+        frame = Frame(image, stamp=stamp_ns(message.header), camera=self._camera_of(image))
         settings = self.settings
         payload, frame = self._transmitter.transmit(
             frame, settings.payload_bytes, self._task, settings.refresh_every
@@ -153,6 +171,20 @@ class VehicleNode(SemcomNode):
         except Exception as error:
             # The frame itself went out: it must not count among those that did not.
             self.fail_frame(error, "map_errors")
+
+    def _camera_of(self, image: np.ndarray) -> Camera | None:
+        """The intrinsics of `image`; None, and no metres at the RSU, for those of another size."""
+        camera, (height, width) = self._camera, image.shape[:2]
+        if camera is None or not camera.fx or (camera.height, camera.width) == (height, width):
+            self._intrinsics = "taken" if camera and camera.fx else "none"
+            return camera
+        self._intrinsics = "refused"
+        self.complain(
+            f"camera_info is of images of {camera.width}x{camera.height} pixels (after its region "
+            f"of interest and binning), and the camera's have {width}x{height}: there will be no "
+            "metres. Publish the intrinsics of these images."
+        )
+        return None
 
     def _publish_map(self, header: Header, frame: Frame) -> None:
         if self._maps.get_subscription_count():

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Subscriptions that follow what publishers offer, and the room that large messages need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
+
+import signal  # noqa: E402
+
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
+from ros_bench import Bench, bench, camera_image, graph_tester, run_until  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
+
+from semcom_ros.graph import NAMESPACE  # noqa: E402
+from semcom_ros.nodes import shared_memory  # noqa: E402
+from semcom_ros.nodes.topics import latched, reliable  # noqa: E402
+from semcom_ros.nodes.vehicle_node import VehicleNode  # noqa: E402
+
+CAMERA, INFO, PAYLOADS = "camera/image_raw", "camera/camera_info", "camera/image_raw/semcom"
+BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+OVERRIDE = f"qos_overrides.{NAMESPACE}/{CAMERA}.subscription.reliability"
+
+
+def asked_for(b: Bench, policy: str) -> bool:
+    """Whether the vehicle's subscription asks for this reliability, as others see it."""
+    found = b.tester.get_subscriptions_info_by_topic(f"{NAMESPACE}/{CAMERA}")
+    return [one.qos_profile.reliability.name for one in found] == [policy]
+
+
+def received(b: Bench) -> int:
+    return int(b.node.statistics.snapshot().get("received", 0))
+
+
+def heard(b: Bench, publisher: object) -> None:
+    """Publish until the vehicle has an image of this publisher: it may know of it later."""
+    before = received(b)
+
+    def came() -> bool:
+        publisher.publish(camera_image(1))
+        return received(b) > before
+
+    b.until(came, "an image")
+
+
+@pytest.mark.parametrize("profile", [reliable(), BEST_EFFORT])
+@pytest.mark.parametrize("camera_first", [False, True])
+def test_a_camera_is_heard_whatever_it_offers_and_whichever_is_first(profile, camera_first):
+    with bench(VehicleNode, codec="classical") as b:
+        camera = b.tester.create_publisher(Image, CAMERA, profile) if camera_first else None
+        b.up().listen(CompressedImage, PAYLOADS)
+        b.until(lambda: b.node.subscribed, "the node to listen")
+        heard(b, camera or b.tester.create_publisher(Image, CAMERA, profile))
+        b.until(lambda: asked_for(b, profile.reliability.name), "the same policy")
+
+
+def test_cameras_of_both_kinds_are_heard_together_and_after_each_other():
+    with bench(VehicleNode, codec="classical") as b:
+        b.up().listen(CompressedImage, PAYLOADS)
+        sure = b.tester.create_publisher(Image, CAMERA, reliable())
+        heard(b, sure)
+        quick = b.tester.create_publisher(Image, CAMERA, BEST_EFFORT)
+        heard(b, quick)
+        heard(b, sure)
+        b.tester.destroy_publisher(sure)
+        heard(b, quick)
+        b.until(lambda: asked_for(b, "BEST_EFFORT"), "what is left")
+        sure = b.tester.create_publisher(Image, CAMERA, reliable())
+        b.tester.destroy_publisher(quick)
+        b.until(lambda: asked_for(b, "RELIABLE"), "a reliable subscription again")
+        heard(b, sure)
+
+
+def test_an_override_of_the_user_stays_whatever_is_offered():
+    with bench(VehicleNode, codec="classical", **{OVERRIDE: "best_effort"}) as b:
+        b.up().listen(CompressedImage, PAYLOADS)
+        heard(b, b.tester.create_publisher(Image, CAMERA, reliable()))
+        assert asked_for(b, "BEST_EFFORT")
+    with bench(VehicleNode, codec="classical", **{OVERRIDE: "reliable"}) as b:
+        complaints: list[str] = []
+        logger = b.node.get_logger()
+        b.node.get_logger = lambda: logger
+        logger.warning = complaints.append
+        b.up().listen(CompressedImage, PAYLOADS)
+        b.tester.create_publisher(Image, CAMERA, BEST_EFFORT)
+        b.until(lambda: complaints, "the complaint")
+        assert f"{NAMESPACE}/{CAMERA} offers less" in complaints[0]
+        assert f"{OVERRIDE} to best_effort" in complaints[0]
+        assert asked_for(b, "RELIABLE")
+
+
+@pytest.mark.parametrize("camera_first", [False, True])
+def test_intrinsics_that_are_said_once_arrive_whoever_starts_first(camera_first):
+    with bench(VehicleNode, codec="classical") as b:
+        said = CameraInfo(height=60, width=120, k=[100.0, 0, 60, 0, 100, 30, 0, 0, 1])
+        if camera_first:
+            b.tester.create_publisher(CameraInfo, INFO, latched()).publish(said)
+        b.up().listen(CompressedImage, PAYLOADS)
+        b.until(lambda: b.node.subscribed, "the node to listen")
+        if not camera_first:
+            b.tester.create_publisher(CameraInfo, INFO, latched()).publish(said)
+        b.until(lambda: b.node._camera is not None, "the intrinsics")
+        assert b.node._camera.fx == 100.0
+
+
+def test_intrinsics_of_a_best_effort_publisher_are_taken():
+    with bench(VehicleNode, codec="classical") as b:
+        b.up().listen(CompressedImage, PAYLOADS)
+        camera = b.tester.create_publisher(CameraInfo, INFO, BEST_EFFORT)
+
+        def taken() -> bool:
+            camera.publish(CameraInfo(height=60, width=120))
+            return b.node._camera is not None
+
+        b.until(taken, "the intrinsics")
+
+
+@pytest.mark.parametrize("offers", ["reliable", "best_effort"])
+def test_every_large_picture_arrives_from_a_process_that_has_room(offers, tmp_path):
+    names = ("camera_node", "vehicle_node")
+    for i in range(8):
+        picture = np.full((1080, 1920, 3), 20 * i, np.uint8)
+        cv2.imwrite(str(tmp_path / f"{i}.png"), picture)
+    line = [sys.executable, "-m", "semcom_ros.nodes.{}", "--ros-args", "-r", f"__ns:={NAMESPACE}"]
+    given = {
+        "camera_node": {
+            "data": f"folder:{tmp_path}",
+            "rate_hz": "5.0",
+            "loop": "false",
+            f"qos_overrides.{NAMESPACE}/{CAMERA}.publisher.reliability": offers,
+        },
+        "vehicle_node": {"codec": "classical"},
+    }
+    lines = {
+        name: [word.format(name) for word in line]
+        + [word for p in given[name].items() for word in ("-p", ":=".join(p))]
+        + ["-p", "autostart:=true"]
+        for name in names
+    }
+    with graph_tester() as tester:
+        told: dict[str, dict[str, str]] = {}
+
+        def keep(message: DiagnosticArray) -> None:
+            for status in message.status:
+                told[status.name] = {pair.key: pair.value for pair in status.values}
+
+        tester.create_subscription(DiagnosticArray, "/diagnostics", keep, reliable(50))
+        tester.create_subscription(CompressedImage, PAYLOADS, lambda _: None, reliable())
+
+        def done() -> bool:
+            vehicle = told.get(f"{NAMESPACE}/vehicle_node", {})
+            return vehicle.get("received") == "8"
+
+        statuses, logs = run_until(done, tester, lines, signal.SIGINT, tmp_path)
+    vehicle = told[f"{NAMESPACE}/vehicle_node"]
+    assert (vehicle.get("received"), vehicle.get("missed")) == ("8", "0"), logs
+    assert statuses == [0, 0]
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    """One in which nobody has chosen anything, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*shared_memory.FILES, "FASTDDS_BUILTIN_TRANSPORTS"):
+        monkeypatch.setenv(name, "")
+    return monkeypatch
+
+
+def test_room_is_made_where_nothing_is_chosen_and_the_host_has_it(environment):
+    free = shutil.disk_usage("/")._replace(free=shared_memory.NEEDED)
+    environment.setattr(shutil, "disk_usage", lambda path: free)
+    shared_memory.make_room()
+    assert {os.environ[name] for name in shared_memory.FILES} == {str(shared_memory.PROFILES)}
+    assert shared_memory.PROFILES.is_file()
+
+
+@pytest.mark.parametrize("case", ["builtin", "profiles", "file", "little memory", "no memory"])
+def test_what_the_user_chose_stays_and_a_small_host_is_spared(environment, case):
+    free = shared_memory.NEEDED - (case == "little memory")
+    usage = shutil.disk_usage("/")._replace(free=free)
+    environment.setattr(shutil, "disk_usage", lambda path: usage)
+    if case == "builtin":
+        environment.setenv("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+    elif case == "profiles":
+        environment.setenv(shared_memory.FILES[0], "/my/profiles.xml")
+    elif case == "file":
+        Path("DEFAULT_FASTRTPS_PROFILES.xml").touch()
+    elif case == "no memory":
+        environment.setattr(shared_memory, "MEMORY", Path("none"))
+    before = dict(os.environ)
+    shared_memory.make_room()
+    assert os.environ == before
