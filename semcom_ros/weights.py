@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+MOST_TOLD = 2**20
+"""Bytes that a card, or the header of a file of tensors, may take."""
+
+
 def models_dir() -> Path:
     """The folder of shipped weights: SEMCOM_MODELS, the checkout's, or the ROS package's share."""
     if "SEMCOM_MODELS" in os.environ:
@@ -73,8 +77,10 @@ def read_card(path: Path, recipe: str) -> dict[str, Any]:
             f"or make it with `{recipe}`."
         )
     try:
+        if card.stat().st_size > MOST_TOLD:
+            raise ValueError
         content = json.loads(card.read_text())
-        content["sha256"]
+        content["sha256"], int(content["parameters"])
     except (ValueError, KeyError, TypeError):
         raise SemcomError(
             f"The card {card} is damaged: restore models/ from the repository."
@@ -85,7 +91,8 @@ def read_card(path: Path, recipe: str) -> dict[str, Any]:
 def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors of `path` and its card, the file checked against the card's hash.
 
-    Raises SemcomError when a file is missing or altered; `recipe` is the command that makes it.
+    A file that is larger than its card's parameters can be is not read. Raises SemcomError when a
+    file is missing or altered; `recipe` is the command that makes it.
     """
     if not path.is_file():
         raise SemcomError(
@@ -93,10 +100,18 @@ def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict[str, Any]
             f"or make them with `{recipe}`."
         )
     card = read_card(path, recipe)
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != card["sha256"]:
+    why, size = "", path.stat().st_size
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if size > 8 * int(card["parameters"]) + MOST_TOLD:
+        why = f"it has {size:,} bytes for {card['parameters']} parameters"
+    elif header > min(size, MOST_TOLD):
+        why = f"its header would have {header:,} bytes"
+    elif hashlib.sha256(data := path.read_bytes()).hexdigest() != card["sha256"]:
+        why = "the hash differs"
+    if why:
         raise SemcomError(
-            f"The weights {path} are not those of their card (the hash differs): "
+            f"The weights {path} are not those of their card ({why}): "
             f"restore models/ from the repository or make them anew with `{recipe}`."
         )
     try:

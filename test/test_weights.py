@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights come back as they were saved, and nothing else passes for them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,27 @@ def test_one_changed_byte_is_noticed(file):
     data[-1] ^= 1
     file.write_bytes(data)
     with pytest.raises(SemcomError, match="the hash differs"):
+        weights.load(file, RECIPE)
+
+
+def test_a_file_larger_than_its_card_can_mean_is_refused_before_it_is_read(file):
+    with file.open("r+b") as sparse:
+        sparse.truncate(12 * 10**9)
+    tracemalloc.start()
+    with pytest.raises(SemcomError, match="it has 12,000,000,000 bytes for 7 parameters"):
+        weights.load(file, RECIPE)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+
+
+def test_a_header_or_a_card_of_an_impossible_length_is_refused_unread(file):
+    file.write_bytes(b"\xff" * 8 + file.read_bytes()[8:])
+    with pytest.raises(SemcomError, match="its header would have 18,446,744,073,709,551,615 bytes"):
+        weights.load(file, RECIPE)
+    card = file.with_suffix(".json")
+    with card.open("r+b") as sparse:
+        sparse.truncate(10**9)
+    with pytest.raises(SemcomError, match="is damaged"):
         weights.load(file, RECIPE)
 
 
