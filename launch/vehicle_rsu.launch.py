@@ -7,6 +7,7 @@ their parameters come from `semcom_ros.graph`, as in `semcom demo`.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -16,10 +17,12 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
 from semcom_ros import graph
-from semcom_ros.errors import SemcomError
+from semcom_ros.errors import choose
 
 IMAGE, CAMERA_INFO = "camera/image_raw", "camera/camera_info"
 LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
+RESPAWN_S = 2.0
+"""From the end of a node to its next start."""
 
 
 def declare(name: str, default: str, text: str, choices: list[str] | None = None):
@@ -29,7 +32,12 @@ def declare(name: str, default: str, text: str, choices: list[str] | None = None
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments; the nodes are made once their values are known."""
-    arguments = [
+    return LaunchDescription([*arguments(), OpaqueFunction(function=start)])
+
+
+def arguments() -> list[DeclareLaunchArgument]:
+    """Those of the whole graph, and all parameters of its nodes."""
+    found = [
         declare("namespace", graph.NAMESPACE, "Namespace of all nodes and topics."),
         declare("config", "", "YAML file of parameters that win over all arguments."),
         declare(
@@ -42,6 +50,18 @@ def generate_launch_description() -> LaunchDescription:
         declare("camera_info_topic", CAMERA_INFO, "Intrinsics of the camera."),
         declare("log_level", "info", "Least severity that is logged.", LOG_LEVELS),
         declare("rviz", "false", "Show the RSU's outputs in RViz.", ["true", "false"]),
+        declare(
+            "respawn",
+            "true",
+            f"Start a node anew, {RESPAWN_S:g} s after it ended by itself.",
+            ["true", "false"],
+        ),
+        declare(
+            "use_sim_time",
+            "false",
+            "Take the time from /clock, as with a simulator or `ros2 bag play --clock`.",
+            ["true", "false"],
+        ),
     ]
     for name, parameter in graph.arguments().items():
         default, choices = str(parameter.default), list(map(str, parameter.choices)) or None
@@ -50,8 +70,20 @@ def generate_launch_description() -> LaunchDescription:
         text = parameter.text
         if parameter.range and not choices:
             text += f" Allowed: {parameter.range}."
-        arguments.append(declare(name, default, text, choices))
-    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+        found.append(declare(name, default, text, choices))
+    return found
+
+
+def check_arguments() -> None:
+    """Raise SemcomError for an argument that nobody declared, which launch would pass over.
+
+    Where another launch file includes this one, the command's arguments are for that one.
+    """
+    words = sys.argv[1:]
+    if Path(__file__).name in (Path(word).name for word in words):
+        for name, given, _ in (word.partition(":=") for word in words):
+            if given:
+                choose(name, (argument.name for argument in arguments()), "launch argument")
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -60,9 +92,11 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
+    check_arguments()
     namespace, config = value("namespace"), value("config")
-    if config and not Path(config).is_file():
-        raise SemcomError(f"There is no parameter file {config}.")
+    if config:
+        graph.check_file(Path(config))
+    clock = {"use_sim_time": value("use_sim_time") == "true"}
     values = {name: p.parse(value(name)) for name, p in graph.arguments().items()}
     log = ["--log-level", value("log_level")]
     image, camera_info = value("image_topic"), value("camera_info_topic")
@@ -78,10 +112,12 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             executable=process.executable,
             name=process.name,
             namespace=process.namespace,
-            parameters=[process.parameters, *([config] if config else [])],
+            parameters=[process.parameters, clock, *([config] if config else [])],
             remappings=topics,
             ros_arguments=log,
             output="screen",
+            respawn=value("respawn") == "true",
+            respawn_delay=RESPAWN_S,
         )
         for process in graph.vehicle_rsu(namespace, **values)
         if process.executable != "camera_node" or value("camera") == "true"
@@ -90,6 +126,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         share = Path(get_package_share_directory("semcom_ros"))
         layout = str(share / "config" / "vehicle_rsu.rviz")
         # The layout's topics are relative, so that it serves every namespace.
-        rviz = {"package": "rviz2", "executable": "rviz2", "arguments": ["-d", layout]}
-        nodes.append(Node(**rviz, namespace=namespace, remappings=topics))
+        shown = ["-d", layout, "--fixed-frame", value("frame_id")]
+        rviz = {"package": "rviz2", "executable": "rviz2", "arguments": shown}
+        nodes.append(Node(**rviz, namespace=namespace, parameters=[clock], remappings=topics))
     return nodes

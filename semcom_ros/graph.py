@@ -10,6 +10,9 @@ import json
 import re
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
 
 from semcom_ros import channel
 from semcom_ros.codecs import CODECS, codec_of
@@ -135,6 +138,8 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
 _ENDS: dict[str, End] = {"vehicle_node": "encoder", "rsu_node": "decoder"}
 """The nodes that run an end of a codec."""
 EXECUTABLES = tuple(_TABLES)
+_OF_ROS = ("use_sim_time", "qos_overrides", "start_type_description_service")
+"""Parameters that every node has, or what their names begin with."""
 
 
 def codec_parameters(end: End | None = None) -> tuple[Parameter, ...]:
@@ -199,6 +204,40 @@ def vehicle_rsu(namespace: str = NAMESPACE, **values: Value) -> tuple[NodeProces
         )
         for executable in VEHICLE_RSU
     )
+
+
+def check_file(path: Path) -> None:
+    """Raise SemcomError unless `path` is a YAML file of parameters that ROS and its nodes take."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise SemcomError("it holds no names of nodes")
+        for name, held in content.items():
+            _check_node(str(name), held)
+    except OSError as error:
+        raise SemcomError(f"The parameter file {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise SemcomError(f"The parameter file {path} cannot be used: {reason}.") from None
+
+
+def _check_node(name: str, held: object) -> None:
+    """What a file of parameters holds below a name: of a node, or of a namespace around one."""
+    if not isinstance(held, dict) or not isinstance(held.get("ros__parameters", {}), dict):
+        raise SemcomError(f"'{name}' holds no parameters below `ros__parameters:`")
+    if "ros__parameters" not in held:
+        for inner, more in held.items():
+            _check_node(str(inner), more)
+        return
+    executable = name.rpartition("/")[2]
+    known = table(executable) if executable in EXECUTABLES else {}
+    for parameter, value in held["ros__parameters"].items():
+        if parameter in known:
+            p = known[parameter]
+            # Some numbers, such as 1e3, are texts to PyYAML and numbers to ROS.
+            (p.parse if isinstance(value, str) else p.check)(value)
+        elif known and not str(parameter).startswith(_OF_ROS):
+            choose(str(parameter), known, f"parameter of {executable}")
 
 
 def command(process: NodeProcess, log_level: str = "info") -> list[str]:

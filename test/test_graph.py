@@ -52,3 +52,54 @@ def test_a_command_gives_every_value_to_the_node_as_it_is(data):
     assert line[line.index("--log-level") + 1] == "warn"
     given = [line[i + 1].split(":=", 1) for i, word in enumerate(line) if word == "-p"]
     assert {name: yaml.safe_load(value) for name, value in given} == camera.parameters
+
+
+SHIPPED = Path(graph.__file__).parent.parent / "config" / "vehicle_rsu.yaml"
+GOOD = """
+vehicle_1:
+  channel_node:
+    ros__parameters: {snr_db: 5, loss: 1e-1, use_sim_time: true}
+/**:
+  ros__parameters: {device: cuda, of_another: 1}
+/elsewhere/their_node:
+  ros__parameters: {anything: [1, 2]}
+/**/vehicle_node:
+  ros__parameters:
+    qos_overrides: {/v/rsu/link: {subscription: {depth: 3}}}
+    qos_overrides./v/camera/image_raw.subscription.reliability: reliable
+"""
+
+
+def test_a_file_of_parameters_may_speak_of_other_nodes_and_of_what_all_have(tmp_path: Path):
+    graph.check_file(SHIPPED)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    graph.check_file(tmp_path / "good.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("/**/rsu_node: {ros__parameters: [", "while parsing"),
+        ("", "it holds no names of nodes"),
+        ("- rsu_node", "it holds no names of nodes"),
+        ("rsu_node: {max_age_s: 1.0}", "'max_age_s' holds no parameters below"),
+        ("/**/rsu_node: {ros__parameters: 3}", "'/\\*\\*/rsu_node' holds no parameters below"),
+        ("v: {channel_node: {ros__parameters: {snr_db: high}}}", "snr_db is 'high'; it must be"),
+        ("channel_node: {ros__parameters: {snr_db: 99}}", "snr_db is 99.0; it must be -20.0 to 60"),
+        ("channel_node: {ros__parameters: {snr_bd: 9}}", "did you mean 'snr_db'"),
+        ("channel_node: {ros__parameters: {reorder: 1}}", "it must be of type bool"),
+    ],
+)
+def test_a_broken_file_of_parameters_is_one_sentence(text: str, reason: str, tmp_path: Path):
+    file = tmp_path / "broken.yaml"
+    file.write_text(text)
+    with pytest.raises(SemcomError, match=f"file {file} cannot be used: .*{reason}") as caught:
+        graph.check_file(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_parameters_that_is_no_text_is_one_sentence(tmp_path: Path):
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    for name, sentence in (("binary.yaml", "cannot be used"), ("none.yaml", "cannot be read: No")):
+        with pytest.raises(SemcomError, match=sentence):
+            graph.check_file(tmp_path / name)

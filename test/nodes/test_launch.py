@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytest.importorskip("launch", reason="ROS's launch is not installed for this Python")
 pytest.importorskip("launch_ros", reason="ROS's launch_ros is not installed for this Python")
@@ -18,6 +20,7 @@ from semcom_ros import graph  # noqa: E402
 from semcom_ros.errors import SemcomError  # noqa: E402
 
 FILE = Path(__file__).resolve().parents[2] / "launch" / "vehicle_rsu.launch.py"
+KEY = "ros__parameters"
 
 
 def load():
@@ -40,7 +43,7 @@ def test_every_parameter_of_the_graph_is_a_described_argument():
         if isinstance(entity, DeclareLaunchArgument)
     }
     camera = {"camera", "image_topic", "camera_info_topic"}
-    others = {"namespace", "config", "log_level", "rviz"}
+    others = {"namespace", "config", "log_level", "rviz", "respawn", "use_sim_time"}
     assert set(graph.arguments()) | camera | others == set(declared)
     assert all(argument.description for argument in declared.values())
     assert declared["codec"].choices == list(graph.arguments()["codec"].choices)
@@ -72,4 +75,64 @@ def test_a_wrong_argument_is_refused_with_a_sentence():
     module, context = load()
     context.launch_configurations["payload_bytes"] = "5"
     with pytest.raises(SemcomError, match="payload_bytes is 5; it must be 128 to 1200"):
+        module.start(context)
+
+
+def parameters_of(node, context: LaunchContext) -> dict[str, object]:
+    node._perform_substitutions(context)
+    files = [Path(file) for file, is_file in node._Node__expanded_parameter_arguments if is_file]
+    found = [yaml.safe_load(file.read_text()) for file in files]
+    return {n: v for one in found for node in one.values() for n, v in node[KEY].items()}
+
+
+def test_nodes_are_started_anew_unless_told_otherwise():
+    module, context = load()
+    respawns = "_ExecuteLocal__respawn", "_ExecuteLocal__respawn_delay"
+    for wanted in (True, False):
+        context.launch_configurations["respawn"] = str(wanted).lower()
+        for node in module.start(context):
+            kept, delay = (getattr(node, name) for name in respawns)
+            assert (kept, delay) == (wanted, module.RESPAWN_S)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_time_of_a_simulation_reaches_every_node(wanted: bool):
+    module, context = load()
+    context.launch_configurations["use_sim_time"] = str(wanted).lower()
+    for node in module.start(context):
+        assert parameters_of(node, context)["use_sim_time"] is wanted
+
+
+def test_rviz_shows_the_frame_of_the_camera(monkeypatch: pytest.MonkeyPatch):
+    module, context = load()
+    monkeypatch.setattr(module, "get_package_share_directory", lambda package: "/share")
+    made = []
+    monkeypatch.setattr(module, "Node", lambda **how: made.append(how))
+    context.launch_configurations.update(rviz="true", frame_id="front_left")
+    module.start(context)
+    layout = "/share/config/vehicle_rsu.rviz"
+    assert made[0]["arguments"] == ["-d", layout, "--fixed-frame", "front_left"]
+
+
+def test_an_argument_that_nobody_declared_is_refused(monkeypatch: pytest.MonkeyPatch):
+    module, context = load()
+    words = ["ros2", "launch", "semcom_ros", FILE.name, "payload_bytes:=300"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert module.start(context)
+    monkeypatch.setattr(sys, "argv", [*words, "payload_byts:=300"])
+    with pytest.raises(SemcomError, match="no launch argument 'payload_byts': did you mean 'payl"):
+        module.start(context)
+    # What the arguments of a launch file are that includes this one is its own affair.
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "fleet.launch.py", "vehicles:=3"])
+    assert module.start(context)
+
+
+def test_a_broken_parameter_file_starts_nothing(tmp_path: Path):
+    module, context = load()
+    file = tmp_path / "broken.yaml"
+    context.launch_configurations["config"] = str(file)
+    with pytest.raises(SemcomError, match=f"{file} cannot be read: No such file"):
+        module.start(context)
+    file.write_text("/**/rsu_node:\n  ros__parameters:\n    max_age_s: [\n")
+    with pytest.raises(SemcomError, match=f"{file} cannot be used: while parsing"):
         module.start(context)
