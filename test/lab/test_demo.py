@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from tiny_videos import make_video
@@ -17,7 +18,7 @@ from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.graph import NodeProcess
 from semcom_ros.lab.demo.pictures import ROWS, TILE, choose_rows, draw_strip, video
-from semcom_ros.lab.demo.run import frames_there
+from semcom_ros.lab.demo.run import frames_there, losses
 from semcom_ros.lab.demo.summary import DriveScores, count_frames, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import NOTHING
 from semcom_ros.labels import TRAIN_ID
@@ -97,6 +98,15 @@ def test_a_frame_that_the_vehicle_could_not_send_is_accounted_for(record: DriveR
     vehicle = {"received": "4", "errors": "1"}
     counted = count_frames(replace(record, status={**record.status, "vehicle_node": vehicle}))
     assert counted["every_frame_accounted"] and counted["frames_refused_at_vehicle"] == 1
+
+
+def test_a_drive_of_which_images_are_lost_before_the_vehicle_says_so(record: DriveRecord) -> None:
+    vehicle = {"received": "3"}
+    few = replace(record, status={**record.status, "vehicle_node": vehicle})
+    assert losses(count_frames(few)) == ["1 of 4 images were lost before the vehicle."]
+    assert losses(count_frames(record)) == []
+    nothing = losses(count_frames(DriveRecord(captured=STAMPS)))
+    assert nothing[1] == "Nothing was sent of 4 images."
 
 
 def test_moments_keep_the_place_of_their_frame_where_one_is_too_small() -> None:
@@ -227,6 +237,22 @@ def test_one_command_takes_a_drive_through_the_whole_graph(tmp_path: Path) -> No
     )
     assert summary["frames_decoded"] >= 1
     assert summary["bytes_max"] <= summary["payload_bytes"] == 1200
+    assert summary["frames_lost_before_vehicle"] == 0
     for name in ("strip.png", "drive.mp4", "payload.bin", "logs/rsu_node.log"):
         assert (tmp_path / name).stat().st_size
     assert main(["inspect", str(tmp_path / "payload.bin")]) == 0
+
+
+@pytest.mark.timeout(180)
+def test_a_drive_of_which_nothing_can_be_sent_does_not_end_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    pytest.importorskip("rclpy", reason="the graph needs ROS 2")
+    pictures, out = tmp_path / "pictures", tmp_path / "out"
+    pictures.mkdir()
+    for i in range(3):
+        cv2.imwrite(str(pictures / f"{i}.png"), np.full((8, 8, 3), i, np.uint8))
+    words = ["demo", "--codec", "classical", "--data", f"folder:{pictures}", "--out", str(out)]
+    assert main(words) == 1
+    assert "Nothing was sent of 3 images. See" in capsys.readouterr().err
+    assert json.loads((out / "summary.json").read_text())["frames_refused_at_vehicle"] == 3

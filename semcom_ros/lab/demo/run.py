@@ -23,7 +23,7 @@ from semcom_ros.datasets import Source, open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import arguments, codec_parameters, vehicle_rsu
 from semcom_ros.lab.demo.pictures import choose_rows, draw_strip, video
-from semcom_ros.lab.demo.summary import DriveScores, show_summary, summarise
+from semcom_ros.lab.demo.summary import DriveScores, Summary, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import write_json
 from semcom_ros.lab.picture import save_picture
 from semcom_ros.nodes.processes import NodeFailure
@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play, record, score and draw; 0 when the drive came to its end, 1 when a node failed."""
+    """Play, record, score and draw; 0 when the drive came to its end, 1 when a node failed or
+    nothing was sent."""
     values = {name: arguments()[name].parse(getattr(args, name)) for name in options()}
     source = open_source(values["data"], values["split"])
     endless = values["data"].startswith("scenes:")
@@ -86,11 +87,20 @@ def run(args: argparse.Namespace) -> int:
                 TimeElapsedColumn(),
             ) as progress:
                 record = _drive(values, sends_labels, args.out / "logs", spool, progress)
-            _report(record, source, values, args.out)
+            summary = _report(record, source, values, args.out)
     except NodeFailure as failure:
         print(f"semcom: {failure}", file=sys.stderr)
         return 1
-    return 0
+    for sentence in losses(summary):
+        print(f"semcom: {sentence} See {args.out / 'logs'}.", file=sys.stderr)
+    return 0 if summary["frames_sent"] else 1
+
+
+def losses(summary: Summary) -> list[str]:
+    """What a user must hear of images that never became payloads, sentence by sentence."""
+    lost, of = summary["frames_lost_before_vehicle"], summary["frames_captured"]
+    said = [f"{lost} of {of} images were lost before the vehicle."] if lost else []
+    return said + ([] if summary["frames_sent"] else [f"Nothing was sent of {of} images."])
 
 
 def frames_there(source: Source, wanted: int) -> int:
@@ -131,7 +141,7 @@ def _drive(
     return drive(nodes, values["frames"], values["rate_hz"], logs, spool, sends_labels, advance)
 
 
-def _report(record: DriveRecord, source: Source, values: dict[str, Value], out: Path) -> None:
+def _report(record: DriveRecord, source: Source, values: dict[str, Value], out: Path) -> Summary:
     """Go through the drive once for scores and video, and write every result."""
     scores, rows, shown = DriveScores(), [], choose_rows(record.complete())
     with video(out / "drive.mp4", values["rate_hz"], record.map_caption) as append:
@@ -148,6 +158,7 @@ def _report(record: DriveRecord, source: Source, values: dict[str, Value], out: 
         (out / "payload.bin").write_bytes(payload)
     show_summary(summary)
     Console().print(f"Written to {out}: {', '.join(RESULTS)}, logs", soft_wrap=True)
+    return summary
 
 
 def _leave(signum: int, stack: object) -> NoReturn:

@@ -85,6 +85,7 @@ def summarise(record: DriveRecord, scores: DriveScores, settings: Mapping[str, V
 def count_frames(record: DriveRecord) -> Summary:
     """What became of every frame, station by station; what no station knows of is unaccounted for.
 
+    frames_lost_before_vehicle: those that its camera published and DDS did not bring.
     frames_refused_at_vehicle: those that it could not encode, such as ones that are too small.
     frames_missing: those that the RSU knows, by their numbers, to have been sent and never come.
     frames_dropped, frames_duplicated: by the channel, with the reason why. frames_without_path:
@@ -123,6 +124,7 @@ def count_frames(record: DriveRecord) -> Summary:
     return {
         "frames_unreadable": camera["unreadable"],
         "frames_captured": captured,
+        "frames_lost_before_vehicle": max(0, captured - arrived),
         "frames_superseded_at_vehicle": vehicle["superseded"],
         "frames_refused_at_vehicle": vehicle["errors"],
         "frames_sent": sent,
