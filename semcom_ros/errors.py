@@ -10,8 +10,23 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+NO_CLOCK = "use_sim_time is on and no /clock has come: play the bag with --clock"
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with an escape for whatever could move a cursor or forge a log's line."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class SemcomError(ValueError):
-    """Something that the user can put right; command line and nodes print its text as it is."""
+    """Something that the user can put right; command line and nodes print its text as it is.
+
+    The sentence may quote what others chose, such as names in a payload or of files: it is made
+    `printable` here.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
 
 
 def given(value: T | None) -> T:

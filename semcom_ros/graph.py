@@ -19,7 +19,7 @@ from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.codecs.base import End
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.parameter import Parameter, Value
-from semcom_ros.payload import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
+from semcom_ros.payload import MAX_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
 
 VEHICLE_RSU = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
 NAMESPACE = "/vehicle_1"
@@ -115,6 +115,11 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         Parameter(
             "max_age_s", 1.0, "Payloads older than this are stale; 0 never looks at the clock.",
             0.0, 3600.0, when="at once",
+        ),
+        Parameter(
+            "max_payload_bytes", MAX_PAYLOAD_BYTES,
+            "Longest payload that is let in, but for uncoded symbols: one radio packet by default.",
+            MIN_PAYLOAD_BYTES, MAX_BYTES, when="at once",
         ),
         Parameter(
             "task", "",

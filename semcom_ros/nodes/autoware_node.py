@@ -47,7 +47,7 @@ class AutowareNode(SemcomNode):
     """
 
     executable, working = "autoware_node", "passing detections on to Autoware"
-    silent = "no detections came in the last seconds"
+    takes = "array"
 
     def setup(self) -> None:
         self._messages = importlib.import_module(f"{PACKAGE}.msg")
@@ -60,9 +60,11 @@ class AutowareNode(SemcomNode):
 
     def _pass_on(self, array: Detection3DArray) -> None:
         began = time.monotonic()
+        self.flow.came()
         try:
             self._objects.publish(detected_objects(array, self._messages))
             self.statistics.count("passed_on")
+            self.flow.got_through()
             self.statistics.output(time.monotonic() - began, self.age_s(array.header))
         except Exception as error:
             self.fail_frame(error)

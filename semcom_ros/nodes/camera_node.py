@@ -15,19 +15,20 @@ from std_msgs.msg import Header
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.frame import Camera
 from semcom_ros.nodes.camera_messages import camera_info_message
+from semcom_ros.nodes.flow import Flow
 from semcom_ros.nodes.messages import image_message
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.shared_memory import make_room
 
 SETTLE_S = 0.3
 """From seeing a listener to the first frame: the listener has to find the camera, too."""
-FAILED = "stopped by an error"
+PLAYING, FAILED = "playing", "stopped by an error"
 
 
 class CameraNode(SemcomNode):
     """Publishes `camera/image_raw` (rgb8, native size) and `camera/camera_info`."""
 
-    executable = "camera_node"
+    executable, takes = "camera_node", "frame"
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,14 +54,17 @@ class CameraNode(SemcomNode):
     def free(self) -> None:
         self._source = None
 
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        level, sentence = DiagnosticStatus.OK, self._doing
+    def status(self) -> tuple[bytes, str]:
+        self.working = self._doing
         if self._doing == FAILED:
-            level = DiagnosticStatus.ERROR
-        elif self._unreadable > 1:
-            level = DiagnosticStatus.WARN
-            sentence += f": the last {self._unreadable} frames cannot be read"
-        return level, sentence, {"data": self.settings.data}
+            return DiagnosticStatus.ERROR, FAILED
+        if self._unreadable > 1:
+            text = f"{self._doing}: the last {self._unreadable} frames cannot be read"
+            return DiagnosticStatus.WARN, text
+        return super().status() if self._doing == PLAYING else (DiagnosticStatus.OK, self._doing)
+
+    def values(self) -> dict[str, str]:
+        return {"data": self.settings.data}
 
     def _play(self) -> None:
         try:
@@ -85,7 +89,8 @@ class CameraNode(SemcomNode):
                 if self._stopping.wait(0.05):
                     return
             self._stopping.wait(SETTLE_S)
-        self._doing = "playing"
+        self.flow = Flow(self.takes, 1 / self.settings.rate_hz)
+        self._doing = PLAYING
 
     def _passes(self) -> Iterator[tuple[Image, Camera] | None]:
         """Every frame in order, once or for ever; None for one that cannot be read."""
@@ -125,10 +130,12 @@ class CameraNode(SemcomNode):
         return image_message(Header(frame_id=self.settings.frame_id), frame.image), camera
 
     def _publish(self, message: Image, camera: Camera) -> None:
+        self.flow.came()
         message.header.stamp = self.get_clock().now().to_msg()
         self._infos.publish(camera_info_message(message.header, camera))
         self._images.publish(message)
         self.statistics.count("sent")
+        self.flow.got_through()
         self.statistics.output(self._read_s, self.age_s(message.header))
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections import Counter
 from types import SimpleNamespace
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from sensor_msgs.msg import CompressedImage
 
 from semcom_ros.channel import PARAMETERS, Channel
@@ -36,14 +35,15 @@ class ChannelNode(SemcomNode):
     `rsu/link` -> the SNR that the RSU reports, by which the MCS `auto` goes.
     """
 
-    executable, working = "channel_node", "carrying"
+    executable, working, takes = "channel_node", "carrying", "payload"
 
     def __init__(self) -> None:
         super().__init__()
         self._channel: Channel | None = None
-        # What goes to the RSU, and the seconds of work in it.
-        self._delivery: Delivery[tuple[CompressedImage, float]] | None = None
-        self._bytes = 0
+        # What goes to the RSU, the seconds of work in it, and whether there is anything left of it.
+        self._delivery: Delivery[tuple[CompressedImage, float, bool]] | None = None
+        self._bytes, self._is_lost = 0, False
+        self._dropped: Counter[str] = Counter()
 
     def setup(self) -> None:
         # The vehicles of one street, all of the same seed, are not to share one fate.
@@ -55,10 +55,8 @@ class ChannelNode(SemcomNode):
         )
 
     def start(self) -> None:
-        # Delays pass by a clock that neither a simulation nor a correction of the time can stop.
-        self._timer = self.create_timer(
-            1.0, self._deliver, clock=Clock(clock_type=ClockType.STEADY_TIME), autostart=False
-        )
+        self._timer = self.steady_timer(LONGEST_WAIT_S, self._deliver)
+        self._timer.cancel()
         self.ends.callback(self._delivery.clear)
         self.ends.callback(self.destroy_timer, self._timer)
 
@@ -71,6 +69,15 @@ class ChannelNode(SemcomNode):
         self._delivery.configure(self._channel.current, time.monotonic())
         if self.active:
             self._deliver()
+
+    def status(self) -> tuple[bytes, str]:
+        new = self._delivery.dropped - self._dropped
+        self._dropped = self._delivery.dropped.copy()
+        del new["failed"]  # which has been told with its error
+        for reason, count in new.items():
+            self.flow.refused(reason, count=count)
+        status, warning = super().status(), self._channel.state().get("warning")
+        return (DiagnosticStatus.WARN, warning) if warning and self.subscribed else status
 
     def values(self) -> dict[str, str]:
         delivery, s = self._delivery, self._channel.current
@@ -87,13 +94,6 @@ class ChannelNode(SemcomNode):
         values |= {f"dropped.{reason}": str(n) for reason, n in delivery.dropped.items()}
         return {**values, "channel_busy": f"{busy:.3f}"}
 
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        level, sentence, values = super().diagnose()
-        warning = values.get("warning")
-        if warning and self.subscribed:
-            return DiagnosticStatus.WARN, warning, values
-        return level, sentence, values
-
     def listen(self) -> None:
         self.subscribe(CompressedImage, "camera/image_raw/semcom", self._on_payload, reliable())
         self.subscribe(DiagnosticArray, "rsu/link", self._on_link, reliable(1))
@@ -108,6 +108,7 @@ class ChannelNode(SemcomNode):
     def _on_payload(self, message: CompressedImage) -> None:
         # Carrying one payload takes about a millisecond: no thread is needed for it.
         began = time.monotonic()
+        self.flow.came()
         try:
             data = self._carry(bytes(message.data))
             now, channel = time.monotonic(), self._channel
@@ -117,7 +118,7 @@ class ChannelNode(SemcomNode):
                 self._delivery.drop("lost")
             else:
                 arriving = payload_message(message.header, message.format, data)
-                carried = (arriving, now - began)
+                carried = (arriving, now - began, self._is_lost)
                 self._delivery.offer(now, carried, self._bytes, channel.frame, channel.time_s)
         except Exception as error:
             self._delivery.drop("failed")
@@ -126,22 +127,25 @@ class ChannelNode(SemcomNode):
 
     def _carry(self, data: bytes) -> bytes | None:
         """What comes out of the radio for `data`; None where nothing does."""
-        self._bytes = len(data)
+        self._bytes, self._is_lost = len(data), False
         try:
             payload = unpack(data)
         except PayloadError:
             self.statistics.count("unreadable")
             return None if self._channel.lose_packet() else data
         self._bytes = bytes_on_air(payload, len(data))
-        return pack(self._channel.transmit(payload))
+        received = self._channel.transmit(payload)
+        self._is_lost = received.is_lost
+        return pack(received)
 
     def _deliver(self) -> None:
         """Publish what has arrived, and wake up when the next packet may."""
         try:
-            for message, work_s in self._delivery.due(time.monotonic()):
+            for message, work_s, is_lost in self._delivery.due(time.monotonic()):
                 # One that cannot be published does not keep back those that arrived with it.
                 try:
                     self._received.publish(message)
+                    self.flow.refused("lost") if is_lost else self.flow.got_through()
                     self.statistics.output(work_s, self.age_s(message.header))
                 except Exception as error:
                     self.fail_frame(error)

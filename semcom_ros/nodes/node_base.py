@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 import signal
 import sys
-import time
-import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import SimpleNamespace
@@ -21,44 +18,32 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.publisher import Publisher
 from rclpy.timer import Timer
-from std_msgs.msg import Header
 
-from semcom_ros.errors import SemcomError
-from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
+from semcom_ros.errors import SemcomError, printable
 from semcom_ros.nodes.node_parameters import NodeParameters
-from semcom_ros.nodes.statistics import Statistics
-from semcom_ros.nodes.topics import TopicsNode, overriding, reliable
+from semcom_ros.nodes.reporting import LOOK_S, ReportingNode, in_full
+from semcom_ros.nodes.topics import overriding, reliable
 from semcom_ros.runtime import check_device, find_log_folder, keep_freed_memory
 
-COMPLAIN_EVERY_S = 5.0
-"""How often a frame's error is logged while it stays the same."""
-MAX_COMPLAINTS = 100
-"""Sentences remembered for that: some quote what came over the air, and it may be anything."""
 
-
-class SemcomNode(TopicsNode):
+class SemcomNode(ReportingNode):
     """A lifecycle node with the parameters of its table, a guard, statistics and diagnostics.
 
     A node offers `setup`, `start`, `listen`, `free`, `change` and `values`. It makes publishers in
     `setup` and subscriptions in `listen`; both are dropped for it. What `start` began is ended by
     what it put on the stack `ends`.
-    executable: its name. working: the sentence of its diagnostics. silent: the one of the warning
-    while it puts nothing out, "" for none.
+    executable: its name.
     """
 
     executable: str
-    working, silent = "working", ""
 
     def __init__(self) -> None:
         super().__init__(self.executable)
         self.settings = SimpleNamespace()
-        self.statistics = Statistics()
         self.owns_process, self.ends = False, ExitStack()
         self._node_parameters = NodeParameters(self, self.executable, self._on_change)
         self._report_timer: Timer | None = None
-        self._complaints: dict[str, float] = {}
         self._change_state = self._service_change_state.callback
         self._service_change_state.callback = self._on_change_state
 
@@ -73,48 +58,6 @@ class SemcomNode(TopicsNode):
 
     def change(self, settings: SimpleNamespace) -> None:
         """Go on with new run-time `settings`, or raise SemcomError and go on with the old."""
-
-    def values(self) -> dict[str, str]:
-        """What the active node tells in its diagnostics beside its statistics."""
-        return {}
-
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        """Level, sentence and values of the status of the active node."""
-        if self._demanded and not self.subscribed:
-            return DiagnosticStatus.OK, "idle: nobody listens", self.values()
-        if self.silent and not self.statistics.rate_hz():
-            return DiagnosticStatus.WARN, self.silent, self.values()
-        return DiagnosticStatus.OK, self.working, self.values()
-
-    def complain(self, sentence: str) -> None:
-        """Log a warning about one frame, seldom while only the numbers in it change."""
-        now, about = time.monotonic(), re.sub(r"[\d.]+", "", sentence)
-        if now - self._complaints.get(about, -COMPLAIN_EVERY_S) < COMPLAIN_EVERY_S:
-            return
-        if len(self._complaints) >= MAX_COMPLAINTS:
-            self._complaints.clear()
-        self._complaints[about] = now
-        self.get_logger().warning(sentence)
-
-    def fail_frame(self, error: BaseException, count: str = "errors") -> None:
-        """Count and log the error of one frame: a user's as its sentence, ours in full."""
-        # While the process is told to stop, publishing fails; nobody needs to hear of that.
-        if self.context.ok():
-            self.statistics.count(count)
-            user = isinstance(error, SemcomError)
-            self.complain(str(error) if user else "".join(traceback.format_exception(error)))
-
-    def tell(
-        self, at: Publisher, level: bytes, sentence: str, values: dict[str, str], part: str = ""
-    ) -> None:
-        """Publish a status of the node, or of a part of it."""
-        header = Header(stamp=self.get_clock().now().to_msg())
-        name = self.get_fully_qualified_name() + part
-        at.publish(diagnostics_message(header, name, level, sentence, values))
-
-    def age_s(self, header: Header) -> float:
-        """Seconds since the stamp of `header`, by the node's clock."""
-        return (self.get_clock().now().nanoseconds - stamp_ns(header)) / 1e9
 
     def prepare_compute(self) -> None:
         """Set up threads and memory for networks; raise SemcomError if there is no such device."""
@@ -169,12 +112,13 @@ class SemcomNode(TopicsNode):
         self._diagnostics = self.create_publisher(
             DiagnosticArray, "/diagnostics", reliable(), qos_overriding_options=overriding()
         )
-        self._report_timer = self.create_timer(1.0, self._report)
+        self._report_timer = self.steady_timer(LOOK_S, self._report)
         if self.owns_process:  # elsewhere, frozen nodes would never be collected
             gc.freeze()  # looking through a network's objects takes longer than a frame
 
     def _activate(self) -> None:
         self.active = True
+        self.watch()
         self.start()
         self.follow_demand()
         self.get_logger().info("Active.")
@@ -205,7 +149,7 @@ class SemcomNode(TopicsNode):
             user = isinstance(error, SemcomError)
             # While the process is told to stop, any step fails; nobody needs to hear of that.
             if self.context.ok():
-                self.get_logger().error(str(error) if user else traceback.format_exc())
+                self.get_logger().error(in_full(error))
             result = TransitionCallbackReturn.FAILURE if user else TransitionCallbackReturn.ERROR
         if undo is not None:
             undo()
@@ -226,9 +170,12 @@ class SemcomNode(TopicsNode):
 
     def _report(self) -> None:
         self.follow_publishers()
-        inactive: tuple[bytes, str, dict[str, str]] = (DiagnosticStatus.OK, "inactive", {})
-        level, sentence, values = self.diagnose() if self.active else inactive
-        self.tell(self._diagnostics, level, sentence, {**self.statistics.snapshot(), **values})
+        active = self.active
+        level, sentence = self.status() if active else (DiagnosticStatus.OK, "inactive")
+        if self.is_news(level, sentence):
+            values = self.statistics.snapshot() | (self.values() if active else {})
+            told = {name: printable(value) for name, value in values.items()}
+            self.tell(self._diagnostics, level, sentence, told)
 
     @classmethod
     def main(cls) -> None:

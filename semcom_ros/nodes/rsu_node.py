@@ -16,9 +16,10 @@ from std_msgs.msg import Header
 
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
 from semcom_ros.codecs.base import Codec
-from semcom_ros.nodes.messages import link_values
+from semcom_ros.nodes.messages import link_values, stamp_ns
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options
+from semcom_ros.nodes.reporting import LOOK_S
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
 from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.topics import reliable
@@ -41,7 +42,7 @@ class RsuNode(SemcomNode):
     """`camera/image_raw/semcom/received` -> `rsu/...`, headers those of the source frames."""
 
     executable = "rsu_node"
-    working, silent = "decoding", "no frame was decoded in the last seconds"
+    working, takes = "decoding", "payload"
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +56,8 @@ class RsuNode(SemcomNode):
         self.prepare_compute()
         self._outputs = RsuOutputs(self)
         self._rsu = self._load(self.settings)
-        self._receiver = Receiver(*self._read(self.settings.codec), self.settings.max_age_s)
+        s = self.settings
+        self._receiver = Receiver(*self._read(s.codec), s.max_age_s, s.max_payload_bytes)
         self._link_report = self.publisher(DiagnosticArray, "rsu/link")
 
     def start(self) -> None:
@@ -67,7 +69,7 @@ class RsuNode(SemcomNode):
         self._received = self._receiver.counters.snapshot()["received"]
         self._reported_at = time.monotonic()
         self._receiver.link_state(self.get_clock().now().nanoseconds)
-        self.ends.callback(self.destroy_timer, self.create_timer(1.0, self._report_link))
+        self.ends.callback(self.destroy_timer, self.steady_timer(LOOK_S, self._report_link))
 
     def listen(self) -> None:
         # What a delay let out all at once is judged packet by packet, so that none goes uncounted.
@@ -87,6 +89,7 @@ class RsuNode(SemcomNode):
             self._rsu.decoder.settings = settings_of(settings.codec, vars(settings))
         self._rsu.min_area = settings.min_area
         self._receiver.max_age_s = settings.max_age_s
+        self._receiver.max_bytes = settings.max_payload_bytes
 
     def values(self) -> dict[str, str]:
         counts = self._receiver.counters.snapshot()
@@ -117,12 +120,18 @@ class RsuNode(SemcomNode):
 
     def _on_payload(self, message: CompressedImage) -> None:
         now, came = self.get_clock().now().nanoseconds, Came(message.header, time.monotonic())
+        self.flow.came()
         try:
-            arrival = self._receiver.receive(bytes(message.data), now, came)
+            stamp = stamp_ns(message.header)
+            arrival = self._receiver.receive(bytes(message.data), now, came, stamp)
         except PayloadError as error:
-            self.complain(str(error))
+            self._refuse(error)
             return
         self._executor.put(arrival)
+
+    def _refuse(self, error: PayloadError) -> None:
+        self.flow.refused(error.reason, str(error))
+        self.complain(str(error))
 
     def _deliver(self, arrival: Arrival, seen: Percepts, last: bool) -> None:
         """Publish what is known of a frame by now, and say what went wrong."""
@@ -137,21 +146,28 @@ class RsuNode(SemcomNode):
         if seen.unplaced:
             self.statistics.count("unplaced", seen.unplaced)
         if seen.error is not None:
-            cause = seen.error.__cause__
-            self.complain(str(seen.error)) if cause is None else self.fail_frame(cause)
-        elif last:
+            if seen.error.__cause__ is not None:
+                self.fail_frame(seen.error.__cause__)
+            else:
+                self._refuse(seen.error)
+            return
+        self.flow.got_through()
+        if last:
             self.statistics.output(time.monotonic() - arrival.context.at, self.age_s(header))
 
     def _report_link(self) -> None:
         """What the radio did since the last report, for the vehicle to act on."""
+        trouble = self.flow.trouble()
+        level = DiagnosticStatus.WARN if trouble else DiagnosticStatus.OK
+        sentence = trouble or "receiving"
+        if not self.is_news(level, sentence, "/link"):
+            return
         received = self._receiver.counters.snapshot()["received"]
         came, self._received = received - self._received, received
         seconds, self._reported_at = time.monotonic() - self._reported_at, time.monotonic()
         values = {"rate_hz": f"{came / seconds:.2f}"}
         state = self._receiver.link_state(self.get_clock().now().nanoseconds)
         values |= link_values(state, self.settings.task)
-        level = DiagnosticStatus.OK if came else DiagnosticStatus.WARN
-        sentence = "receiving" if came else "nothing was received in the last second"
         self.tell(self._link_report, level, sentence, values, part="/link")
 
 

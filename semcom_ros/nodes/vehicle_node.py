@@ -43,7 +43,7 @@ class VehicleNode(SemcomNode):
     """`camera/image_raw` -> `camera/image_raw/semcom` and the map before coding."""
 
     executable = "vehicle_node"
-    working, silent = "sending", "no frame was sent in the last seconds"
+    working, takes = "sending", "image"
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,12 +80,12 @@ class VehicleNode(SemcomNode):
         told = {"codec": s.codec, "payload_bytes": s.payload_bytes, "bytes": self._bytes}
         return {**{n: str(value) for n, value in told.items()}, "intrinsics": self._intrinsics}
 
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        level, sentence, values = super().diagnose()
+    def status(self) -> tuple[bytes, str]:
+        level, sentence = super().status()
         if level == DiagnosticStatus.OK and self.subscribed and self._gaps.lost > LOST:
             level = DiagnosticStatus.WARN
             sentence = f"{self._gaps.lost:.0%} of the camera's images are lost before the vehicle"
-        return level, sentence, values
+        return level, sentence
 
     def _load(self, settings: SimpleNamespace) -> Transmitter:
         """A transmitter of the codec; one that is there goes on counting."""
@@ -148,6 +148,7 @@ class VehicleNode(SemcomNode):
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.statistics.count("received")
         self.statistics.count("missed", self._gaps.image(stamp_ns(message.header)))
+        self.flow.came()
         self._worker.put(message)
 
     def _send(self, batch: list[Image | CompressedImage]) -> None:
@@ -165,6 +166,7 @@ class VehicleNode(SemcomNode):
         self._payloads.publish(payload_message(message.header, format, data))
         self._bytes = len(data)
         self.statistics.count("sent")
+        self.flow.got_through()
         self.statistics.output(time.monotonic() - began, self.age_s(message.header))
         try:
             self._publish_map(message.header, frame)

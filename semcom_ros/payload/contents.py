@@ -174,6 +174,12 @@ class Payload:
         if snr_db is not None and not (isinstance(snr_db, float) and math.isfinite(snr_db)):
             raise SemcomError("A payload's SNR must be a finite float in dB, or None.")
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether all that the rest cannot be decoded without was lost on the air."""
+        first = min((part.importance for part in self.parts), default=0)
+        return bool(self.parts) and all(p.erased for p in self.parts if p.importance == first)
+
     def part(self, name: str) -> Part:
         """The part called `name`; raises PayloadError malformed where there is none."""
         for part in self.parts:

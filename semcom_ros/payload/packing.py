@@ -69,6 +69,15 @@ def parts_bytes(parts: Sequence[Part]) -> int:
     return len(_write_parts(wire, parts)) + len(wire.data)
 
 
+def coded_bytes(payload: Payload, size: int) -> int:
+    """Of the packed `payload` of `size` bytes, those that its sender coded.
+
+    Neither uncoded symbols nor what the radio adds count: noise variances, SNR.
+    """
+    added = sum(len(_pack_part(part)[2]) for part in payload.parts if part.symbols is not None)
+    return size - added - (8 if payload.snr_db is not None else 0)
+
+
 def _header(
     wire: Wire, h: Header, snr_db: float | None, n_parts: int
 ) -> tuple[Header, float | None, int]:

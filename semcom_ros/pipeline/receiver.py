@@ -11,17 +11,29 @@ from typing import Any
 import numpy as np
 
 from semcom_ros.codecs.base import REFERENCES, Codec, LinkState, Memory, Received
+from semcom_ros.errors import NO_CLOCK
 from semcom_ros.frame import MIN_SIDE, WORK_SIZE, Camera, fit_camera
 from semcom_ros.labels import LABEL_SPACE
-from semcom_ros.payload import REASONS, Header, Payload, PayloadError, unpack
+from semcom_ros.payload import (
+    MAX_PAYLOAD_BYTES,
+    REASONS,
+    Header,
+    Payload,
+    PayloadError,
+    coded_bytes,
+    unpack,
+)
 from semcom_ros.percepts import Percepts
+from semcom_ros.pipeline.drive_order import DriveOrder, Place
 from semcom_ros.reconstruction import Reconstruction
 
 CLOCK_TOLERANCE_NS = 100_000_000
 """How far the clocks of vehicle and RSU may disagree."""
 SNR_HOLDS_NS = 3_000_000_000
 """How long the SNR measured with a payload stands for the link: lost ones bring no other."""
-_REMEMBERED = 64
+_NO_FRAME = ("malformed", "version", "codec", "model", "duplicate", "authentication")
+"""Reasons of what was refused and tells nothing of the radio: it is no frame of the vehicle, or
+came with one."""
 
 
 class Counters:
@@ -78,21 +90,26 @@ class Receiver:
     `superseded`.
 
     name, codec, model: of the decoder behind it. max_age_s: older payloads are stale; 0 turns the
-    comparison with the RSU's clock off. One thread calls `receive`.
+    comparison with the RSU's clock off. max_bytes: most `coded_bytes` of a payload. One thread
+    calls `receive`.
     """
 
-    _newest_ns: int
-    _newest_seen_ns: int
-
-    def __init__(self, name: str, codec: Codec, model: bytes = b"", max_age_s: float = 1.0) -> None:
-        self.max_age_s = max_age_s
+    def __init__(
+        self,
+        name: str,
+        codec: Codec,
+        model: bytes = b"",
+        max_age_s: float = 1.0,
+        max_bytes: int = MAX_PAYLOAD_BYTES,
+    ) -> None:
+        self.max_age_s, self.max_bytes = max_age_s, max_bytes
         self.counters = Counters()
+        self._order = DriveOrder(lambda count: self.counters.add("missing", count))
         self.camera: Camera | None = None
         self.expect(name, codec, model)
         self._snr_db: float | None = None
         self._measured_ns = self._now_ns = 0
         self._reported = np.zeros(3, int)
-        self._forget()
 
     def expect(self, name: str, codec: Codec, model: bytes) -> None:
         """Let in payloads of this codec from now on; what was kept for another's is forgotten."""
@@ -100,16 +117,18 @@ class Receiver:
         self._lacking = False
         self._forget_frames()
 
-    def receive(self, data: bytes, now_ns: int, context: Any = None) -> Arrival:
+    def receive(
+        self, data: bytes, now_ns: int, context: Any = None, stamp: int | None = None
+    ) -> Arrival:
         """Count, unpack and admit one packet that arrived at `now_ns` of the RSU's clock.
 
-        Raises PayloadError, already counted as rejected.
+        stamp: ns, of the message that brought it, where one did. Raises PayloadError, already
+        counted as rejected.
         """
         self.counters.add("received")
         try:
             payload = unpack(data)
-            if payload.snr_db is not None:
-                self._snr_db, self._measured_ns = payload.snr_db, now_ns
+            self._check_packet(payload, len(data), stamp)
             self.admit(payload, now_ns)
         except PayloadError as error:
             self.rejected(error)
@@ -119,7 +138,7 @@ class Receiver:
         return Arrival(payload, self.memory, told, camera, context, receiver=self)
 
     def snr_db(self, now_ns: int) -> float | None:
-        """The link's estimate with the newest payload that has one, admitted or not.
+        """The link's estimate with the newest payload that has one and was admitted, or lost.
 
         None where that is older than `SNR_HOLDS_NS` by the RSU's clock, which shows `now_ns`.
         """
@@ -143,47 +162,66 @@ class Receiver:
             self._lacking = True
 
     def admit(self, payload: Payload, now_ns: int) -> None:
-        """Raise PayloadError codec, stale, duplicate, late or lost unless the payload is news."""
+        """Raise PayloadError codec, stale, duplicate, late or lost unless the payload is news.
+
+        What is refused changes nothing, but that what goes on with the drive tells of the link all
+        the same: one that is lost its number and SNR, one that leans on what never came its
+        number. Of one late or stale, it is known that it is not missing.
+        """
         header = payload.header
         check_header(header, self.name, self.codec, self.model)
         # A clock that goes back is a bag that starts again: the old newest would shut all out.
         if now_ns < self._now_ns - CLOCK_TOLERANCE_NS:
-            self._forget()
+            self._order.forget()
             self._forget_frames()
         self._now_ns = now_ns
-        overtaken = header.stamp < self._newest_seen_ns
-        # A newer number with an older capture: the vehicle runs on, but its camera began again.
-        if overtaken and self._last_sequence is not None and header.sequence > self._last_sequence:
-            self._forget()
-            overtaken = False
-        known = header.stamp in self._recent
-        if not known:
-            self._recent.append(header.stamp)
-            self._newest_seen_ns = max(self._newest_seen_ns, header.stamp)
-            self._count_missing(header, overtaken)
-        self._check_age(header.stamp, now_ns)
-        if known:
-            raise PayloadError("duplicate", f"Frame {header.sequence} has arrived before.")
-        if header.stamp <= self._newest_ns:
-            behind = (self._newest_ns - header.stamp) / 1e9
-            raise PayloadError(
-                "late", f"Frame {header.sequence} is {behind:.3f} s older than the newest admitted."
-            )
-        # The rest cannot be decoded without: it must not take the place of a frame that waits.
-        first = min((part.importance for part in payload.parts), default=0)
-        vital = [part for part in payload.parts if part.importance == first]
-        if vital and all(part.erased for part in vital):
+        problem = self._age_problem(header.stamp, now_ns)
+        if problem:
+            self._order.came(header.sequence)
+            raise PayloadError("stale", problem)
+        place = self._order.place(header)
+        # It cannot be decoded, and must not take the place of a frame that waits.
+        if payload.is_lost:
+            self._order.cannot_be_decoded(header, place)
+            if place is Place.GOES_ON:
+                self._measure(payload, now_ns)
             raise PayloadError("lost", f"Frame {header.sequence} was lost on the air.")
-        if header.reference and header.reference not in self._admitted:
+        anew = place is Place.ANEW
+        if header.reference and (anew or header.reference not in self._admitted):
+            self._order.cannot_be_decoded(header, place)
             raise PayloadError(
                 "reference",
                 f"Frame {header.sequence} leans on frame {header.reference}, which never came.",
             )
-        self._newest_ns = header.stamp
+        if anew:
+            self._forget_frames()
+        self._order.admitted(header, place)
+        self._measure(payload, now_ns)
         self._admitted.append(header.sequence)
         if not header.reference:
             self._lacking = False
         self._take_camera(header)
+
+    def _check_packet(self, payload: Payload, size: int, stamp: int | None) -> None:
+        """Raise PayloadError malformed where the packet is too long, or not of its message."""
+        coded = coded_bytes(payload, size)
+        if coded > self.max_bytes:
+            raise PayloadError(
+                "malformed",
+                f"The payload has {coded} coded bytes, more than max_payload_bytes = "
+                f"{self.max_bytes}, which one radio packet carries: raise it at the RSU, if the "
+                "link takes more.",
+            )
+        if stamp not in (None, payload.header.stamp):
+            raise PayloadError(
+                "malformed",
+                f"The message is stamped {stamp} ns, the payload in it {payload.header.stamp} ns: "
+                "pass payloads on under the header that they came with.",
+            )
+
+    def _measure(self, payload: Payload, now_ns: int) -> None:
+        if payload.snr_db is not None:
+            self._snr_db, self._measured_ns = payload.snr_db, now_ns
 
     def _take_camera(self, header: Header) -> None:
         """Intrinsics hold until others come, for images of the size that they are told for."""
@@ -198,57 +236,40 @@ class Receiver:
         """What the vehicle should hear of the link since the last call; loss None where nothing
         was sent in between."""
         counts = self.counters.snapshot()
-        seen = np.array([counts["received"], counts["missing"], counts["rejected"]["lost"]])
-        received, missing, lost = seen - self._reported
+        rejected = counts["rejected"]
+        arrived = counts["received"] - sum(rejected[reason] for reason in _NO_FRAME)
+        seen = np.array([arrived, counts["missing"], rejected["lost"]])
+        arrived, missing, lost = seen - self._reported
         self._reported = seen
         # What was missing may still come, and what came may turn out to be lost one report later.
-        sent = max(received + missing, 0)
+        sent = max(arrived + missing, 0)
         loss = float(np.clip((missing + lost) / sent, 0, 1)) if sent else None
-        newest = self._last_sequence or 0
+        newest = self._order.last_sequence or 0
         return LinkState(self.snr_db(now_ns), loss, newest, self._lacking)
-
-    def _forget(self) -> None:
-        self._newest_ns = self._newest_seen_ns = -1
-        self._last_sequence: int | None = None
-        self._first_sequence = 0
-        self._recent: deque[int] = deque(maxlen=_REMEMBERED)
 
     def _forget_frames(self) -> None:
         """Let nothing lean on what came before: another frame may take its number."""
         self.memory = Memory()
         self._admitted: deque[int] = deque(maxlen=REFERENCES)
 
-    def _check_age(self, stamp: int, now_ns: int) -> None:
+    def _age_problem(self, stamp: int, now_ns: int) -> str:
+        """What is wrong with a payload's age; "" where nothing is, or nobody looks at the clock."""
         age_ns = now_ns - stamp
-        if self.max_age_s and age_ns > self.max_age_s * 1e9:
-            raise PayloadError(
-                "stale",
+        if not self.max_age_s:
+            return ""
+        if not now_ns:
+            return NO_CLOCK
+        if age_ns > self.max_age_s * 1e9:
+            return (
                 f"The payload is {age_ns / 1e9:.3f} s old, more than max_age_s = "
-                f"{self.max_age_s:g}: check the load, the clocks, and use_sim_time for a bag.",
+                f"{self.max_age_s:g}: check the load, the clocks, and use_sim_time for a bag."
             )
-        if self.max_age_s and age_ns < -CLOCK_TOLERANCE_NS:
-            raise PayloadError(
-                "stale",
+        if age_ns < -CLOCK_TOLERANCE_NS:
+            return (
                 f"The payload was captured {-age_ns / 1e9:.3f} s in the future: "
-                "synchronise the clocks of vehicle and RSU.",
+                "synchronise the clocks of vehicle and RSU."
             )
-
-    def _count_missing(self, header: Header, overtaken: bool) -> None:
-        last, sequence = self._last_sequence, header.sequence
-        if overtaken:
-            # It was counted as missing when a newer one overtook it, unless that one came first.
-            if last is not None and self._first_sequence <= sequence < last:
-                self.counters.add("missing", -1)
-            return
-        if last is not None and sequence > last:
-            self.counters.add("missing", sequence - last - 1)
-        else:
-            self._first_sequence = sequence
-            # A newer capture with a smaller number: the vehicle was started anew, unless it leans
-            # on a larger one, where numbers begin again.
-            if last is not None and header.reference <= sequence:
-                self._forget_frames()
-        self._last_sequence = sequence
+        return ""
 
 
 def check_header(header: Header, name: str, codec: Codec, model: bytes) -> None:

@@ -197,18 +197,20 @@ def test_every_payload_is_accounted_for():
         assert b.state() == "active"
 
 
-def test_a_message_stamped_before_1970_does_not_stop_the_node():
+def test_a_message_that_is_not_stamped_as_its_payload_is_refused_and_the_next_gets_in():
     with bench(RsuNode, codec="classical") as b:
         b.up()
         images = b.listen(Image, "rsu/image")
         b.listened("rsu/image")
         radio = b.speak(CompressedImage, RECEIVED)
-        odd = arrival(1)
-        odd.header.stamp.sec = -5
-        radio.publish(odd)
-        b.until(lambda: len(images) == 1, "the image of the odd one")
-        radio.publish(arrival(2))
-        b.until(lambda: len(images) == 2, "the next image")
+        for number, seconds in enumerate((-5, 2), start=1):
+            odd = arrival(number)
+            odd.header.stamp.sec = seconds
+            radio.publish(odd)
+        b.until(lambda: counts(b)["rejected"]["malformed"] == 2, "the refusals")
+        radio.publish(arrival(3))
+        b.until(lambda: len(images) == 1, "the next image")
+        assert counts(b)["missing"] == 0
 
 
 def test_the_link_tells_the_snr_with_which_a_payload_was_lost():

@@ -104,6 +104,7 @@ def test_what_is_not_wanted_is_not_made(street: list[Frame]) -> None:
 
 def test_the_node_publishes_what_the_rsu_returns(street: list[Frame]) -> None:
     pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
+    from builtin_interfaces.msg import Time
     from ros_bench import bench
     from sensor_msgs.msg import CompressedImage, Image
     from std_msgs.msg import Header
@@ -122,7 +123,8 @@ def test_the_node_publishes_what_the_rsu_returns(street: list[Frame]) -> None:
         got = {topic: b.listen(kind, topic) for topic, kind in kinds.items()}
         for topic in kinds:
             b.listened(topic)
-        message = payload_message(Header(), "rgb8; semcom gesco/1", pack(arrival.payload))
+        header = Header(stamp=Time(nanosec=arrival.payload.header.stamp))
+        message = payload_message(header, "rgb8; semcom gesco/1", pack(arrival.payload))
         b.speak(CompressedImage, "camera/image_raw/semcom/received").publish(message)
         b.until(lambda: all(got.values()), "map, image and detections")
     labels = np.frombuffer(got["rsu/segmentation"][0].data, np.uint8).reshape(256, 512)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node says: its status, its complaints, and how it is with what comes to it."""
+
+from __future__ import annotations
+
+import re
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.publisher import Publisher
+from rclpy.timer import Timer
+from std_msgs.msg import Header
+
+from semcom_ros.errors import NO_CLOCK, SemcomError, printable
+from semcom_ros.nodes.flow import Flow
+from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
+from semcom_ros.nodes.statistics import Statistics
+from semcom_ros.nodes.topics import TopicsNode
+
+COMPLAIN_EVERY_S = 5.0
+"""How often a frame's error is logged while it stays the same."""
+REPORT_S, LOOK_S = 1.0, 0.2
+"""How often a status is published that stays the same, and how soon one that changes."""
+CLOCK_S = 2.0
+"""How long a node may be up before /clock has been found."""
+MAX_COMPLAINTS = 100
+"""Sentences remembered for that: some quote what came over the air, and it may be anything."""
+
+
+class ReportingNode(TopicsNode):
+    """A node that tells the truth about itself within a second.
+
+    working: the sentence while all is well. takes: what comes to it, in one word, and goes through
+    `self.flow`, by which it warns.
+    """
+
+    working, takes = "working", "message"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.statistics = Statistics()
+        self._complaints: dict[str, float] = {}
+        self._told: dict[str, tuple[float, tuple[bytes, str]]] = {}
+        self.watch()
+
+    def watch(self) -> None:
+        """Begin to watch what comes and what gets through."""
+        self.flow, self._began = Flow(self.takes), time.monotonic()
+
+    def values(self) -> dict[str, str]:
+        """What the active node tells in its diagnostics beside its statistics."""
+        return {}
+
+    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
+        """Level, sentence and values of the status of the active node."""
+        return *self.status(), self.values()
+
+    def status(self) -> tuple[bytes, str]:
+        """Level and sentence of the active node; what its surroundings lack is logged, too."""
+        if self._demanded and not self.subscribed:
+            self.flow = Flow(self.takes)
+            return DiagnosticStatus.OK, "idle: nobody listens"
+        lack = self._lack()
+        if lack:
+            self.complain(lack)
+        trouble = lack or self.flow.trouble()
+        return (DiagnosticStatus.WARN, trouble) if trouble else (DiagnosticStatus.OK, self.working)
+
+    def _lack(self) -> str:
+        """What is wrong around the node: no clock, or neighbours that speak in its place."""
+        up_s, simulated = time.monotonic() - self._began, self.get_parameter("use_sim_time").value
+        if simulated and not self.get_clock().now().nanoseconds and up_s > CLOCK_S:
+            return NO_CLOCK
+        for topic in sorted({s.topic_name for s in self.subscriptions} - {"/clock"}):
+            if self.count_publishers(topic) > 1:
+                found = self.get_publishers_info_by_topic(topic)
+                names = Counter(f"{f.node_namespace.rstrip('/')}/{f.node_name}" for f in found)
+                who = ", ".join(f"{n} {name}" for name, n in sorted(names.items()))
+                return f"two vehicles publish on {topic}: give each a namespace (found: {who})"
+        return ""
+
+    def complain(self, sentence: str) -> None:
+        """Log a warning about one frame, seldom while only the numbers in it change."""
+        now, about = time.monotonic(), _about(sentence)
+        if now - self._complaints.get(about, -COMPLAIN_EVERY_S) < COMPLAIN_EVERY_S:
+            return
+        if len(self._complaints) >= MAX_COMPLAINTS:
+            self._complaints.clear()
+        self._complaints[about] = now
+        self.get_logger().warning(sentence)
+
+    def fail_frame(self, error: BaseException, count: str = "errors") -> None:
+        """Count and log the error of one frame: a user's as its sentence, ours in full."""
+        # While the process is told to stop, publishing fails; nobody needs to hear of that.
+        if self.context.ok():
+            self.statistics.count(count)
+            self.flow.refused("failed", printable(str(error)))
+            self.complain(in_full(error))
+
+    def is_news(self, level: bytes, sentence: str, part: str = "") -> bool:
+        """Whether a status of the node, or of a part of it, has changed but for its numbers, or
+        the last that was called news is old."""
+        now, new = time.monotonic(), (level, _about(sentence))
+        then, before = self._told.get(part, (0.0, None))
+        if new == before and now - then < REPORT_S - LOOK_S / 2:
+            return False
+        self._told[part] = (now, new)
+        return True
+
+    def tell(
+        self, at: Publisher, level: bytes, sentence: str, values: dict[str, str], part: str = ""
+    ) -> None:
+        """Publish a status of the node, or of a part of it."""
+        header = Header(stamp=self.get_clock().now().to_msg())
+        name = self.get_fully_qualified_name() + part
+        at.publish(diagnostics_message(header, name, level, printable(sentence), values))
+
+    def steady_timer(self, period_s: float, callback: Callable[[], None]) -> Timer:
+        """A timer that neither a simulation nor a correction of the time can stop."""
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        return self.create_timer(period_s, callback, clock=clock)
+
+    def age_s(self, header: Header) -> float:
+        """Seconds since the stamp of `header`, by the node's clock."""
+        return (self.get_clock().now().nanoseconds - stamp_ns(header)) / 1e9
+
+
+def in_full(error: BaseException) -> str:
+    """A user's error as its sentence, ours with where it was raised; safe to log."""
+    if isinstance(error, SemcomError):
+        return str(error)
+    where = "".join(traceback.format_tb(error.__traceback__))
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = f"{in_full(cause)}\nwhich led to:\n" if cause else ""
+    return f"{before}{where}{type(error).__name__}: {printable(str(error))}"
+
+
+def _about(sentence: str) -> str:
+    """A sentence but for its numbers."""
+    return re.sub(r"[\d.]+", "", sentence)
