@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +30,8 @@ SKIPPED = 20
 """Unreadable frames in a row after which the camera is not waited for any longer."""
 STUCK_S = 30.0
 """How long the RSU may work on its last frame before the drive is taken as it is."""
+RESTARTS = 3
+"""Times that a node which ends amid a drive is started anew."""
 
 Advance = Callable[[str, int, int], None]
 """Called as the drive goes on: what is being done, frames captured, pictures at the RSU."""
@@ -42,11 +45,13 @@ def drive(
     spool: BinaryIO,
     sends_labels: bool,
     advance: Advance,
+    respawn: bool = True,
 ) -> DriveRecord:
     """Run `nodes`, in the order in which data flows, until `frames` have gone through them.
 
-    sends_labels: whether the codec sends a label map. The record reads from `spool` for as long as
-    that is open. Raises NodeFailure.
+    sends_labels: whether the codec sends a label map. respawn: whether a node that ends amid the
+    drive is started anew. The record reads from `spool` for as long as that is open. Raises
+    NodeFailure.
     """
     with (
         isolated(),
@@ -54,8 +59,8 @@ def drive(
         recording(nodes[0].namespace, spool, sends_labels) as recorder,
     ):
         _bring_up(nodes, processes, recorder, advance)
-        _play(frames, rate_hz, processes, recorder, advance)
-        return recorder.record()
+        _play(frames, rate_hz, processes, recorder, advance, respawn)
+        return replace(recorder.record(), restarts=dict(processes.restarts))
 
 
 @contextmanager
@@ -108,12 +113,13 @@ def _bring_up(
 
 
 def _play(
-    frames: int, rate_hz: float, processes: Processes, recorder: DriveRecorder, advance: Advance
-) -> None:
+    frames: int, rate_hz: float, processes: Processes, recorder: DriveRecorder, advance: Advance,
+    respawn: bool,
+) -> None:  # fmt: skip
     """Record until the camera has played `frames` and nothing is under way any more."""
     begun = time.monotonic()
     while True:
-        processes.check()
+        all_run = processes.check(RESTARTS if respawn else 0)
         recorder.spin(0.1)
         captured = recorder.count(CAPTURED)
         advance("driving", captured, recorder.count(IMAGES))
@@ -124,5 +130,5 @@ def _play(
         # A frame that cannot be read is left out, so that the camera may play fewer.
         elif quiet > (QUIET_S if captured >= frames else QUIET_S + SKIPPED / rate_hz):
             under_way = recorder.status().get("rsu_node", {}).get("in_flight", "0") != "0"
-            if not under_way or quiet > STUCK_S:
+            if all_run and (not under_way or quiet > STUCK_S):
                 return

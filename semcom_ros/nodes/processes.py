@@ -6,13 +6,18 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from semcom_ros.graph import NodeProcess, command
 
 PATIENCE_S = 5.0
 """How long a node may take to stop before it is killed."""
+BACK_OFF_S = 0.5
+"""From a node's end to its first restart; each further one waits twice as long."""
 
 
 class NodeFailure(RuntimeError):
@@ -20,18 +25,23 @@ class NodeFailure(RuntimeError):
 
 
 class Processes:
-    """Runs `nodes` while its `with` block lasts, each writing to `<logs>/<name>.log`."""
+    """Runs `nodes` while its `with` block lasts, each writing to `<logs>/<name>.log`.
+
+    restarts: of each node that ended by itself and was started anew.
+    """
 
     def __init__(self, nodes: Sequence[NodeProcess], logs: Path) -> None:
         self._nodes = nodes
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._due: dict[str, float] = {}
+        self.restarts: Counter[str] = Counter()
 
     def __enter__(self) -> Processes:
         self._logs.mkdir(parents=True, exist_ok=True)
         try:
             for node in self._nodes:
-                self._start(node)
+                self._start(node, "wb")
         except BaseException:
             self.__exit__()
             raise
@@ -52,11 +62,26 @@ class Processes:
                 process.wait()
         signal.signal(signal.SIGINT, before)
 
-    def check(self) -> None:
-        """Raise NodeFailure if a node has ended."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                raise self.failure(name, f"ended with status {process.returncode}")
+    def check(self, restarts: int = 0) -> bool:
+        """Whether all nodes run. One that has ended is started anew after a while, at most
+        `restarts` times; not the first, whose frames would begin anew with it.
+
+        Raises NodeFailure for a node that has ended and is not started anew.
+        """
+        for node in self._nodes:
+            name, times = node.name, self.restarts[node.name]
+            if (status := self._running[name].poll()) is None:
+                continue
+            if node is self._nodes[0] or times >= restarts:
+                again = f" after {times} restarts" if times else ""
+                raise self.failure(name, f"ended with status {status}{again}")
+            due = self._due.setdefault(name, time.monotonic() + BACK_OFF_S * 2**times)
+            if time.monotonic() >= due:
+                del self._due[name]
+                self.restarts[name] += 1
+                own = {**node.parameters, "autostart": True}
+                self._start(replace(node, parameters=own), "ab")
+        return not self._due
 
     def wait(self, name: str) -> int:
         """Wait until node `name` has ended; returns its exit status."""
@@ -69,10 +94,10 @@ class Processes:
         said = "\n".join(f"  {line}" for line in tail) or "  (nothing)"
         return NodeFailure(f"{name} {what}. The last lines of {log}:\n{said}")
 
-    def _start(self, node: NodeProcess) -> None:
+    def _start(self, node: NodeProcess, mode: Literal["wb", "ab"]) -> None:
         # The log file takes everything a node prints; rcl's own copy in ~/.ros/log is not wanted.
         line = [*command(node), "--disable-external-lib-logs"]
-        with (self._logs / f"{node.name}.log").open("wb") as log:
+        with (self._logs / f"{node.name}.log").open(mode) as log:
             # A session of its own: Ctrl-C reaches the demo alone, which then stops its nodes.
             self._running[node.name] = subprocess.Popen(
                 line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

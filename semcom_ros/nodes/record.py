@@ -34,8 +34,9 @@ class DriveRecord:
     vehicle put on the air. sent_labels, labels: uint8 [H, W] maps before coding and at
     the RSU. images: uint8 [H, W, 3] at the RSU. label_arrivals, image_arrivals: ns since the
     epoch when the RSU's message reached the recorder. status: by node name, its last diagnostics.
-    repeated: messages that carried a stamp their topic had carried before. sends_labels: whether
-    the codec sends a label map, so that there should be one for every frame.
+    repeated: messages that carried a stamp their topic had carried before. restarts: times that a
+    node which ended by itself was started anew, by its name. sends_labels: whether the codec sends
+    a label map, so that there should be one for every frame.
     """
 
     captured: Sequence[int] = ()
@@ -48,6 +49,7 @@ class DriveRecord:
     image_arrivals: Mapping[int, int] = field(default_factory=dict)
     status: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     repeated: int = 0
+    restarts: Mapping[str, int] = field(default_factory=dict)
     sends_labels: bool = True
 
     @property

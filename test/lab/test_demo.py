@@ -82,6 +82,16 @@ def test_what_the_channel_dropped_or_sent_twice_is_accounted_for(record: DriveRe
     assert counted["frames_duplicated"] == 1
 
 
+def test_a_node_that_was_started_anew_is_told(
+    record: DriveRecord, capsys: pytest.CaptureFixture
+) -> None:
+    settings = {**SETTINGS, "rate_hz": 10.0}
+    summary = summarise(replace(record, restarts={"rsu_node": 2}), DriveScores(), settings)
+    assert summary["node_restarts"] == {"rsu_node": 2}
+    show_summary(summary)
+    assert "rsu_node died and was started anew, 2 in all" in capsys.readouterr().out
+
+
 def test_frames_lost_where_the_trace_has_no_path_are_told(
     record: DriveRecord, capsys: pytest.CaptureFixture
 ) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What surrounds a drive: a domain of its own, and nodes that need no home."""
+"""What surrounds a drive: a domain of its own, nodes that need no home, and those that die."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
+import psutil
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed for this Python")
 
-from semcom_ros.nodes.drive import isolated  # noqa: E402
+from semcom_ros.graph import NodeProcess, vehicle_rsu  # noqa: E402
+from semcom_ros.nodes import processes as module  # noqa: E402
+from semcom_ros.nodes.drive import RESTARTS, drive, isolated  # noqa: E402
+from semcom_ros.nodes.processes import NodeFailure, Processes  # noqa: E402
+from semcom_ros.nodes.record import DriveRecord  # noqa: E402
 
 
 def test_a_full_disk_within_a_drive_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +34,7 @@ def test_a_full_disk_within_a_drive_is_told_as_it_is(monkeypatch: pytest.MonkeyP
         assert os.environ["ROS_DOMAIN_ID"] == first  # it was given back
 
 
-def test_a_node_starts_for_a_user_without_a_home(tmp_path) -> None:
+def test_a_node_starts_for_a_user_without_a_home(tmp_path: Path) -> None:
     nowhere = ("XDG_CACHE_HOME", "ROS_HOME", "ROS_LOG_DIR")
     known = {name: value for name, value in os.environ.items() if name not in nowhere}
     with subprocess.Popen(
@@ -43,3 +50,80 @@ def test_a_node_starts_for_a_user_without_a_home(tmp_path) -> None:
             if "Waiting for" in line:
                 node.send_signal(signal.SIGINT)
     assert node.returncode == 0 and "ROS_LOG_DIR" in said[0], said
+
+
+def test_a_node_that_cannot_start_is_tried_a_few_times_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[NodeProcess] = []
+
+    def command(node: NodeProcess) -> list[str]:
+        said.append(node)
+        code = (
+            "print('no lens'); exit(3)"
+            if node.name == "rsu_node"
+            else "import signal; signal.pause()"
+        )
+        return [sys.executable, "-c", code]
+
+    monkeypatch.setattr(module, "command", command)
+    monkeypatch.setattr(module, "BACK_OFF_S", 0.01)
+    nodes = [NodeProcess(name, name, "/v", {"autostart": False}) for name in ("cam", "rsu_node")]
+    sentence = "(?s)rsu_node ended with status 3 after 2 restarts.*no lens.*no lens.*no lens"
+    with Processes(nodes, tmp_path) as processes:
+        processes.wait("rsu_node")
+        assert not processes.check(restarts=2)  # it waits before it starts the node anew
+        with pytest.raises(NodeFailure, match=sentence):
+            while True:
+                processes.check(restarts=2)
+        assert processes.restarts == {"rsu_node": 2}
+    again = [node.parameters["autostart"] for node in said if node.name == "rsu_node"]
+    assert again == [False, True, True]
+
+
+@pytest.mark.parametrize("restarts", [0, RESTARTS])
+def test_the_camera_is_not_started_anew(
+    restarts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "command", lambda node: [sys.executable, "-c", "exit(3)"])
+    with Processes([NodeProcess("camera_node", "camera_node", "/v", {})], tmp_path) as processes:
+        processes.wait("camera_node")
+        with pytest.raises(NodeFailure, match="camera_node ended with status 3[.]"):
+            processes.check(restarts)
+
+
+def kill(name: str) -> bool:
+    """End the process of a node as a fault would; whether there was one."""
+    for child in psutil.Process().children():
+        if any(name in word for word in child.cmdline()):
+            child.kill()
+            return True
+    return False
+
+
+def drive_until(killed: dict[str, int], frames: int, folder: Path) -> DriveRecord:
+    """A drive in which nodes are killed, each once so many pictures have come in all."""
+
+    def advance(doing: str, captured: int, received: int) -> None:
+        for name, pictures in list(killed.items()):
+            if received >= pictures and kill(name):
+                del killed[name]
+
+    nodes = vehicle_rsu(codec="classical", frames=frames, loop=False, autostart=False)
+    with tempfile.TemporaryFile() as spool:
+        return drive(nodes, frames, 10.0, folder, spool, False, advance)
+
+
+@pytest.mark.timeout(180)
+def test_pictures_go_on_when_a_node_was_killed_until_the_camera_is(tmp_path: Path) -> None:
+    # More than can have been under way when the channel died.
+    killed = {"channel_node": 3, "camera_node": 30}
+    with pytest.raises(NodeFailure, match="camera_node ended with status -9"):
+        drive_until(killed, 100_000, tmp_path)
+    assert not killed
+
+
+@pytest.mark.timeout(180)
+def test_the_record_of_a_drive_tells_which_nodes_were_started_anew(tmp_path: Path) -> None:
+    record = drive_until({"channel_node": 1}, 20, tmp_path)
+    assert record.restarts == {"channel_node": 1} and len(record.captured) == 20

@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=str(DEFAULTS.get(name, parameter.default)),
             help=(parameter.text + allowed).replace("%", "%%"),
         )
+    parser.add_argument(
+        "--respawn",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="Start a node anew that ends amid the drive.",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="Folder of the results.")
 
 
@@ -86,8 +92,14 @@ def run(args: argparse.Namespace) -> int:
                 TextColumn("frames, {task.fields[received]} pictures at the RSU"),
                 TimeElapsedColumn(),
             ) as progress:
+<<<<<<< HEAD
                 record = _drive(values, sends_labels, args.out / "logs", spool, progress)
             summary = _report(record, source, values, args.out)
+=======
+                logs = args.out / "logs"
+                record = _drive(values, sends_labels, logs, spool, progress, args.respawn)
+            _report(record, source, values, args.out)
+>>>>>>> a80d728 (A node that dies amid the demo's drive is started anew, and the summary says so)
     except NodeFailure as failure:
         print(f"semcom: {failure}", file=sys.stderr)
         return 1
@@ -127,8 +139,9 @@ def make_folder(out: Path) -> None:
 
 
 def _drive(
-    values: dict[str, Value], sends_labels: bool, logs: Path, spool: BinaryIO, progress: Progress
-) -> DriveRecord:
+    values: dict[str, Value], sends_labels: bool, logs: Path, spool: BinaryIO, progress: Progress,
+    respawn: bool,
+) -> DriveRecord:  # fmt: skip
     # Here and not above: it needs ROS, and without ROS the user is told so by then.
     from semcom_ros.nodes.drive import drive
 
@@ -138,7 +151,8 @@ def _drive(
         progress.update(task, description=doing, completed=captured, received=received)
 
     nodes = vehicle_rsu(**values, loop=False, autostart=False)
-    return drive(nodes, values["frames"], values["rate_hz"], logs, spool, sends_labels, advance)
+    of_drive = (values["frames"], values["rate_hz"], logs, spool, sends_labels, advance, respawn)
+    return drive(nodes, *of_drive)
 
 
 def _report(record: DriveRecord, source: Source, values: dict[str, Value], out: Path) -> Summary:

@@ -78,6 +78,7 @@ def summarise(record: DriveRecord, scores: DriveScores, settings: Mapping[str, V
         },
         "iou_received_vs_sent": {n: _rounded(v) for n, v in scores.received_vs_sent.iou().items()},
         "psnr_image_vs_original_db": _rounded(np.mean(scores.psnr)) if scores.psnr else None,
+        "node_restarts": dict(record.restarts),
         "cores": len(os.sched_getaffinity(0)),
     }
 
@@ -167,13 +168,16 @@ def show_summary(s: Summary) -> None:
         "PSNR image against original": number(s["psnr_image_vs_original_db"], ".1f") + " dB",
     }
     title = f"{s['data']} by {s['codec']} over {s['channel']}"
-    blocked = s["frames_without_path"]
-    note = (
-        f"{blocked} of {s['frames_sent']} frames were lost at positions that no path of the trace "
-        "reaches: trace_start says where the drive begins."
-    )
-    columns = ("measure", Column("value", justify="right"))
-    show(title, columns, rows.items(), *([note] if blocked else []))
+    notes = [
+        f"{name} died and was started anew, {times} in all: its log says why."
+        for name, times in s["node_restarts"].items()
+    ]
+    if blocked := s["frames_without_path"]:
+        notes.append(
+            f"{blocked} of {s['frames_sent']} frames were lost at positions that no path of the "
+            "trace reaches: trace_start says where the drive begins."
+        )
+    show(title, ("measure", Column("value", justify="right")), rows.items(), *notes)
 
 
 def _latency(arrivals: Mapping[int, int]) -> dict[str, float | None]:
