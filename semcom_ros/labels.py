@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -63,16 +62,6 @@ _FOLDED[[TRAIN_ID[name] for name in SUPERCLASS]] = [
 
 _PALETTE = np.zeros((256, 3), np.uint8)
 _PALETTE[: len(CLASSES)] = [c.color for c in CLASSES]
-
-
-def to_train_ids(names: Mapping[int, str]) -> np.ndarray:
-    """Lookup table uint8 [256] of a data set: its label -> trainId of the class `names` says.
-
-    Labels that `names` leaves out become void.
-    """
-    table = np.full(256, VOID, np.uint8)
-    table[list(names)] = [TRAIN_ID[name] for name in names.values()]
-    return table
 
 
 def fold(labels: np.ndarray) -> np.ndarray:

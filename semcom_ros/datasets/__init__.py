@@ -36,8 +36,6 @@ _SIGNS = {
     "images/test2017": "coco",
     "images": "camvid",
     "trainannot": "camvid",
-    "valannot": "camvid",
-    "testannot": "camvid",
 }
 """What a folder holds, and the layout that this tells; the first that fits counts."""
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sys
-from functools import cached_property
 
 import cv2
 
@@ -17,15 +16,15 @@ from semcom_ros.frame import Camera, Frame
 class VideoFile:
     """One video file, quickest when its frames are asked for in order; labels are unknown.
 
-    It ends where no more can be read, whatever its container says of its length, and is opened anew
-    to go back: not all containers can seek.
+    It ends where no more can be read, and is opened anew to go back: containers misstate their
+    length, and not all can seek.
     """
 
     camera: Camera | None = None
 
     def __init__(self, where: str) -> None:
         self._path, self.name = existing(where), f"video:{where}"
-        self._capture, self._at = self._open(), 0
+        self._capture, self._at, self._count = self._open(), 0, 0
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         # Some containers name no rate; they are played at the rate that the rest of us works at.
         self.rate_hz = rate if 0 < rate < 1000 else 10.0
@@ -34,17 +33,13 @@ class VideoFile:
         """The video at its first frame. Raises SemcomError."""
         capture = cv2.VideoCapture(str(self._path))
         if not capture.grab():
-            raise SemcomError(
-                f"'{self._path}' cannot be played: give a video file that OpenCV reads."
-            )
+            raise SemcomError(f"'{self._path}' cannot be played: give a video that OpenCV reads.")
         return capture
-
-    @cached_property
-    def _count(self) -> int:
-        return 1 + sum(1 for _ in iter(self._open().grab, False))
 
     def __len__(self) -> int:
         """The number of frames, for which the whole video is decoded once."""
+        if not self._count:
+            self._count = 1 + sum(1 for _ in iter(self._open().grab, False))
         return self._count
 
     def __getitem__(self, index: int) -> Frame:

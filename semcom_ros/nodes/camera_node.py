@@ -97,20 +97,15 @@ class CameraNode(SemcomNode):
         index = 0
         while True:
             try:
-                prepared = self._prepare(index)
+                yield self._prepare(index)
+                index += 1
             except IndexError:
                 if not (self.settings.loop and index):
                     return
                 index = 0
-            else:
-                yield prepared
-                index += 1
 
     def _prepare(self, index: int) -> tuple[Image, Camera] | None:
-        """Read a frame ahead of its time; None, counted and logged, where it cannot be read.
-
-        Raises IndexError where the source has ended.
-        """
+        """Read a frame ahead; None, counted and logged, where that fails. IndexError at the end."""
         began = time.monotonic()
         try:
             frame = self._source[index]

@@ -190,7 +190,7 @@ def test_values_that_no_label_map_holds_are_refused_with_what_they_look_like(
     sentence = f"19, 20, {one_of} trainIds (0 to 18 and 255): it looks like Cityscapes' labelIds"
     refused("cityscapes", train_ids, sentence)
     refused("kitti", kitti, f"33, {one_of} trainIds (0 to 18 and 255): it looks like Cityscapes' l")
-    sentence = "CamVid's 11 classes and void (0 to 11 and 255): it looks like"
+    sentence = "CamVid's 11 classes (0 to 11 and 255): it looks like"
     refused("camvid", classes, f"17, 30, none of {sentence} the ids of CamVid's 32 classes")
     labels(classes, 3, 13, 255)
     refused("camvid", classes, f"13, none of {sentence} Cityscapes' trainIds")
@@ -203,7 +203,7 @@ def test_values_that_no_label_map_holds_are_refused_with_what_they_look_like(
 def test_labels_painted_in_colours_are_refused(tmp_path: Path) -> None:
     picture(tmp_path / "images/val/0001TP_006690.png")
     picture(tmp_path / "labels/val/0001TP_006690.png", 64)
-    with pytest.raises(SemcomError, match=r"labels/val/0001TP_006690\.png' shows classes as col"):
+    with pytest.raises(SemcomError, match=r"006690\.png' is no .*but RGB .*not colours"):
         open_source(f"camvid:{tmp_path}")[0]
 
 

@@ -11,14 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny_videos import make_video
 
 from semcom_ros.cli import main
-from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.graph import NodeProcess
 from semcom_ros.lab.demo.pictures import ROWS, TILE, choose_rows, draw_strip, video
-from semcom_ros.lab.demo.run import frames_there, losses
+from semcom_ros.lab.demo.run import losses
 from semcom_ros.lab.demo.summary import DriveScores, count_frames, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import NOTHING
 from semcom_ros.labels import TRAIN_ID
@@ -125,16 +123,6 @@ def test_moments_keep_the_place_of_their_frame_where_one_is_too_small() -> None:
     found = list(moments(DriveRecord(captured=STAMPS), frames))
     assert [index for index, _ in found] == [0, 2]
     assert [moment.original.max() for _, moment in found] == [0, 2]
-
-
-def test_no_more_frames_are_played_than_there_are(tmp_path: Path) -> None:
-    source = open_source(str(make_video(tmp_path / "drive.avi", 5)))
-    assert [frames_there(source, wanted) for wanted in (0, 3, 5, 6, 100)] == [5, 3, 5, 5, 5]
-    (tmp_path / "stills").mkdir()
-    for name in ("1.png", "2.png", "3.png"):
-        (tmp_path / "stills" / name).write_bytes(b"damaged, but there")
-    stills = open_source(f"folder:{tmp_path}/stills")
-    assert [frames_there(stills, wanted) for wanted in (0, 2, 3, 4)] == [3, 2, 3, 3]
 
 
 def test_frames_that_vanish_are_named_with_the_place_where_they_did(record: DriveRecord) -> None:

@@ -72,8 +72,7 @@ def run(args: argparse.Namespace) -> int:
     values = {name: arguments()[name].parse(getattr(args, name)) for name in options()}
     source = open_source(values["data"], values["split"])
     endless = values["data"].startswith("scenes:")
-    wanted = values["frames"] or (ENDLESS_FRAMES if endless else 0)
-    values |= {"frames": frames_there(source, wanted)}
+    values["frames"] = values["frames"] or (ENDLESS_FRAMES if endless else len(source))
     sends_labels = codec_of(values["codec"]).sends_labels
     if find_spec("rclpy") is None:
         raise SemcomError(
@@ -113,22 +112,6 @@ def losses(summary: Summary) -> list[str]:
     lost, of = summary["frames_lost_before_vehicle"], summary["frames_captured"]
     said = [f"{lost} of {of} images were lost before the vehicle."] if lost else []
     return said + ([] if summary["frames_sent"] else [f"Nothing was sent of {of} images."])
-
-
-def frames_there(source: Source, wanted: int) -> int:
-    """`wanted` frames, or all that `source` has: those for 0, and where they are fewer.
-
-    A video is gone through only for these, which takes minutes where it is long.
-    """
-    if not wanted:
-        return len(source)
-    try:
-        source[wanted - 1]
-    except IndexError:
-        return len(source)
-    except SemcomError:
-        pass  # it is there, and cannot be read
-    return wanted
 
 
 def make_folder(out: Path) -> None:
