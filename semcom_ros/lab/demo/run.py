@@ -91,14 +91,9 @@ def run(args: argparse.Namespace) -> int:
                 TextColumn("frames, {task.fields[received]} pictures at the RSU"),
                 TimeElapsedColumn(),
             ) as progress:
-<<<<<<< HEAD
-                record = _drive(values, sends_labels, args.out / "logs", spool, progress)
-            summary = _report(record, source, values, args.out)
-=======
                 logs = args.out / "logs"
                 record = _drive(values, sends_labels, logs, spool, progress, args.respawn)
-            _report(record, source, values, args.out)
->>>>>>> a80d728 (A node that dies amid the demo's drive is started anew, and the summary says so)
+            summary = _report(record, source, values, args.out)
     except NodeFailure as failure:
         print(f"semcom: {failure}", file=sys.stderr)
         return 1
