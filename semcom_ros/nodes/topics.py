@@ -42,7 +42,6 @@ def latched() -> QoSProfile:
 overriding = QoSOverridingOptions.with_default_policies
 """Lets parameters `qos_overrides.<topic>.<entity>.<policy>` change a profile at start."""
 
-
 _OPEN: dict[str, tuple[Any, Any, bool]] = {
     "reliability": (ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT, True),
     "durability": (DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE, False),
@@ -73,7 +72,8 @@ class Listener:
             self._subscribe()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Listen no more, whatever events are still on their way."""
+        self._open = {}
         self._node.destroy_subscription(self._made)
 
     def _subscribe(self) -> None:
