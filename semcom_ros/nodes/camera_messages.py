@@ -77,8 +77,7 @@ def image_array(message: Image) -> np.ndarray:
             f"{', '.join(ENCODINGS)}."
         )
     encoding = ENCODINGS[name]
-    sample = np.dtype("u1" if encoding.bits == 8 else ">u2" if message.is_bigendian else "<u2")
-    row, rows = width * encoding.samples * sample.itemsize, height * encoding.rows // 2
+    row, rows = width * encoding.samples * encoding.bits // 8, height * encoding.rows // 2
     if message.step < row or len(message.data) < rows * message.step or not row * rows:
         raise SemcomError(
             f"An image of {width}x{height} {name} has {len(message.data)} bytes in rows of "
@@ -87,7 +86,7 @@ def image_array(message: Image) -> np.ndarray:
     data = np.frombuffer(message.data, np.uint8, rows * message.step)
     lines = data.reshape(rows, message.step)[:, :row]
     if encoding.bits == 16:
-        lines = lines[:, message.is_bigendian ^ 1 :: 2]
+        lines = lines[:, 0 if message.is_bigendian else 1 :: 2]
     pixels = lines.reshape(rows, width, encoding.samples)
     if encoding.code is None:
         return pixels

@@ -34,6 +34,7 @@ from semcom_ros.pipeline.worker import Worker
 
 LOST = 0.2
 """Share of a camera's images that may fail to come before the diagnostics warn."""
+REFUSED = "refused"
 
 if TYPE_CHECKING:
     from semcom_ros.perception.segmentation import Segmenter
@@ -82,9 +83,12 @@ class VehicleNode(SemcomNode):
 
     def status(self) -> tuple[bytes, str]:
         level, sentence = super().status()
-        if level == DiagnosticStatus.OK and self.subscribed and self._gaps.lost > LOST:
-            level = DiagnosticStatus.WARN
-            sentence = f"{self._gaps.lost:.0%} of the camera's images are lost before the vehicle"
+        if level == DiagnosticStatus.OK and self.subscribed:
+            if self._gaps.lost > LOST:
+                lost = f"{self._gaps.lost:.0%} of the camera's images are lost before the vehicle"
+                return DiagnosticStatus.WARN, lost
+            if self._intrinsics == REFUSED:
+                return DiagnosticStatus.WARN, "camera_info is of images of another size"
         return level, sentence
 
     def _load(self, settings: SimpleNamespace) -> Transmitter:
@@ -180,7 +184,7 @@ class VehicleNode(SemcomNode):
         if camera is None or not camera.fx or (camera.height, camera.width) == (height, width):
             self._intrinsics = "taken" if camera and camera.fx else "none"
             return camera
-        self._intrinsics = "refused"
+        self._intrinsics = REFUSED
         self.complain(
             f"camera_info is of images of {camera.width}x{camera.height} pixels (after its region "
             f"of interest and binning), and the camera's have {width}x{height}: there will be no "

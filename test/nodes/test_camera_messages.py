@@ -47,7 +47,7 @@ def image(encoding: str, pixels: np.ndarray, padding: int = 0, height: int = 0) 
     )
     message = Image(encoding=encoding, height=height or len(pixels), width=pixels.shape[1])
     message.step, message.data = rows.shape[1], data_of(rows)
-    message.is_bigendian = int(pixels.dtype.byteorder == ">")
+    message.is_bigendian = 255 * (pixels.dtype.byteorder == ">")  # any but 0 says so
     return message
 
 

@@ -49,6 +49,8 @@ def test_intrinsics_of_another_size_are_refused_with_a_sentence_and_stay_off_the
         assert intrinsics_on_the_wire(b, camera_info_message(Header(), LENS), 60, 160) is None
         assert "160x120" in complaints[0] and "160x60" in complaints[0]
         assert b.node.values()["intrinsics"] == "refused"
+        status = DiagnosticStatus.WARN, "camera_info is of images of another size"
+        assert b.node.status() == status
 
 
 def test_a_camera_that_does_not_know_its_intrinsics_is_no_reason_to_complain():
