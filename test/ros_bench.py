@@ -148,10 +148,12 @@ class Bench:
         return self.node._state_machine.current_state[1]
 
     def up(self) -> Bench:
-        """Configure and activate the node."""
+        """Configure and activate the node, and let it warm up."""
         self.node.trigger_configure()
         self.node.trigger_activate()
         assert self.state() == "active"
+        if self.node.warm is not None:
+            self.node.warm.result(PATIENCE_S)
         return self
 
 

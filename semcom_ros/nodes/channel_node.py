@@ -63,7 +63,7 @@ class ChannelNode(SemcomNode):
     def free(self) -> None:
         self._channel = self._delivery = None
 
-    def change(self, settings: SimpleNamespace) -> None:
+    def change(self, settings: SimpleNamespace, loaded: None) -> None:
         # The channel takes all or nothing, and what it has taken the delivery can take.
         self._channel.configure(**_radio(settings))
         self._delivery.configure(self._channel.current, time.monotonic())

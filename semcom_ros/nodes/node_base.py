@@ -5,26 +5,28 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import ExitStack
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import cv2
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.timer import Timer
 
 from semcom_ros.errors import SemcomError, printable
+from semcom_ros.nodes.entry import run
 from semcom_ros.nodes.node_parameters import NodeParameters
 from semcom_ros.nodes.reporting import LOOK_S, ReportingNode, in_full
+from semcom_ros.nodes.slow_answers import answer_slowly, finished
 from semcom_ros.nodes.topics import overriding, reliable
-from semcom_ros.runtime import check_device, find_log_folder, keep_freed_memory
+from semcom_ros.runtime import check_device, keep_freed_memory
 
 
 class SemcomNode(ReportingNode):
@@ -32,7 +34,7 @@ class SemcomNode(ReportingNode):
 
     A node offers `setup`, `start`, `listen`, `free`, `change` and `values`. It makes publishers in
     `setup` and subscriptions in `listen`; both are dropped for it. What `start` began is ended by
-    what it put on the stack `ends`.
+    what it put on the stack `ends`. For another codec, what `load` gives is given to `change`.
     executable: its name.
     """
 
@@ -42,22 +44,29 @@ class SemcomNode(ReportingNode):
         super().__init__(self.executable)
         self.settings = SimpleNamespace()
         self.owns_process, self.ends = False, ExitStack()
-        self._node_parameters = NodeParameters(self, self.executable, self._on_change)
+        self._node_parameters = NodeParameters(self, self.executable, self.load, self._on_change)
         self._report_timer: Timer | None = None
-        self._change_state = self._service_change_state.callback
-        self._service_change_state.callback = self._on_change_state
+        self.warm: Future[None] | None = None
+        group = MutuallyExclusiveCallbackGroup()
+        answer_slowly(self._service_change_state, self._on_change_state, group)
 
     def setup(self) -> None:
         """Load what `self.settings` asks for, make the publishers. May raise SemcomError."""
 
     def start(self) -> None:
-        """Begin to work. May raise SemcomError."""
+        """Begin to work; `warm` is done once nothing is late any more. May raise SemcomError."""
 
     def free(self) -> None:
         """Drop what `setup` loaded; may be called when there is nothing."""
 
-    def change(self, settings: SimpleNamespace) -> None:
-        """Go on with new run-time `settings`, or raise SemcomError and go on with the old."""
+    def load(self, settings: SimpleNamespace) -> Any:
+        """What another codec takes, made while the node goes on, in another thread. May raise
+        SemcomError."""
+
+    def change(self, settings: SimpleNamespace, loaded: Any) -> None:
+        """Go on with new run-time `settings`, or raise SemcomError and go on with the old.
+
+        loaded: what `load` gave, where the codec is another."""
 
     def prepare_compute(self) -> None:
         """Set up threads and memory for networks; raise SemcomError if there is no such device."""
@@ -67,8 +76,7 @@ class SemcomNode(ReportingNode):
         os.environ["OMP_NUM_THREADS"] = str(self.settings.threads)
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(self.settings.threads)
-        if self.settings.device != "cpu":
-            check_device(self.settings.device)
+        check_device(self.settings.device)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         return self._guard(self._configure, undo=self._release)
@@ -93,14 +101,20 @@ class SemcomNode(ReportingNode):
         self._halt()
         self._release()
 
-    def start_by_itself(self) -> None:
-        """Configure and activate if `autostart` says so; if that fails, wait unconfigured."""
+    def destroy_node(self) -> None:
+        self._node_parameters.end()
+        super().destroy_node()  # type: ignore[no-untyped-call]
+
+    def start_by_itself(self, ending: Event) -> None:
+        """Configure and, unless `ending` by then, activate if `autostart` says so; if that fails,
+        wait unconfigured."""
         name = self.get_fully_qualified_name()
         if not self.get_parameter("autostart").value:
             self.get_logger().info(f"Waiting for `ros2 lifecycle set {name} configure`.")
         elif self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
-        elif self.context.ok():
+            if not ending.is_set():
+                self.trigger_activate()
+        else:
             self.get_logger().error(
                 f"{name} is not configured: put it right with `ros2 param set {name} ...`, then "
                 f"`ros2 lifecycle set {name} configure` and `ros2 lifecycle set {name} activate`."
@@ -113,6 +127,9 @@ class SemcomNode(ReportingNode):
             DiagnosticArray, "/diagnostics", reliable(), qos_overriding_options=overriding()
         )
         self._report_timer = self.steady_timer(LOOK_S, self._report)
+        self._freeze()
+
+    def _freeze(self) -> None:
         if self.owns_process:  # elsewhere, frozen nodes would never be collected
             gc.freeze()  # looking through a network's objects takes longer than a frame
 
@@ -120,6 +137,8 @@ class SemcomNode(ReportingNode):
         self.active = True
         self.watch()
         self.start()
+        if self.warm is not None:
+            self.warm.add_done_callback(lambda _: self._freeze())
         self.follow_demand()
         self.get_logger().info("Active.")
 
@@ -147,25 +166,29 @@ class SemcomNode(ReportingNode):
             return TransitionCallbackReturn.SUCCESS
         except Exception as error:
             user = isinstance(error, SemcomError)
-            # While the process is told to stop, any step fails; nobody needs to hear of that.
-            if self.context.ok():
-                self.get_logger().error(in_full(error))
+            self.get_logger().error(in_full(error))
             result = TransitionCallbackReturn.FAILURE if user else TransitionCallbackReturn.ERROR
         if undo is not None:
             undo()
         return result
 
-    def _on_change_state(self, request: Any, response: Any) -> Any:
-        """Refuse an impossible transition; in rclpy 7.1 the request of one ends the process."""
+    async def _on_change_state(
+        self, change: Callable[[Any, Any], Any], request: Any, response: Any
+    ) -> Any:
+        """Refuse an impossible transition; in rclpy 7.1 the request of one ends the process.
+
+        Who activates the node hears of it when it is warm."""
         try:
-            return self._change_state(request, response)
+            response = change(request, response)
         except rclpy_implementation.RCLError as error:
             self.get_logger().error(f"The transition is not possible now: {error}")
             response.success = False
-            return response
+        if self.warm is not None:
+            await finished(self, self.warm)
+        return response
 
-    def _on_change(self, settings: SimpleNamespace) -> None:
-        self.change(settings)
+    def _on_change(self, settings: SimpleNamespace, loaded: Any) -> None:
+        self.change(settings, loaded)
         self.settings = settings
 
     def _report(self) -> None:
@@ -180,27 +203,9 @@ class SemcomNode(ReportingNode):
     @classmethod
     def main(cls) -> None:
         """Entry point of every node: spin until SIGINT or SIGTERM, then end with status 0."""
-        find_log_folder()
-        rclpy.init()
-        node = None
-        try:
-            node = cls()
+
+        def start(node: SemcomNode, ending: Event) -> None:
             node.owns_process = True
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            node.start_by_itself()
-            executor.spin()
-        except KeyboardInterrupt:
-            pass
-        except Exception:
-            # A signal invalidates the context under whatever runs just then; rclpy then raises
-            # ExternalShutdownException or, now and then, RCLError.
-            if rclpy.ok():
-                raise
-        finally:
-            # A second Ctrl-C must not cut the clean end short.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            if node is not None:
-                node.close()
-                node.destroy_node()
-            rclpy.try_shutdown()
+            node.start_by_itself(ending)
+
+        run(cls, start, cls.close)

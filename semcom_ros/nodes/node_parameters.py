@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +15,15 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
+from semcom_ros.codecs import CODECS
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import table
+from semcom_ros.nodes.slow_answers import answer_slowly, finished
 from semcom_ros.parameter import Parameter
 
 
@@ -31,19 +36,34 @@ def codec_options(settings: SimpleNamespace) -> dict[str, Any]:
 class NodeParameters:
     """Holds the parameters of `table(executable)` on `node`.
 
-    change: called with the settings that a configured node is to go on with; may raise
-    SemcomError, and then nothing is changed.
+    load: gives what another codec in the settings takes; who asks for it by a service waits, and
+    the node goes on meanwhile. change: called with the settings that a configured node is to go on
+    with, and what was loaded for them. Both may raise SemcomError, and then nothing is changed.
     """
 
-    def __init__(self, node: Node, executable: str, change: Callable[[SimpleNamespace], None]):
+    def __init__(
+        self,
+        node: Node,
+        executable: str,
+        load: Callable[[SimpleNamespace], Any],
+        change: Callable[[SimpleNamespace, Any], None],
+    ):
         self._node = node
         self._table = table(executable)
-        self._change = change
+        self._load, self._change = load, change
+        self._codecs = CODECS if "codec" in self._table else ()
+        self._loader = ThreadPoolExecutor(1, "load")
+        # For which settings, with what codec instead, and what comes of it.
+        self._loading: tuple[SimpleNamespace, str, Future[Any]] | None = None
         self._settings: SimpleNamespace | None = None
         self._refused: dict[str, str] = {}
         for parameter in self._table.values():
             self._declare(parameter)
         node.add_on_set_parameters_callback(self._on_set)
+        group = MutuallyExclusiveCallbackGroup()
+        for service in node.services:
+            if service.srv_type in (SetParameters, SetParametersAtomically):
+                answer_slowly(service, self._on_request, group)
 
     def fix(self) -> SimpleNamespace:
         """The settings to configure with; until `release` only run-time parameters may change.
@@ -60,6 +80,39 @@ class NodeParameters:
     def release(self) -> None:
         """Let every parameter change again."""
         self._settings = None
+
+    def end(self) -> None:
+        """Let what is loading finish; nothing is loaded elsewhere any more."""
+        self._loader.shutdown()
+
+    async def _on_request(
+        self, serve: Callable[[Any, Any], Any], request: Any, response: Any
+    ) -> Any:
+        """Load the codec that is asked for, if any, then serve as ever."""
+        settings, named = self._settings, [p for p in request.parameters if p.name == "codec"]
+        codec = named[-1].value.string_value if named else ""
+        if settings is not None and self._is_other(settings, codec):
+            wanted = SimpleNamespace(**{**vars(settings), "codec": codec})
+            future = self._loader.submit(self._load, wanted)
+            await finished(self._node, future)
+            self._loading = settings, codec, future
+        try:
+            return serve(request, response)
+        finally:
+            self._loading = None
+
+    def _is_other(self, settings: SimpleNamespace, codec: str) -> bool:
+        return codec in self._codecs and codec != settings.codec
+
+    def _loaded(self, settings: SimpleNamespace) -> Any:
+        """What `load` gives for the codec of new `settings`; None where it is that of the old."""
+        if not self._codecs or not self._is_other(self._settings, settings.codec):
+            return None
+        if self._loading is not None:
+            before, codec, future = self._loading
+            if before is self._settings and codec == settings.codec:
+                return future.result()
+        return self._load(settings)
 
     def _declare(self, p: Parameter) -> None:
         """Declare `p`; a wrong value from command line or file is remembered, not fatal."""
@@ -107,7 +160,7 @@ class NodeParameters:
                         "and `activate`."
                     )
             settings = SimpleNamespace(**{**vars(self._settings), **checked})
-            self._change(settings)
+            self._change(settings, self._loaded(settings))
             self._settings = settings
         for name in checked:
             self._refused.pop(name, None)

@@ -14,8 +14,8 @@ from typing import Literal
 
 from semcom_ros.graph import NodeProcess, command
 
-PATIENCE_S = 5.0
-"""How long a node may take to stop before it is killed."""
+PATIENCE_S = 15.0
+"""How long a node may take to stop before it is killed: it may be loading a network."""
 BACK_OFF_S = 0.5
 """From a node's end to its first restart; each further one waits twice as long."""
 

@@ -96,11 +96,9 @@ class ReportingNode(TopicsNode):
 
     def fail_frame(self, error: BaseException, count: str = "errors") -> None:
         """Count and log the error of one frame: a user's as its sentence, ours in full."""
-        # While the process is told to stop, publishing fails; nobody needs to hear of that.
-        if self.context.ok():
-            self.statistics.count(count)
-            self.flow.refused("failed", printable(str(error)))
-            self.complain(in_full(error))
+        self.statistics.count(count)
+        self.flow.refused("failed", printable(str(error)))
+        self.complain(in_full(error))
 
     def is_news(self, level: bytes, sentence: str, part: str = "") -> bool:
         """Whether a status of the node, or of a part of it, has changed but for its numbers, or

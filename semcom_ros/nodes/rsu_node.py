@@ -49,13 +49,12 @@ class RsuNode(SemcomNode):
         self._receiver: Receiver | None = None
         self._rsu: Rsu | None = None
         self._outputs: RsuOutputs | None = None
-        self._chosen: dict[str, str] = {}
         self._received, self._reported_at = 0, 0.0
 
     def setup(self) -> None:
         self.prepare_compute()
         self._outputs = RsuOutputs(self)
-        self._rsu = self._load(self.settings)
+        self._rsu = self._make(self.settings)
         s = self.settings
         self._receiver = Receiver(*self._read(s.codec), s.max_age_s, s.max_payload_bytes)
         self._link_report = self.publisher(DiagnosticArray, "rsu/link")
@@ -65,6 +64,7 @@ class RsuNode(SemcomNode):
             lambda: self._rsu, self._outputs.wanted, self._deliver, self.fail_frame
         )
         self.ends.callback(self._executor.stop)
+        self.warm = self._executor.warm
         self._outputs.announce()
         self._received = self._receiver.counters.snapshot()["received"]
         self._reported_at = time.monotonic()
@@ -79,15 +79,20 @@ class RsuNode(SemcomNode):
 
     def free(self) -> None:
         self._rsu = self._outputs = None
-        self._chosen = {}
 
-    def change(self, settings: SimpleNamespace) -> None:
-        if settings.codec != self.settings.codec:
-            self._rsu = self._load(settings)
+    def load(self, settings: SimpleNamespace) -> Rsu:
+        made = self._make(settings, self._rsu)
+        for _ in made.warm_up():
+            pass
+        return made
+
+    def change(self, settings: SimpleNamespace, loaded: Rsu | None) -> None:
+        rsu = loaded or self._rsu
+        rsu.decoder.settings = settings_of(settings.codec, vars(settings))
+        rsu.min_area = settings.min_area
+        if loaded:
+            self._rsu = loaded
             self._receiver.expect(*self._read(settings.codec))
-        else:
-            self._rsu.decoder.settings = settings_of(settings.codec, vars(settings))
-        self._rsu.min_area = settings.min_area
         self._receiver.max_age_s = settings.max_age_s
         self._receiver.max_bytes = settings.max_payload_bytes
 
@@ -99,19 +104,16 @@ class RsuNode(SemcomNode):
         values |= {f"rejected.{reason}": str(n) for reason, n in reasons.items()}
         return {**values, "codec": self.settings.codec}
 
-    def _load(self, settings: SimpleNamespace) -> Rsu:
+    def _make(self, settings: SimpleNamespace, before: Rsu | None = None) -> Rsu:
+        """An RSU that looks by the networks of the one `before` where the choice is the same."""
         decoder = create_decoder(settings.codec, **codec_options(settings))
-        decoder.warm_up()
-        chosen = {task: getattr(settings, task) for task in TASKS}
-        if codec_of(settings.codec).sends_labels:
-            chosen["segmentation"] = NONE
-        if chosen == self._chosen:
-            perceive = self._rsu.perceive
+        chosen = _chosen(settings)
+        if before and chosen == _chosen(self.settings):
+            perceive = before.perceive
         else:
             perceive = load_perceivers(
                 chosen, settings.device, settings.detection_threshold, settings.camera_height_m
             )
-        self._chosen = chosen
         return Rsu(decoder, perceive, settings.min_area)
 
     def _read(self, codec: str) -> tuple[str, Codec, bytes]:
@@ -169,6 +171,14 @@ class RsuNode(SemcomNode):
         state = self._receiver.link_state(self.get_clock().now().nanoseconds)
         values |= link_values(state, self.settings.task)
         self.tell(self._link_report, level, sentence, values, part="/link")
+
+
+def _chosen(settings: SimpleNamespace) -> dict[str, str]:
+    """What sees to each task."""
+    chosen = {task: getattr(settings, task) for task in TASKS}
+    if codec_of(settings.codec).sends_labels:
+        chosen["segmentation"] = NONE
+    return chosen
 
 
 def main() -> None:

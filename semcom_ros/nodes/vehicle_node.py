@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -37,6 +38,7 @@ LOST = 0.2
 REFUSED = "refused"
 
 if TYPE_CHECKING:
+    from semcom_ros.codecs.base import Encoder
     from semcom_ros.perception.segmentation import Segmenter
 
 
@@ -58,7 +60,11 @@ class VehicleNode(SemcomNode):
     def setup(self) -> None:
         self.prepare_compute()
         mounting_of(self.settings.mounting)
-        self._transmitter = self._load(self.settings)
+        encoder, self._segmenter = self.load(self.settings)
+        vehicle = self.settings.vehicle_id or _number_of(self.get_namespace())
+        self._transmitter = Transmitter(
+            self.settings.codec, encoder, self._segment, vehicle=vehicle
+        )
         self._payloads = self.publisher(CompressedImage, "camera/image_raw/semcom", on_demand=True)
         self._maps = self.publisher(Image, "vehicle/segmentation", on_demand=True)
 
@@ -66,15 +72,25 @@ class VehicleNode(SemcomNode):
         superseded = partial(self.statistics.count, "superseded")
         self._worker = Worker(self._send, lambda _: superseded(), self.fail_frame, self._warm_up)
         self.ends.callback(self._worker.stop)
+        self._worker.warm.result()
 
     def free(self) -> None:
         self._transmitter = self._segmenter = None
 
-    def change(self, settings: SimpleNamespace) -> None:
-        if settings.codec != self.settings.codec:
-            self._transmitter = self._load(settings)
-        else:
-            self._transmitter.encoder.settings = settings_of(settings.codec, vars(settings))
+    def load(self, settings: SimpleNamespace) -> tuple[Encoder, Segmenter | None]:
+        encoder = create_encoder(settings.codec, **codec_options(settings))
+        encoder.warm_up()
+        sends_labels = codec_of(settings.codec).sends_labels
+        return encoder, self._load_segmenter() if sends_labels else self._segmenter
+
+    def change(
+        self, settings: SimpleNamespace, loaded: tuple[Encoder, Segmenter | None] | None
+    ) -> None:
+        encoder = loaded[0] if loaded else self._transmitter.encoder
+        encoder.settings = settings_of(settings.codec, vars(settings))
+        if loaded:
+            self._segmenter = loaded[1]
+            self._transmitter.use(settings.codec, encoder)
 
     def values(self) -> dict[str, str]:
         s = self.settings
@@ -91,32 +107,21 @@ class VehicleNode(SemcomNode):
                 return DiagnosticStatus.WARN, "camera_info is of images of another size"
         return level, sentence
 
-    def _load(self, settings: SimpleNamespace) -> Transmitter:
-        """A transmitter of the codec; one that is there goes on counting."""
-        encoder = create_encoder(settings.codec, **codec_options(settings))
-        encoder.warm_up()
-        if codec_of(settings.codec).sends_labels:
-            self._load_segmenter()
-        if self._transmitter is None:
-            vehicle = settings.vehicle_id or _number_of(self.get_namespace())
-            return Transmitter(settings.codec, encoder, self._segment, vehicle=vehicle)
-        self._transmitter.use(settings.codec, encoder)
-        return self._transmitter
-
     def _load_segmenter(self) -> Segmenter:
         # torch takes a second to import, and a codec of pictures never needs it.
         from semcom_ros.perception.segmentation import Segmenter
 
-        self._segmenter = self._segmenter or Segmenter.from_pretrained(device=self.settings.device)
-        return self._segmenter
+        return self._segmenter or Segmenter.from_pretrained(device=self.settings.device)
 
-    def _warm_up(self) -> None:
+    def _warm_up(self) -> Iterator[None]:
         self._transmitter.encoder.warm_up()
+        yield
         if self._segmenter is not None:
             self._segmenter.warm_up()
 
     def _segment(self, images: np.ndarray) -> np.ndarray:
-        return self._load_segmenter()(list(images))
+        self._segmenter = self._load_segmenter()
+        return self._segmenter(list(images))
 
     def listen(self) -> None:
         self._gaps = StampGaps()

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
+from semcom_ros import weights
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Images
 from semcom_ros.labels import TRAIN_ID
@@ -18,7 +20,7 @@ from semcom_ros.perception.checkpoint_tasks import (
     CheckpointSegmenter,
 )
 from semcom_ros.perception.detection import THRESHOLD
-from semcom_ros.perception.perceive import Perception, Predictions, stacked
+from semcom_ros.perception.perceive import FILE, RECIPE, Perception, Predictions, stacked
 from semcom_ros.runtime import check_device
 
 SHIPPED, NONE = "shipped", "none"
@@ -36,14 +38,17 @@ def create_perception(
     """What sees to each task: "shipped", "none", or a `transformers` checkpoint.
 
     A checkpoint is a local folder or a hub id. threshold: least score of a detection.
-    camera_height_m: height of the camera over the road, by which relative depth is scaled. Raises
-    SemcomError when a network cannot be loaded or cannot run on `device`.
+    camera_height_m: height of the camera over the road, by which relative depth is scaled. The
+    shipped network is made when it is first called. Raises SemcomError when a network cannot be
+    loaded or cannot run on `device`.
     """
     check_device(device)
     chosen = {"segmentation": segmentation, "detections": detection, "depth": depth}
     shipped = SHIPPED in chosen.values()
+    if shipped:
+        weights.load(weights.file_at(None, FILE), RECIPE)
     return ChosenPerception(
-        Perception.from_pretrained(device=device, threshold=threshold) if shipped else None,
+        partial(Perception.from_pretrained, None, device, threshold) if shipped else None,
         {field for field, name in chosen.items() if name != SHIPPED},
         None if segmentation in BUILT_IN else CheckpointSegmenter(segmentation, device),
         None if detection in BUILT_IN else CheckpointDetector(detection, device, threshold),
@@ -59,21 +64,22 @@ class ChosenPerception:
 
     def __init__(
         self,
-        shipped: Perception | None,
+        shipped: Callable[[], Perception] | None,
         not_shipped: set[str],
         segmenter: CheckpointSegmenter | None,
         detector: CheckpointDetector | None,
         depth: CheckpointDepth | None,
     ):
-        self._shipped = shipped
+        self._shipped = shipped and cache(shipped)
         self._left_out: dict[str, Any] = dict.fromkeys(not_shipped)
         self._segmenter, self._detector, self._depth = segmenter, detector, depth
 
     @property
     def names(self) -> list[str]:
         """The classes that it detects."""
-        looks = self._shipped if "detections" not in self._left_out else self._detector
-        return looks.names if looks else []
+        if self._shipped and "detections" not in self._left_out:
+            return self._shipped().names
+        return self._detector.names if self._detector else []
 
     def __call__(
         self,
@@ -98,7 +104,7 @@ class ChosenPerception:
             told = "segmentation" in self._left_out
             skies = [m == TRAIN_ID["sky"] if told and m is not None else None for m in labels]
             focals = [c.fx if c is not None and c.calibrated else None for c in cameras]
-            seen = [s._replace(**self._left_out) for s in self._shipped(batch, focals, skies)]
+            seen = [s._replace(**self._left_out) for s in self._shipped()(batch, focals, skies)]
         if self._segmenter:
             seen = _with("segmentation", self._segmenter(batch), seen)
         if self._detector:

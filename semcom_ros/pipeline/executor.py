@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from typing import Protocol
 
 from semcom_ros.errors import given
@@ -31,7 +32,8 @@ class Executor(Protocol):
 class LocalExecutor:
     """Maps in one thread, every one of them; images in another, the newest of each vehicle.
 
-    The map of a frame is not to wait for the image of the frame before. rsu: asked anew for every
+    The map of a frame is not to wait for the image of the frame before, nor the first map for the
+    networks that images take: `warm` is done when those are. rsu: asked anew for every
     arrival, which goes on with what it began with. wanted: asked anew for every batch. deliver:
     called as percepts are known, for the map and then for the rest, from either thread. failed:
     hears of what went wrong outside of decoding and perceiving.
@@ -47,7 +49,9 @@ class LocalExecutor:
         self._rsu, self._wanted, self._deliver, self._failed = rsu, wanted, deliver, failed
 
         def worker(
-            step: Step, warm_up: Callable[[], None], newest_wins: bool = False
+            step: Step,
+            newest_wins: bool = False,
+            warm_up: Callable[[], Iterable[object]] = tuple,
         ) -> Worker[Arrival]:
             return Worker(
                 lambda batch: self._work(batch, step, final=newest_wins),
@@ -61,10 +65,11 @@ class LocalExecutor:
         # An image warms up in its own thread, since that is where torch keeps what it prepares.
         self._images = worker(
             lambda rsu, batch, wanted: rsu.images(batch, [given(a.seen) for a in batch], wanted),
-            lambda: rsu().warm_up(),
             newest_wins=True,
+            warm_up=lambda: rsu().warm_up(),
         )
-        self._maps = worker(lambda rsu, batch, _: rsu.maps(batch), lambda: rsu().decoder.warm_up())
+        self.warm: Future[None] = self._images.warm
+        self._maps = worker(lambda rsu, batch, _: rsu.maps(batch))
 
     def put(self, arrival: Arrival) -> None:
         arrival.rsu = self._rsu()

@@ -70,24 +70,23 @@ class Rsu:
     """
 
     def __init__(
-        self,
-        decoder: Decoder,
-        perceive: Mapping[str, Perceive] | None = None,
-        min_area: int = 40,
+        self, decoder: Decoder, perceive: Mapping[str, Perceive] | None = None, min_area: int = 40
     ) -> None:
         self.decoder = decoder
         self.perceive = dict(perceive or {})
         self.min_area = min_area
 
-    def warm_up(self) -> None:
-        """Do what the first image would wait for, in the thread that is going to make it."""
+    def warm_up(self) -> Iterator[None]:
+        """By steps, what the first image would wait for, in the thread that is going to make it."""
         self.decoder.warm_up()
+        yield
         # Any image does, but relative depth wants a road, seen by some camera.
         image, road = np.zeros((*WORK_SIZE, 3), np.uint8), np.zeros(WORK_SIZE, np.uint8)
         for perceive in set(self.perceive.values()):
-            with suppress(SemcomError):
-                for _ in range(WARM_UPS):
+            for _ in range(WARM_UPS):
+                with suppress(SemcomError):
                     perceive([image], [None], [road])
+                yield
 
     def maps(self, batch: Sequence[Arrival]) -> list[Percepts]:
         """The map of each, before the image; one that cannot be decoded says so by `error`."""

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -19,8 +20,9 @@ class Worker(Generic[Item]):
     comes later.
     What `work` raises goes to `failed`, and the next batch has its turn.
     sender: of an item. newest_wins: a sender's newer item replaces the one that waits; else all
-    are kept. most: items of a batch. warm_up: called first, before the constructor returns, in the
-    same thread as `work`, because that is where torch keeps what its first calls prepare.
+    are kept. most: items of a batch. warm_up: gone through first, in the same thread as `work`,
+    because that is where torch keeps what its first calls prepare; items wait meanwhile, and `stop`
+    ends it after the step at work. warm: done when that is over.
     """
 
     def __init__(
@@ -28,7 +30,7 @@ class Worker(Generic[Item]):
         work: Callable[[list[Item]], None],
         superseded: Callable[[Item], None],
         failed: Callable[[Exception], None],
-        warm_up: Callable[[], None] = lambda: None,
+        warm_up: Callable[[], Iterable[object]] = tuple,
         sender: Callable[[Item], Hashable] = lambda item: None,
         newest_wins: bool = True,
         most: int = 32,
@@ -39,10 +41,9 @@ class Worker(Generic[Item]):
         self._changed = threading.Condition()
         self._running = True
         self._warm_up = warm_up
-        self._warm = threading.Event()
+        self.warm: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="worker")
         self._thread.start()
-        self._warm.wait()
 
     def put(self, item: Item) -> None:
         """Offer `item`; returns at once."""
@@ -83,11 +84,12 @@ class Worker(Generic[Item]):
 
     def _run(self) -> None:
         try:
-            self._warm_up()
+            for _ in self._warm_up():
+                if not self._running:
+                    break
         except Exception as error:
             self._failed(error)
-        finally:
-            self._warm.set()
+        self.warm.set_result(None)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or not self._running)

@@ -67,3 +67,47 @@ def test_what_comes_after_the_end_is_not_forgotten():
     worker.stop()
     worker.put("late")
     assert dropped == ["late"]
+
+
+def test_items_wait_for_the_warm_up():
+    seen, go_on = [], threading.Event()
+
+    def warm_up():
+        go_on.wait()
+        seen.append("warm")
+        yield
+
+    done = threading.Event()
+    worker = Worker(
+        lambda batch: (seen.extend(batch), done.set()), seen.append, seen.append, warm_up
+    )
+    worker.put("item")
+    assert not worker.warm.done()
+    go_on.set()
+    assert done.wait(20) and worker.warm.done()
+    worker.stop()
+    assert seen == ["warm", "item"]
+
+
+def test_the_end_does_not_wait_for_more_than_a_step_of_the_warm_up():
+    failed, begun = [], threading.Event()
+
+    def endless():
+        while True:
+            begun.set()
+            time.sleep(0.001)
+            yield
+
+    worker = Worker(failed.append, failed.append, failed.append, endless)
+    begun.wait()
+    worker.stop()
+    assert worker.warm.done() and not failed
+
+
+def test_what_fails_to_warm_up_works_all_the_same():
+    done: queue.Queue[object] = queue.Queue()
+    worker = Worker(done.put, done.put, done.put, lambda: 1 // 0)
+    assert isinstance(done.get(timeout=20), ZeroDivisionError)
+    worker.put("item")
+    assert done.get(timeout=20) == ["item"]
+    worker.stop()

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from semcom_ros import weights
 from semcom_ros.codecs.base import CodecEnd, Received, attempt
 from semcom_ros.codecs.gesco import GescoSettings, planes, shared
-from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
 from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import decode_map, fit_to, upsample
@@ -21,6 +22,9 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import CLASSES, VOID
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
+
+if TYPE_CHECKING:
+    from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
 
 WARM_UPS = 3
 """Passes until a network runs at its speed: memory is touched, kernels are chosen."""
@@ -47,7 +51,17 @@ class Decoder(CodecEnd):
         super().__init__(**end)
         self.shared = shared.GescoShared.load(self.models)
         self.model = self.shared.model
-        self.diffusion = network or ImageDiffusion.from_pretrained(self.models, self.device)
+        if network is not None:
+            self.diffusion = network
+        else:  # bad weights are told here
+            weights.load(self.models / shared.DIFFUSION_FILE, shared.DIFFUSION_RECIPE)
+
+    @cached_property
+    def diffusion(self) -> ImageDiffusion:
+        """Made when first asked for: torch takes seconds to import, and maps never need it."""
+        from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
+
+        return ImageDiffusion.from_pretrained(self.models, self.device)
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""

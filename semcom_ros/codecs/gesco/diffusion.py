@@ -19,14 +19,13 @@ import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler, rescale_zero_terminal_snr
 
 from semcom_ros import weights
+from semcom_ros.codecs.gesco import shared
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
 from semcom_ros.errors import SemcomError
 from semcom_ros.layers.class_shares import ClassShares
 from semcom_ros.layers.image_input import to_images
 from semcom_ros.layers.residual import for_inference
 
-FILE = "gesco_diffusion.safetensors"
-RECIPE = "semcom train gesco --camvid DIR"
 STEPS = (1, 2, 4, 8)
 """Passes to choose from."""
 TRAIN_STEPS = 1000
@@ -70,9 +69,9 @@ class ImageDiffusion:
 
     @classmethod
     def from_pretrained(cls, path: Path | None = None, device: str = "cpu") -> ImageDiffusion:
-        """That of a weights file, or of a folder that holds `FILE`. Raises SemcomError."""
-        path = weights.file_at(path, FILE)
-        tensors, card = weights.load(path, RECIPE)
+        """That of a weights file, or of a folder that holds one. Raises SemcomError."""
+        path = weights.file_at(path, shared.DIFFUSION_FILE)
+        tensors, card = weights.load(path, shared.DIFFUSION_RECIPE)
         classes = weights.classes_of(card, path)
         network = DiffusionNetwork(len(classes))
         weights.fill(network, tensors, path)

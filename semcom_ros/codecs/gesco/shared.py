@@ -17,6 +17,8 @@ from semcom_ros.errors import SemcomError
 MAP_PART, CLASSES_PART, PLANES_PART, THUMBNAIL_PART = "labels", "classes", "planes", "thumbnail"
 THUMBNAIL_FILE = "gesco_thumbnail.safetensors"
 THUMBNAIL_RECIPE = "semcom train thumbnail --camvid DIR"
+DIFFUSION_FILE = "gesco_diffusion.safetensors"
+DIFFUSION_RECIPE = "semcom train gesco --camvid DIR"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.diffusion import FILE, PICTURE_STEPS, ImageDiffusion, scheduler
+from semcom_ros.codecs.gesco.diffusion import PICTURE_STEPS, ImageDiffusion, scheduler
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
+from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import LABEL_SPACE
@@ -97,7 +98,7 @@ def test_an_ideal_denoiser_reaches_the_clean_image_whatever_the_steps():
 def test_weights_that_do_not_fit_are_refused_with_a_sentence(tmp_path, change, sentence):
     classes = ["road", "car", "sky"]
     network = DiffusionNetwork(3, **(SMALL if change == "size" else {}))
-    path = tmp_path / FILE
+    path = tmp_path / DIFFUSION_FILE
     card = {"label_space": LABEL_SPACE, "classes": classes}
     if change == "classes":
         card["classes"] = classes[:2]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from codec_ends import Reading, Sending
 
+from semcom_ros.codecs import create_decoder
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
@@ -16,6 +17,7 @@ from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.labels import TRAIN_ID, VOID
 from semcom_ros.layers.class_shares import ClassShares
 from semcom_ros.payload import Part, Payload, PayloadError, pack, unpack
+from semcom_ros.weights import models_dir
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +161,28 @@ def test_after_warming_up_the_first_frame_compiles_nothing(encoder, frame, tmp_p
         [sys.executable, "-c", counted, payload], capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == ["True", "True"]
+
+
+def test_maps_are_decoded_without_the_networks_of_images(encoder, frame, tmp_path):
+    payload = tmp_path / "payload"
+    payload.write_bytes(pack(encoder.encode(frame, 512, 0)))
+    decoded = """if True:
+        import sys
+        from semcom_ros.codecs import create_decoder
+        from semcom_ros.codecs.base import Received
+        from semcom_ros.payload import unpack
+        received = Received(unpack(open(sys.argv[1], "rb").read()))
+        (known,) = create_decoder("gesco").decode_labels([received])
+        print(known.labels.shape, "torch" in sys.modules)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", decoded, payload], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "(256, 512) False\n"
+
+
+def test_missing_weights_are_told_before_an_image_is_asked_for(tmp_path):
+    for path in models_dir().glob("gesco_[mt]*"):
+        (tmp_path / path.name).symlink_to(path)
+    with pytest.raises(SemcomError, match="gesco_diffusion.safetensors are missing"):
+        create_decoder("gesco", models=tmp_path)

@@ -21,8 +21,9 @@ from semcom_ros.codecs.base import Decoder, Encoder
 from semcom_ros.codecs.gesco import CODEC, GescoSettings, planes
 from semcom_ros.codecs.gesco.decoder import Decoder as GescoDecoder
 from semcom_ros.codecs.gesco.decoder import SoftMap
-from semcom_ros.codecs.gesco.diffusion import FILE, ImageDiffusion
+from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
 from semcom_ros.codecs.gesco.encoder import Encoder as GescoEncoder
+from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE
 from semcom_ros.errors import choose
 from semcom_ros.lab.evaluation.study.systems import System, weights_of
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
@@ -93,7 +94,7 @@ def gesco_planes(
     set the frame is lost.
     """
     choose(fds, DENOISING, "fast denoising")
-    path = Path(weights) if weights else models_dir() / FILE
+    path = Path(weights) if weights else models_dir() / DIFFUSION_FILE
     values = {"steps": steps, "guidance": float(guidance), "noise": noise}
     values |= {"fds": "paper" if fds == "paper" else "auto", "map": "planes"}
     values["thumbnail"] = thumbnail

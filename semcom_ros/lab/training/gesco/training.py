@@ -12,14 +12,13 @@ import torch
 import torch.nn.functional as F
 
 from semcom_ros.codecs.gesco.diffusion import (
-    FILE,
     PICTURE_STEPS,
     TRAIN_STEPS,
     ImageDiffusion,
     betas,
 )
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
-from semcom_ros.codecs.gesco.shared import GescoShared
+from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE, GescoShared
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.adversarial import (
@@ -100,7 +99,7 @@ class GescoTraining(AdversarialTraining):
     """Keeps the best by the judge."""
 
     name, what = "gesco", "few-step diffusion network of the codec gesco"
-    out, steps, batch, rate, scenes = Path("models") / FILE, 6000, 6, 1e-3, 500
+    out, steps, batch, rate, scenes = Path("models") / DIFFUSION_FILE, 6000, 6, 1e-3, 500
     checkpoints, sharpened_from = 15, 0.55
 
     @classmethod

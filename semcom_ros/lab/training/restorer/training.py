@@ -14,9 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros import weights
-from semcom_ros.codecs.gesco.diffusion import FILE
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
-from semcom_ros.codecs.gesco.shared import GescoShared
+from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE, GescoShared
 from semcom_ros.lab.training import street_pack
 from semcom_ros.lab.training.adversarial import (
     Adversarial,
@@ -179,7 +178,7 @@ class RestorerTraining(AdversarialTraining):
             if name != "second"
         }
         self.lite1 = ImagenetFeatures(1, pack).to(self.device)
-        begun = None if args.scratch or args.start else args.models / FILE
+        begun = None if args.scratch or args.start else args.models / DIFFUSION_FILE
         network = self.started(restorer(args.fine, begun))
         features, discriminator = ImagenetFeatures(0, pack), Discriminator(len(CLASSES))
         self.compete_with(RestorerLearning(network, discriminator, features, args.device))

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The entry point of every node: spun until SIGINT or SIGTERM, then ended with status 0."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from semcom_ros.runtime import find_log_folder
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Made = TypeVar("Made", bound=Node)
+Start = Callable[[Made, threading.Event], None]
+
+
+def run(make: Callable[[], Made], start: Start[Made], close: Callable[[Made], None]) -> None:
+    """Spin the node that `make` gives until a signal comes, and leave nothing of it behind.
+
+    start: begins with the node, unless the event, which a signal sets, ends that early. close: ends
+    what the node does.
+
+    A signal interrupts nothing: what is at work returns, then the node ends, and a second signal
+    does not cut that short. A node that fails is ended as well; its error is told, the status 1.
+    """
+    ended, end = os.pipe()
+    os.set_blocking(end, False)
+    # Before the handlers: none of their signals may go unheard.
+    signal.set_wakeup_fd(end, warn_on_full_buffer=False)
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+    failed = False
+    try:
+        find_log_folder()
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        _spin(make, start, close, ended, end)
+    except Exception:
+        traceback.print_exc()
+        failed = True
+    # Fast DDS now and then hangs in exit() with a participant that is still there.
+    gc.unfreeze()
+    gc.collect()
+    rclpy.try_shutdown()
+    for number in SIGNALS:  # until the process is gone
+        signal.signal(number, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
+    if failed:
+        sys.exit(1)
+
+
+def _spin(
+    make: Callable[[], Made],
+    start: Start[Made],
+    close: Callable[[Made], None],
+    ended: int,
+    end: int,
+) -> None:
+    """Until `ended` can be read. What is made here is let go of with the return."""
+    node, executor, ending = make(), SingleThreadedExecutor(), threading.Event()
+    wake = node.create_guard_condition(lambda: None)
+
+    def watch() -> None:
+        os.read(ended, 1)
+        ending.set()
+        wake.trigger()
+
+    watcher = threading.Thread(target=watch, name="signals")
+    watcher.start()
+    try:
+        executor.add_node(node)
+        start(node, ending)
+        while not ending.is_set():
+            executor.spin_once()
+    finally:
+        os.write(end, b"\0")
+        watcher.join()
+        close(node)
+        node.destroy_node()  # type: ignore[no-untyped-call]
+        executor.shutdown()
