@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import errno
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import resolve_name
@@ -20,7 +18,7 @@ from typing import NamedTuple
 
 from semcom_ros import __version__
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.runtime import check_device, keep_freed_memory
+from semcom_ros.runtime import check_device, check_output, keep_freed_memory
 
 
 class Command(NamedTuple):
@@ -108,8 +106,6 @@ COMMANDS = {
 """By the words that call it; a name of several words is listed in the help of those before."""
 OUTPUTS = ("out", "json", "log", "state")
 """Options that name what a command writes; a file where the default, or else the value, ends so."""
-_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
-"""What goes wrong with a file that is open, when no error names the file any more."""
 
 
 def within(group: str) -> dict[str, Command]:
@@ -132,33 +128,11 @@ def find(words: Sequence[str]) -> str:
     return name
 
 
-def check_output(path: Path, is_file: bool) -> None:
-    """Try to write at `path`, a file or a folder, or where it would be made; leaves no trace.
-
-    Raises SemcomError.
-    """
-    there = path
-    try:
-        if is_file and path.exists():
-            path.open("ab").close()
-            there = path.parent
-        while not os.path.lexists(there):
-            there = there.parent
-        with tempfile.TemporaryFile(dir=there) as trial:
-            trial.write(bytes(4096))
-    except OSError as error:
-        raise SemcomError(_unusable(path, error)) from error
-
-
-def _unusable(path: object, error: OSError) -> str:
-    return f"'{path}' cannot be used: {error.strerror}. Put that right, or name another place."
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 2 for what the user can put right."""
     keep_freed_memory()
     words = list(sys.argv[1:] if argv is None else argv)
-    outputs: dict[str, Path] = {}
+    output: Path | None = None
     try:
         name = find(words)
         command, inner = COMMANDS[name], within(name)
@@ -186,18 +160,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.command = ["semcom", *words]
         if vars(args).get("device", "cpu") != "cpu":
             check_device(args.device)
-        outputs = {name: path for name in OUTPUTS if (path := vars(args).get(name))}
-        for name, path in outputs.items():
-            check_output(path, bool((parser.get_default(name) or path).suffix))
+        for name in OUTPUTS:
+            if path := vars(args).get(name):
+                output = output or path
+                check_output(path, is_file=bool((parser.get_default(name) or path).suffix))
         return module.run(args) or 0
     except SemcomError as error:
         print(f"semcom: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        written = next(iter(outputs.values()), None) if error.errno in _WRITING else None
-        if (place := error.filename or written) is None:
+        # No error names the file that a full disk keeps from growing.
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+        if (place := error.filename or (output if full else None)) is None:
             raise
-        print(f"semcom: {_unusable(place, error)}", file=sys.stderr)
+        reason = f"{error.strerror}. Put that right, or name another place."
+        print(f"semcom: '{place}' cannot be used: {reason}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

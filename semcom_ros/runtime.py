@@ -78,41 +78,55 @@ def compiled(**options: Any) -> Callable[[F], F]:
     return compile_function
 
 
+def check_output(path: Path, is_file: bool = False) -> None:
+    """Try to write at `path`, a file or a folder, or where it would be made; leaves no trace.
+
+    Raises OSError that names `path`.
+    """
+    there = path
+    try:
+        if is_file and path.exists():
+            path.open("ab").close()
+            there = path.parent
+        while not os.path.lexists(there):
+            there = there.parent
+        with tempfile.TemporaryFile(dir=there) as trial:
+            trial.write(bytes(4096))
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
 def find_log_folder() -> None:
     """Let ROS log among the temporary files where the user's folder of logs cannot be written."""
-    folder = os.environ.get("ROS_LOG_DIR") or f"{os.environ.get('ROS_HOME') or '~/.ros'}/log"
+    # Without a home, ROS does not start; below a file nobody can write.
+    of_user = f"{os.environ.get('HOME') or '/dev/null'}/.ros"
+    folder = os.environ.get("ROS_LOG_DIR") or f"{os.environ.get('ROS_HOME') or of_user}/log"
     try:
-        os.makedirs(os.path.expanduser(folder), exist_ok=True)
-        usable = os.access(os.path.expanduser(folder), os.W_OK)
+        check_output(Path(folder))
     except OSError:
-        usable = False
-    if not usable and _temporary_folder():
         os.environ["ROS_LOG_DIR"] = _temporary_folder()
 
 
 @functools.cache
 def _temporary_folder() -> str:
-    """A folder that lasts until the next start and is this user's alone, "" where none can be.
+    """A folder that outlasts the process and is this user's alone, "" where none can be had.
 
-    Says that it is needed: for users without a home, and packages that cannot be written.
+    Says that it is needed.
     """
-    try:
-        folder = os.path.join(tempfile.gettempdir(), f"semcom_ros-{os.getuid()}")
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, 0o700)
-        found = os.lstat(folder)
-    except OSError:
-        folder = ""
-    else:
+    mine = False
+    with contextlib.suppress(OSError):
+        folder = Path(tempfile.gettempdir(), f"semcom_ros-{os.getuid()}")
+        folder.mkdir(0o700, exist_ok=True)
         # Compiled code is run as it is found: nobody else may have put it there.
-        if (found.st_mode, found.st_uid) != (stat.S_IFDIR | 0o700, os.getuid()):
-            folder = ""
+        found = folder.lstat()
+        mine = (found.st_mode, found.st_uid) == (stat.S_IFDIR | 0o700, os.getuid())
     logging.getLogger(__name__).warning(
         "The home of the user cannot be written: compiled code and logs go to %s. For folders that "
         "last set HOME, or NUMBA_CACHE_DIR and ROS_LOG_DIR.",
-        folder or "nowhere, and compiling takes seconds at every start",
+        folder if mine else "nowhere, and compiling takes seconds at every start",
     )
-    return folder
+    return str(folder) if mine else ""
 
 
 @functools.cache

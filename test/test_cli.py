@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from semcom_ros.cli import COMMANDS, check_output, main, within
-from semcom_ros.errors import SemcomError
+from semcom_ros.cli import COMMANDS, main, within
 from semcom_ros.payload import Header, Part, Payload, pack
 
 
@@ -129,20 +128,6 @@ def test_a_place_that_cannot_be_written_is_a_sentence_before_any_work(
     said = capsys.readouterr()
     assert said.err.startswith(f"semcom: '{place}' cannot be used: Not a directory.")
     assert not said.out and said.err.count("\n") == 1
-
-
-def test_an_output_is_tried_without_a_trace(tmp_path: Path) -> None:
-    check_output(tmp_path / "new" / "folder", is_file=False)
-    check_output(tmp_path / "new" / "file.json", is_file=True)
-    assert not list(tmp_path.iterdir())
-    file = tmp_path / "file.json"
-    file.write_text("old")
-    check_output(file, is_file=True)
-    assert file.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
-    with pytest.raises(SemcomError, match="file.json' cannot be used: Not a directory"):
-        check_output(file, is_file=False)
-    with pytest.raises(SemcomError, match="cannot be used: Is a directory"):
-        check_output(tmp_path, is_file=True)
 
 
 def test_a_disk_that_fills_up_on_the_way_is_a_sentence(

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from semcom_ros.runtime import check_output
+
 CODE = """
 from semcom_ros.runtime import compiled, find_log_folder
 
@@ -30,7 +32,7 @@ def run_without_home(folder: Path, **environment: str) -> subprocess.CompletedPr
     (folder / "kernels.py").write_text(CODE)
     # Root may write to what is read-only: a file is in the folder's place instead.
     (folder / "__pycache__").touch()
-    code = "import os, kernels; print(kernels.twice(4), kernels.once(3), os.getenv('ROS_LOG_DIR'))"
+    code = "import os, kernels; print(kernels.twice(4), kernels.once(3), os.getenv('ROS_LOG_DIR') or None)"
     nowhere = ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "ROS_HOME", "ROS_LOG_DIR")
     known = {name: value for name, value in os.environ.items() if name not in nowhere}
     own = {"HOME": "/proc/nohome", "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder)}
@@ -67,7 +69,28 @@ def test_a_temporary_folder_that_others_can_write_to_is_not_trusted(
     assert "nowhere" in done.stderr and not list(temporary.iterdir())
 
 
+def test_a_process_without_any_home_logs_to_temporary_files(
+    tmp_path: Path, temporary: Path
+) -> None:
+    done = run_without_home(tmp_path, HOME="", NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert done.stdout.split() == ["8", "3", str(temporary)], done.stderr
+
+
 def test_a_home_that_can_be_written_is_used_without_a_word(tmp_path: Path, temporary: Path) -> None:
     done = run_without_home(tmp_path, HOME=str(tmp_path / "home"))
     assert done.stdout.split() == ["8", "3", "None"] and not done.stderr
     assert not temporary.exists() and list(tmp_path.rglob("home/**/*.nbc"))
+
+
+def test_an_output_is_tried_without_a_trace(tmp_path: Path) -> None:
+    check_output(tmp_path / "new" / "folder")
+    check_output(tmp_path / "new" / "file.json", is_file=True)
+    assert not list(tmp_path.iterdir())
+    file = tmp_path / "file.json"
+    file.write_text("old")
+    check_output(file, is_file=True)
+    assert file.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(NotADirectoryError, match=str(file)):
+        check_output(file)
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        check_output(tmp_path, is_file=True)

@@ -20,13 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print what `args.file` holds; raises SemcomError where it cannot be read."""
+    """Print what `args.file` holds. Raises SemcomError where it is no payload, and OSError."""
     try:
-        data = args.file.read_bytes()
-    except OSError as error:
-        raise SemcomError(f"Cannot read '{args.file}': {error.strerror}.") from error
-    try:
-        print(describe(data, args.rate_hz))
+        print(describe(args.file.read_bytes(), args.rate_hz))
     except PayloadError as error:
         raise SemcomError(f"'{args.file}' is rejected ({error.reason}): {error}") from error
 

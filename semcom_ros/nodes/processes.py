@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from semcom_ros.graph import NodeProcess, command
 
@@ -41,7 +40,7 @@ class Processes:
         self._logs.mkdir(parents=True, exist_ok=True)
         try:
             for node in self._nodes:
-                self._start(node, "wb")
+                self._start(node)
         except BaseException:
             self.__exit__()
             raise
@@ -80,12 +79,8 @@ class Processes:
                 del self._due[name]
                 self.restarts[name] += 1
                 own = {**node.parameters, "autostart": True}
-                self._start(replace(node, parameters=own), "ab")
+                self._start(replace(node, parameters=own))
         return not self._due
-
-    def wait(self, name: str) -> int:
-        """Wait until node `name` has ended; returns its exit status."""
-        return self._running[name].wait()
 
     def failure(self, name: str, what: str, lines: int = 12) -> NodeFailure:
         """The error that says `what` befell node `name`, with the last lines of its log."""
@@ -94,9 +89,10 @@ class Processes:
         said = "\n".join(f"  {line}" for line in tail) or "  (nothing)"
         return NodeFailure(f"{name} {what}. The last lines of {log}:\n{said}")
 
-    def _start(self, node: NodeProcess, mode: Literal["wb", "ab"]) -> None:
+    def _start(self, node: NodeProcess) -> None:
         # The log file takes everything a node prints; rcl's own copy in ~/.ros/log is not wanted.
         line = [*command(node), "--disable-external-lib-logs"]
+        mode = "a" if self.restarts[node.name] else "w"
         with (self._logs / f"{node.name}.log").open(mode) as log:
             # A session of its own: Ctrl-C reaches the demo alone, which then stops its nodes.
             self._running[node.name] = subprocess.Popen(

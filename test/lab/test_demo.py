@@ -204,7 +204,7 @@ def test_a_node_that_ends_is_reported_with_its_last_words(
     monkeypatch.setattr("semcom_ros.nodes.processes.command", lambda node: words)
     node = NodeProcess("camera_node", "camera_node", "/vehicle_1", {})
     with Processes([node], tmp_path) as processes:
-        processes.wait("camera_node")
+        processes._running["camera_node"].wait()
         with pytest.raises(NodeFailure, match="(?s)camera_node ended with status 3.*lens is dirty"):
             processes.check()
 
@@ -217,7 +217,7 @@ def test_nodes_are_stopped_when_the_demo_leaves_early(
     node = NodeProcess("camera_node", "camera_node", "/vehicle_1", {})
     with pytest.raises(KeyboardInterrupt), Processes([node], tmp_path) as processes:
         raise KeyboardInterrupt
-    assert processes.wait("camera_node") != 0
+    assert processes._running["camera_node"].wait() != 0
 
 
 @pytest.mark.timeout(180)

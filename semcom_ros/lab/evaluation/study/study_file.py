@@ -128,12 +128,10 @@ def read_study(
 ) -> Study:
     """The study in a YAML file; the rest as for `parse_study`.
 
-    Raises SemcomError naming the file and what is wrong.
+    Raises SemcomError naming the file and what is wrong, and OSError where it cannot be read.
     """
     try:
         return parse_study(yaml.safe_load(path.read_text("utf-8")), data, fixed)
-    except OSError as error:
-        raise SemcomError(f"The study {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SemcomError(f"The study {path} is not YAML: {error}.") from error
     except SemcomError as error:
