@@ -32,7 +32,8 @@ def run_without_home(folder: Path, **environment: str) -> subprocess.CompletedPr
     (folder / "kernels.py").write_text(CODE)
     # Root may write to what is read-only: a file is in the folder's place instead.
     (folder / "__pycache__").touch()
-    code = "import os, kernels; print(kernels.twice(4), kernels.once(3), os.getenv('ROS_LOG_DIR') or None)"
+    shown = "kernels.twice(4), kernels.once(3), os.getenv('ROS_LOG_DIR') or None"
+    code = f"import os, kernels; print({shown})"
     nowhere = ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "ROS_HOME", "ROS_LOG_DIR")
     known = {name: value for name, value in os.environ.items() if name not in nowhere}
     own = {"HOME": "/proc/nohome", "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder)}
