@@ -21,29 +21,30 @@ from semcom_ros.runtime import find_log_folder
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Made = TypeVar("Made", bound=Node)
-Start = Callable[[Made, threading.Event], None]
+Start = Callable[[Made, Callable[[], bool]], None]
 
 
 def run(make: Callable[[], Made], start: Start[Made], close: Callable[[Made], None]) -> None:
     """Spin the node that `make` gives until a signal comes, and leave nothing of it behind.
 
-    start: begins with the node, unless the event, which a signal sets, ends that early. close: ends
+    start: begins with the node, and looks between its steps whether it is told to end. close: ends
     what the node does.
 
     A signal interrupts nothing: what is at work returns, then the node ends, and a second signal
     does not cut that short. A node that fails is ended as well; its error is told, the status 1.
     """
+    told: list[int] = []
     ended, end = os.pipe()
     os.set_blocking(end, False)
     # Before the handlers: none of their signals may go unheard.
     signal.set_wakeup_fd(end, warn_on_full_buffer=False)
     for number in SIGNALS:
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda number, _: told.append(number))
     failed = False
     try:
         find_log_folder()
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        _spin(make, start, close, ended, end)
+        _spin(make, start, close, told, ended, end)
     except Exception:
         traceback.print_exc()
         failed = True
@@ -62,28 +63,24 @@ def _spin(
     make: Callable[[], Made],
     start: Start[Made],
     close: Callable[[Made], None],
+    told: list[int],
     ended: int,
     end: int,
 ) -> None:
-    """Until `ended` can be read. What is made here is let go of with the return."""
-    node, executor, ending = make(), SingleThreadedExecutor(), threading.Event()
+    """Until something is `told`. What is made here is let go of with the return."""
+    node, executor = make(), SingleThreadedExecutor()
+    executor.add_node(node)
     wake = node.create_guard_condition(lambda: None)
-
-    def watch() -> None:
-        os.read(ended, 1)
-        ending.set()
-        wake.trigger()
-
-    watcher = threading.Thread(target=watch, name="signals")
-    watcher.start()
+    # A signal's handler has its turn when the executor stops waiting for messages.
+    waker = threading.Thread(target=lambda: (os.read(ended, 1), wake.trigger()), name="signals")
+    waker.start()
     try:
-        executor.add_node(node)
-        start(node, ending)
-        while not ending.is_set():
+        start(node, lambda: bool(told))
+        while not told:
             executor.spin_once()
     finally:
         os.write(end, b"\0")
-        watcher.join()
+        waker.join()
         close(node)
         node.destroy_node()  # type: ignore[no-untyped-call]
         executor.shutdown()

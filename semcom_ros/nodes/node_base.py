@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -105,14 +104,14 @@ class SemcomNode(ReportingNode):
         self._node_parameters.end()
         super().destroy_node()  # type: ignore[no-untyped-call]
 
-    def start_by_itself(self, ending: Event) -> None:
-        """Configure and, unless `ending` by then, activate if `autostart` says so; if that fails,
-        wait unconfigured."""
+    def start_by_itself(self, ending: Callable[[], bool]) -> None:
+        """Configure and, unless it is `ending` by then, activate if `autostart` says so; if that
+        fails, wait unconfigured."""
         name = self.get_fully_qualified_name()
         if not self.get_parameter("autostart").value:
             self.get_logger().info(f"Waiting for `ros2 lifecycle set {name} configure`.")
         elif self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            if not ending.is_set():
+            if not ending():
                 self.trigger_activate()
         else:
             self.get_logger().error(
@@ -204,7 +203,7 @@ class SemcomNode(ReportingNode):
     def main(cls) -> None:
         """Entry point of every node: spin until SIGINT or SIGTERM, then end with status 0."""
 
-        def start(node: SemcomNode, ending: Event) -> None:
+        def start(node: SemcomNode, ending: Callable[[], bool]) -> None:
             node.owns_process = True
             node.start_by_itself(ending)
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Event
 
 import cv2
 import numpy as np
@@ -94,7 +93,7 @@ def test_a_looped_drive_begins_again_and_ends_after_the_frames_asked_for(tmp_pat
 def test_a_wrong_path_leaves_a_node_that_can_be_put_right(tmp_path):
     folder = make_frames(tmp_path, 1)
     with bench(CameraNode, data=f"folder:{tmp_path}/no", autostart=True) as b:
-        b.node.start_by_itself(Event())
+        b.node.start_by_itself(lambda: False)
         assert b.state() == "unconfigured"
         assert b.set(data=f"folder:{folder}") == ""
         b.up()
