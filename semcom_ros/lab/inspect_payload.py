@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semcom_ros.errors import SemcomError
+from semcom_ros.errors import SemcomError, printable
 from semcom_ros.lab.rates import rates
 from semcom_ros.payload import FORMAT_VERSION, Part, PayloadError, unpack
 
@@ -49,6 +49,7 @@ def describe(data: bytes, rate_hz: float = 10.0) -> str:
         f"link SNR  {'not measured' if payload.snr_db is None else f'{payload.snr_db:.1f} dB'}",
     ]
     lines += [_describe_part(part) for part in payload.parts]
+    lines = [printable(line) for line in lines]
     lines.append(f"rate      {rates(len(data), h.height, h.width, rate_hz)}")
     return "\n".join(lines)
 

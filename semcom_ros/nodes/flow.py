@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from itertools import pairwise
 
-PATIENCE_S = 0.8
+PATIENCE_S = 0.6
 """Nothing is said of a shorter silence, nor of one shorter than `INTERVALS` of the usual ones."""
 INTERVALS = 2
 FIRST_S = 12.0

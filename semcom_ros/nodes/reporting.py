@@ -76,29 +76,31 @@ class ReportingNode(TopicsNode):
         up_s, simulated = time.monotonic() - self._began, self.get_parameter("use_sim_time").value
         if simulated and not self.get_clock().now().nanoseconds and up_s > CLOCK_S:
             return NO_CLOCK
-        for topic in sorted({s.topic_name for s in self.subscriptions} - {"/clock"}):
-            if self.count_publishers(topic) > 1:
+        for topic in dict.fromkeys(s.topic_name for s in self.subscriptions):
+            if topic != "/clock" and self.count_publishers(topic) > 1:
                 found = self.get_publishers_info_by_topic(topic)
                 names = Counter(f"{f.node_namespace.rstrip('/')}/{f.node_name}" for f in found)
                 who = ", ".join(f"{n} {name}" for name, n in sorted(names.items()))
                 return f"two vehicles publish on {topic}: give each a namespace (found: {who})"
         return ""
 
-    def complain(self, sentence: str) -> None:
-        """Log a warning about one frame, seldom while only the numbers in it change."""
+    def complain(self, sentence: str, where: str = "") -> None:
+        """Log a warning about one frame, seldom while only the numbers in it change.
+
+        The sentence may quote others, and takes one line; `where` is ours, and goes before it."""
         now, about = time.monotonic(), _about(sentence)
         if now - self._complaints.get(about, -COMPLAIN_EVERY_S) < COMPLAIN_EVERY_S:
             return
         if len(self._complaints) >= MAX_COMPLAINTS:
             self._complaints.clear()
         self._complaints[about] = now
-        self.get_logger().warning(sentence)
+        self.get_logger().warning(where + printable(sentence))
 
     def fail_frame(self, error: BaseException, count: str = "errors") -> None:
         """Count and log the error of one frame: a user's as its sentence, ours in full."""
         self.statistics.count(count)
-        self.flow.refused("failed", printable(str(error)))
-        self.complain(in_full(error))
+        self.flow.refused("failed", _what(error))
+        self.complain(_what(error), _where(error))
 
     def is_news(self, level: bytes, sentence: str, part: str = "") -> bool:
         """Whether a status of the node, or of a part of it, has changed but for its numbers, or
@@ -130,12 +132,20 @@ class ReportingNode(TopicsNode):
 
 def in_full(error: BaseException) -> str:
     """A user's error as its sentence, ours with where it was raised; safe to log."""
+    return _where(error) + _what(error)
+
+
+def _what(error: BaseException) -> str:
+    user = isinstance(error, SemcomError)
+    return str(error) if user else printable(f"{type(error).__name__}: {error}")
+
+
+def _where(error: BaseException) -> str:
     if isinstance(error, SemcomError):
-        return str(error)
-    where = "".join(traceback.format_tb(error.__traceback__))
+        return ""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     before = f"{in_full(cause)}\nwhich led to:\n" if cause else ""
-    return f"{before}{where}{type(error).__name__}: {printable(str(error))}"
+    return before + "".join(traceback.format_tb(error.__traceback__))
 
 
 def _about(sentence: str) -> str:
