@@ -214,14 +214,8 @@ def vehicle_rsu(namespace: str = NAMESPACE, **values: Value) -> tuple[NodeProces
 def check_file(path: Path) -> None:
     """Raise SemcomError unless `path` is a YAML file of parameters that ROS and its nodes take."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise SemcomError("it holds no names of nodes")
-        for name, held in content.items():
-            _check_node(str(name), held)
-    except OSError as error:
-        raise SemcomError(f"The parameter file {path} cannot be read: {error.strerror}.") from None
-    except (ValueError, yaml.YAMLError) as error:
+        _check_node("", yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise SemcomError(f"The parameter file {path} cannot be used: {reason}.") from None
 
@@ -229,7 +223,7 @@ def check_file(path: Path) -> None:
 def _check_node(name: str, held: object) -> None:
     """What a file of parameters holds below a name: of a node, or of a namespace around one."""
     if not isinstance(held, dict) or not isinstance(held.get("ros__parameters", {}), dict):
-        raise SemcomError(f"'{name}' holds no parameters below `ros__parameters:`")
+        raise SemcomError(f"{name or 'it'} holds no parameters of a node below `ros__parameters:`")
     if "ros__parameters" not in held:
         for inner, more in held.items():
             _check_node(str(inner), more)

@@ -80,10 +80,10 @@ def test_a_file_of_parameters_may_speak_of_other_nodes_and_of_what_all_have(tmp_
     ("text", "reason"),
     [
         ("/**/rsu_node: {ros__parameters: [", "while parsing"),
-        ("", "it holds no names of nodes"),
-        ("- rsu_node", "it holds no names of nodes"),
-        ("rsu_node: {max_age_s: 1.0}", "'max_age_s' holds no parameters below"),
-        ("/**/rsu_node: {ros__parameters: 3}", "'/\\*\\*/rsu_node' holds no parameters below"),
+        ("", "it holds no parameters of a node below"),
+        ("- rsu_node", "it holds no parameters of a node below"),
+        ("rsu_node: {max_age_s: 1.0}", "max_age_s holds no parameters of a node"),
+        ("/**/rsu_node: {ros__parameters: 3}", "/rsu_node holds no parameters of"),
         ("v: {channel_node: {ros__parameters: {snr_db: high}}}", "snr_db is 'high'; it must be"),
         ("channel_node: {ros__parameters: {snr_db: 99}}", "snr_db is 99.0; it must be -20.0 to 60"),
         ("channel_node: {ros__parameters: {snr_bd: 9}}", "did you mean 'snr_db'"),
@@ -100,6 +100,6 @@ def test_a_broken_file_of_parameters_is_one_sentence(text: str, reason: str, tmp
 
 def test_a_file_of_parameters_that_is_no_text_is_one_sentence(tmp_path: Path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    for name, sentence in (("binary.yaml", "cannot be used"), ("none.yaml", "cannot be read: No")):
+    for name, sentence in (("binary.yaml", "cannot be used"), ("none.yaml", "used: .*No such")):
         with pytest.raises(SemcomError, match=sentence):
             graph.check_file(tmp_path / name)
