@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import signal
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -13,8 +16,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
-
-import signal  # noqa: E402
 
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
@@ -186,8 +187,9 @@ def test_every_large_picture_arrives_from_a_process_that_has_room(offers, height
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    """One in which nobody has chosen anything, in an empty folder."""
+    """One in which nobody has chosen anything, in an empty folder that is the host's memory too."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shared_memory, "MEMORY", tmp_path)
     for name in (*shared_memory.FILES, "FASTDDS_BUILTIN_TRANSPORTS"):
         monkeypatch.setenv(name, "")
     return monkeypatch
@@ -217,3 +219,22 @@ def test_what_the_user_chose_stays_and_a_small_host_is_spared(environment, case)
     before = dict(os.environ)
     shared_memory.make_room()
     assert os.environ == before
+
+
+def test_only_what_a_killed_process_left_of_large_memory_is_removed(environment, tmp_path):
+    def segment(name: str, size: int = shared_memory.SEGMENT, age_s: float = 60.0) -> Path:
+        lock = tmp_path / f"fastrtps_{name}_el"
+        lock.touch()
+        os.utime(lock, (time.time() - age_s,) * 2)
+        with lock.with_name(f"fastrtps_{name}").open("wb") as file:
+            file.truncate(size)
+        return lock
+
+    segment("left"), segment("young", age_s=0.0), segment("small", size=549_408)
+    segment("without").with_name("fastrtps_without").unlink()
+    with segment("alive").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        before = {path.name for path in tmp_path.iterdir()}
+        shared_memory.make_room()
+        gone = before - {path.name for path in tmp_path.iterdir()}
+    assert gone == {"fastrtps_left", "fastrtps_left_el"}
