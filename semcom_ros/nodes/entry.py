@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -43,7 +44,10 @@ def run(make: Callable[[], Made], start: Start[Made], close: Callable[[Made], No
     failed = False
     try:
         find_log_folder()
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        except rclpy_implementation.RCLError as error:  # as for a file of parameters that is none
+            sys.exit(f"ROS does not start: {str(error).splitlines()[0]}.")
         _spin(make, start, close, told, ended, end)
     except Exception:
         traceback.print_exc()

@@ -52,6 +52,17 @@ def test_a_node_starts_for_a_user_without_a_home(tmp_path: Path) -> None:
     assert node.returncode == 0 and "ROS_LOG_DIR" in said[0], said
 
 
+def test_a_node_refuses_a_broken_file_of_parameters_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("channel_node: [")
+    words = ["-m", "semcom_ros.nodes.channel_node", "--ros-args", "--params-file"]
+    done = subprocess.run(
+        [sys.executable, *words, tmp_path / "broken.yaml"], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("ROS does not start: ") and f"{tmp_path}/broken.yaml" in said
+
+
 def test_a_node_that_cannot_start_is_tried_a_few_times_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
