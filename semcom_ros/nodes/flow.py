@@ -8,13 +8,12 @@ import time
 from collections import Counter, deque
 from itertools import pairwise
 
-PATIENCE_S = 0.6
-"""Nothing is said of a shorter silence, nor of one shorter than `INTERVALS` of the usual ones."""
-INTERVALS = 2
+PATIENCE_S, INTERVALS = 0.6, 2.5
+"""Nothing is said of a shorter silence, nor of one of fewer of the usual intervals."""
 FIRST_S = 12.0
 """Longest interval, and what is allowed to the second one: a camera at 0.1 Hz keeps to it."""
 SOME = 3
-"""So many in a row that do not get through are no accident."""
+"""So many in a row that do not get through need no interval to be seen."""
 
 
 class Flow:
@@ -28,7 +27,6 @@ class Flow:
         self._lock, self._began = threading.Lock(), time.monotonic()
         self._came: deque[float] = deque(maxlen=5)
         self._through: deque[float] = deque(maxlen=5)
-        self._waits_since: float | None = None
         self._refused: Counter[str] = Counter()
         self._sentences: dict[str, str] = {}
 
@@ -36,45 +34,37 @@ class Flow:
         """One came in."""
         with self._lock:
             self._came.append(time.monotonic())
-            self._waits_since = self._waits_since or self._came[-1]
 
     def got_through(self) -> None:
         """One went out, or some of what it gives did."""
         with self._lock:
             self._through.append(time.monotonic())
-            self._waits_since = None
             self._refused.clear()
 
     def refused(self, reason: str, sentence: str = "", count: int = 1) -> None:
         """So many will not go out, for `reason`, which `sentence` explains."""
         with self._lock:
             self._refused[reason] += count
-            self._sentences[reason] = sentence
-            self._waits_since = None
+            self._sentences[reason] = f": {sentence}" if sentence else ""
 
     def trouble(self) -> str:
         """A sentence about why nothing goes out now, "" while something does."""
         with self._lock:
-            silence = self._silence(self._through, PATIENCE_S)
-            if silence == 0:
+            total = self._refused.total()
+            if not self._silence(self._through, FIRST_S if total < SOME else PATIENCE_S):
                 return ""
-            total, now = self._refused.total(), time.monotonic()
-            if total >= SOME:
-                counts = self._refused.most_common()
-                reasons = ", ".join(f"{reason} {n}" for reason, n in counts)
-                sentence = self._sentences[counts[0][0]]
-                told = f": {sentence}" if sentence else ""
-                return f"none of the last {total} {self.what}s got through ({reasons}){told}"
             if not self._came:
-                early = self.every_s and now - self._began < max(PATIENCE_S, self.every_s)
+                early = self.every_s and time.monotonic() - self._began < PATIENCE_S + self.every_s
                 return "" if early else f"no {self.what} has come yet"
             silence = self._silence(self._came, FIRST_S)
             if silence:
                 return f"no {self.what} has come for {silence:.1f} s"
-            if self._waits_since is not None and now - self._waits_since > INTERVALS:
-                waits = now - self._waits_since
-                return f"{self.what}s come, and none has got through for {waits:.1f} s"
-            return ""
+            if not total:
+                return f"{self.what}s come, and none gets through"
+            (reason, _), *_ = counts = self._refused.most_common()
+            reasons = ", ".join(f"{name} {n}" for name, n in counts)
+            told = self._sentences[reason]
+            return f"none of the last {total} {self.what}s got through ({reasons}){told}"
 
     def _silence(self, times: deque[float], first_s: float) -> float:
         """Seconds since the last of `times`, 0 while they are no more than usual."""

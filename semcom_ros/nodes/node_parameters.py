@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
@@ -23,6 +22,7 @@ from rclpy.parameter import Parameter as RosParameter
 from semcom_ros.codecs import CODECS
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import table
+from semcom_ros.nodes.reporting import in_full
 from semcom_ros.nodes.slow_answers import answer_slowly, finished
 from semcom_ros.parameter import Parameter
 
@@ -144,7 +144,7 @@ class NodeParameters:
         except SemcomError as error:
             return SetParametersResult(successful=False, reason=str(error))
         except Exception as error:
-            self._node.get_logger().error(traceback.format_exc())
+            self._node.get_logger().error(in_full(error))
             return SetParametersResult(successful=False, reason=f"It failed: {error!r}.")
         return SetParametersResult(successful=True)
 

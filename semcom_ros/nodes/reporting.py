@@ -84,23 +84,24 @@ class ReportingNode(TopicsNode):
                 return f"two vehicles publish on {topic}: give each a namespace (found: {who})"
         return ""
 
-    def complain(self, sentence: str, where: str = "") -> None:
-        """Log a warning about one frame, seldom while only the numbers in it change.
+    def complain(self, sentence: str) -> None:
+        """Log a warning about one frame on one line, seldom while only the numbers in it change."""
+        self._warn(printable(sentence))
 
-        The sentence may quote others, and takes one line; `where` is ours, and goes before it."""
-        now, about = time.monotonic(), _about(sentence)
+    def fail_frame(self, error: BaseException, count: str = "errors") -> None:
+        """Count and log the error of one frame: a user's as its sentence, ours in full."""
+        self.statistics.count(count)
+        self.flow.refused("failed", printable(str(error)))
+        self._warn(in_full(error))
+
+    def _warn(self, text: str) -> None:
+        now, about = time.monotonic(), _about(text)
         if now - self._complaints.get(about, -COMPLAIN_EVERY_S) < COMPLAIN_EVERY_S:
             return
         if len(self._complaints) >= MAX_COMPLAINTS:
             self._complaints.clear()
         self._complaints[about] = now
-        self.get_logger().warning(where + printable(sentence))
-
-    def fail_frame(self, error: BaseException, count: str = "errors") -> None:
-        """Count and log the error of one frame: a user's as its sentence, ours in full."""
-        self.statistics.count(count)
-        self.flow.refused("failed", _what(error))
-        self.complain(_what(error), _where(error))
+        self.get_logger().warning(text)
 
     def is_news(self, level: bytes, sentence: str, part: str = "") -> bool:
         """Whether a status of the node, or of a part of it, has changed but for its numbers, or
@@ -131,21 +132,15 @@ class ReportingNode(TopicsNode):
 
 
 def in_full(error: BaseException) -> str:
-    """A user's error as its sentence, ours with where it was raised; safe to log."""
-    return _where(error) + _what(error)
+    """A user's error as its sentence, ours with where it was raised and what led to it.
 
-
-def _what(error: BaseException) -> str:
-    user = isinstance(error, SemcomError)
-    return str(error) if user else printable(f"{type(error).__name__}: {error}")
-
-
-def _where(error: BaseException) -> str:
+    What others may have said in it is escaped."""
     if isinstance(error, SemcomError):
-        return ""
+        return str(error)
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     before = f"{in_full(cause)}\nwhich led to:\n" if cause else ""
-    return before + "".join(traceback.format_tb(error.__traceback__))
+    where = "".join(traceback.format_tb(error.__traceback__))
+    return f"{before}{where}{type(error).__name__}: {printable(str(error))}"
 
 
 def _about(sentence: str) -> str:

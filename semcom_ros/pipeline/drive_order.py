@@ -34,8 +34,8 @@ class DriveOrder:
     """The frames of one vehicle that were heard. missing: is told how many more never arrived; of
     late ones it hears that they did.
 
-    `place` takes nothing in but a row of frames that may be a drive begun again; `heard`,
-    `admitted` and `came` do.
+    `place` takes nothing in but a row of frames that may be a drive begun again; `take` and `came`
+    do.
     """
 
     def __init__(self, missing: Callable[[int], None]) -> None:
@@ -68,8 +68,12 @@ class DriveOrder:
         if not known and header.sequence in self._awaited:
             self.came(header.sequence)
             self._stamps.append(header.stamp)
-        elif self._in_a_row(header) >= BEGINS_AGAIN:
-            return Place.ANEW
+        else:
+            (sequence, stamp), self._row_end = self._row_end, (header.sequence, header.stamp)
+            follows = header.sequence > sequence and header.stamp > stamp
+            self._row = self._row + 1 if self._row and follows else 1
+            if self._row >= BEGINS_AGAIN:
+                return Place.ANEW
         if known:
             raise PayloadError("duplicate", f"Frame {header.sequence} has arrived before.")
         behind = (self._admitted_ns - header.stamp) / 1e9
@@ -77,27 +81,19 @@ class DriveOrder:
             "late", f"Frame {header.sequence} is {behind:.3f} s older than the newest admitted."
         )
 
-    def heard(self, header: Header) -> None:
-        """Take in a frame that goes on, whether it can be decoded or not."""
-        last, sequence = self.last_sequence, header.sequence
-        if last is None or sequence > last:
-            gap = range(last + 1, sequence) if last is not None else range(0)
-            came = {number for number in self._came if number in gap}
-            self._missing(len(gap) - len(came))
-            self._awaited.extend(n for n in gap[-REMEMBERED:] if n not in came)
-            self.last_sequence = sequence
-        else:
-            self.came(sequence)
-        self._heard_ns = max(self._heard_ns, header.stamp)
-        self._stamps.append(header.stamp)
-        self._row, self._anew = 0, None
-
-    def admitted(self, header: Header, place: Place) -> None:
-        """Take in a frame that is going to be decoded."""
-        if place is not Place.GOES_ON:
+    def take(self, header: Header, place: Place, admitted: bool) -> None:
+        """Take in a frame with its place. What cannot be decoded is believed where it goes on."""
+        if admitted and place is not Place.GOES_ON:
             self.forget()
-        self.heard(header)
-        self._admitted_ns = header.stamp
+        elif place is Place.ANEW:
+            self._anew = header.sequence
+        if admitted or place is Place.GOES_ON:
+            self._count(header.sequence)
+            self._heard_ns = max(self._heard_ns, header.stamp)
+            self._stamps.append(header.stamp)
+            self._row, self._anew = 0, None
+        if admitted:
+            self._admitted_ns = header.stamp
 
     def came(self, sequence: int) -> None:
         """Frame `sequence` did arrive, whatever became of it: it is not missing."""
@@ -107,12 +103,16 @@ class DriveOrder:
         else:
             self._came.append(sequence)
 
-    def cannot_be_decoded(self, header: Header, place: Place) -> None:
-        """Take in of a frame what can be believed though it is refused: all where it goes on."""
-        if place is Place.GOES_ON:
-            self.heard(header)
-        elif place is Place.ANEW:
-            self._anew = header.sequence
+    def _count(self, sequence: int) -> None:
+        last = self.last_sequence
+        if last is not None and sequence < last:
+            self.came(sequence)
+            return
+        gap = range(last + 1, sequence) if last is not None else range(0)
+        came = {number for number in self._came if number in gap}
+        self._missing(len(gap) - len(came))
+        self._awaited.extend(n for n in gap[-REMEMBERED:] if n not in came)
+        self.last_sequence = sequence
 
     def _newer(self, header: Header, ahead: int) -> Place:
         # After the first frames of a vehicle that was started anew, none of which can be decoded,
@@ -126,9 +126,3 @@ class DriveOrder:
         # where numbers begin again.
         anew = ahead <= 0 and header.reference <= header.sequence
         return Place.ANEW if anew else Place.ELSEWHERE
-
-    def _in_a_row(self, header: Header) -> int:
-        at, (sequence, stamp) = (header.sequence, header.stamp), self._row_end
-        follows = self._row and at[0] > sequence and at[1] > stamp
-        self._row, self._row_end = self._row + 1 if follows else 1, at
-        return self._row

@@ -182,20 +182,20 @@ class Receiver:
         place = self._order.place(header)
         # It cannot be decoded, and must not take the place of a frame that waits.
         if payload.is_lost:
-            self._order.cannot_be_decoded(header, place)
+            self._order.take(header, place, admitted=False)
             if place is Place.GOES_ON:
                 self._measure(payload, now_ns)
             raise PayloadError("lost", f"Frame {header.sequence} was lost on the air.")
         anew = place is Place.ANEW
         if header.reference and (anew or header.reference not in self._admitted):
-            self._order.cannot_be_decoded(header, place)
+            self._order.take(header, place, admitted=False)
             raise PayloadError(
                 "reference",
                 f"Frame {header.sequence} leans on frame {header.reference}, which never came.",
             )
         if anew:
             self._forget_frames()
-        self._order.admitted(header, place)
+        self._order.take(header, place, admitted=True)
         self._measure(payload, now_ns)
         self._admitted.append(header.sequence)
         if not header.reference:

@@ -93,13 +93,13 @@ def test_after_a_long_silence_the_next_is_told_as_soon(monkeypatch):
     assert drive.play(1.0, 0)
 
 
-def test_what_came_and_neither_got_through_nor_was_refused_waits(monkeypatch):
+def test_what_came_and_neither_got_through_nor_was_refused_is_told(monkeypatch):
     drive = Drive(monkeypatch)
     drive.play(2, 10)
-    for _ in range(40):
+    for _ in range(10):
         drive.flow.came()
         drive.now += 0.1
-    assert "payloads come, and none has got through" in drive.flow.trouble()
+    assert drive.flow.trouble() == "payloads come, and none gets through"
 
 
 def test_before_the_first_it_is_said_that_none_came_and_after_one_there_is_patience(monkeypatch):

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
@@ -23,6 +25,8 @@ from std_msgs.msg import Header  # noqa: E402
 
 from semcom_ros.channel import Channel  # noqa: E402
 from semcom_ros.errors import NO_CLOCK, SemcomError  # noqa: E402
+from semcom_ros.frame import Frame  # noqa: E402
+from semcom_ros.nodes.camera_node import CameraNode  # noqa: E402
 from semcom_ros.nodes.channel_node import ChannelNode  # noqa: E402
 from semcom_ros.nodes.messages import data_of, payload_message  # noqa: E402
 from semcom_ros.nodes.node_base import SemcomNode  # noqa: E402
@@ -139,6 +143,32 @@ def test_a_vehicle_says_why_no_image_goes_out():
         stop = sends(b, Image, "camera/image_raw", depth)
         until(b, last, WARN, r"none of the last \d+ images got through \(failed \d+\): .*'a depth'")
         stop()
+
+
+def test_a_camera_whose_frames_do_not_come_says_so():
+    class Stuck:
+        """Six frames, and then one that takes as long as the test wants it to."""
+
+        camera, go_on = None, threading.Event()
+
+        def __getitem__(self, index: int) -> Frame:
+            if index == 6:
+                self.go_on.wait()
+                raise IndexError
+            return Frame(np.zeros((60, 120, 3), np.uint8))
+
+    with bench(CameraNode, data="scenes:1", rate_hz=20.0, loop=False) as b:
+        b.node.trigger_configure()
+        b.node._source = Stuck()
+        b.node.trigger_activate()
+        b.listen(Image, "camera/image_raw")
+        last = statuses(b)
+        try:
+            until(b, last, OK, "^playing$")
+            until(b, last, WARN, r"^no frame has come for \d\.\d s$")
+        finally:
+            Stuck.go_on.set()
+        until(b, last, OK, "^finished$")
 
 
 @pytest.mark.parametrize(
