@@ -53,8 +53,8 @@ class NodeParameters:
         self._load, self._change = load, change
         self._codecs = CODECS if "codec" in self._table else ()
         self._loader = ThreadPoolExecutor(1, "load")
-        # For which settings, with what codec instead, and what comes of it.
-        self._loading: tuple[SimpleNamespace, str, Future[Any]] | None = None
+        # By codec: one that was loaded stays at hand, so that going back and forth costs no frame.
+        self._loads: dict[str, Future[Any]] = {}
         self._settings: SimpleNamespace | None = None
         self._refused: dict[str, str] = {}
         for parameter in self._table.values():
@@ -80,6 +80,7 @@ class NodeParameters:
     def release(self) -> None:
         """Let every parameter change again."""
         self._settings = None
+        self._loads.clear()
 
     def end(self) -> None:
         """Let what is loading finish; nothing is loaded elsewhere any more."""
@@ -89,30 +90,27 @@ class NodeParameters:
         self, serve: Callable[[Any, Any], Any], request: Any, response: Any
     ) -> Any:
         """Load the codec that is asked for, if any, then serve as ever."""
-        settings, named = self._settings, [p for p in request.parameters if p.name == "codec"]
-        codec = named[-1].value.string_value if named else ""
-        if settings is not None and self._is_other(settings, codec):
-            wanted = SimpleNamespace(**{**vars(settings), "codec": codec})
-            future = self._loader.submit(self._load, wanted)
-            await finished(self._node, future)
-            self._loading = settings, codec, future
-        try:
-            return serve(request, response)
-        finally:
-            self._loading = None
+        for codec in [p.value.string_value for p in request.parameters if p.name == "codec"]:
+            settings = self._settings
+            if settings is not None and codec in self._codecs and codec != settings.codec:
+                wanted = SimpleNamespace(**{**vars(settings), "codec": codec})
+                await finished(self._node, self._begin_load(wanted))
+        return serve(request, response)
 
-    def _is_other(self, settings: SimpleNamespace, codec: str) -> bool:
-        return codec in self._codecs and codec != settings.codec
+    def _begin_load(self, settings: SimpleNamespace) -> Future[Any]:
+        if settings.codec not in self._loads:
+            self._loads[settings.codec] = self._loader.submit(self._load, settings)
+        return self._loads[settings.codec]
 
     def _loaded(self, settings: SimpleNamespace) -> Any:
         """What `load` gives for the codec of new `settings`; None where it is that of the old."""
-        if not self._codecs or not self._is_other(self._settings, settings.codec):
+        if not self._codecs or settings.codec == self._settings.codec:
             return None
-        if self._loading is not None:
-            before, codec, future = self._loading
-            if before is self._settings and codec == settings.codec:
-                return future.result()
-        return self._load(settings)
+        try:
+            return self._begin_load(settings).result()
+        except Exception:
+            del self._loads[settings.codec]
+            raise
 
     def _declare(self, p: Parameter) -> None:
         """Declare `p`; a wrong value from command line or file is remembered, not fatal."""
