@@ -55,6 +55,7 @@ def run(make: Callable[[], Made], start: Start[Made], close: Callable[[Made], No
     # Fast DDS now and then hangs in exit() with a participant that is still there.
     gc.unfreeze()
     gc.collect()
+    gc.freeze()  # what is left is not looked through again
     rclpy.try_shutdown()
     for number in SIGNALS:  # until the process is gone
         signal.signal(number, signal.SIG_IGN)
