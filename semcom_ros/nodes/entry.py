@@ -10,26 +10,19 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from semcom_ros.runtime import find_log_folder
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-Made = TypeVar("Made", bound=Node)
-Start = Callable[[Made, Callable[[], bool]], None]
 
 
-def run(make: Callable[[], Made], start: Start[Made], close: Callable[[Made], None]) -> None:
-    """Spin the node that `make` gives until a signal comes, and leave nothing of it behind.
-
-    start: begins with the node, and looks between its steps whether it is told to end. close: ends
-    what the node does.
+def run(make: Callable[[], Any]) -> None:
+    """Spin the `SemcomNode` that `make` gives until a signal, and leave nothing of it behind.
 
     A signal interrupts nothing: what is at work returns, then the node ends, and a second signal
     does not cut that short. A node that fails is ended as well; its error is told, the status 1.
@@ -41,14 +34,32 @@ def run(make: Callable[[], Made], start: Start[Made], close: Callable[[Made], No
     signal.set_wakeup_fd(end, warn_on_full_buffer=False)
     for number in SIGNALS:
         signal.signal(number, lambda number, _: told.append(number))
+
+    def spin() -> None:
+        # What is made here is let go of with the return.
+        node, executor = make(), SingleThreadedExecutor()
+        executor.add_node(node)
+        wake = node.create_guard_condition(lambda: None)
+        # A signal's handler has its turn when the executor stops waiting for messages.
+        waker = threading.Thread(target=lambda: (os.read(ended, 1), wake.trigger()), name="signals")
+        waker.start()
+        try:
+            node.owns_process = True
+            node.start_by_itself(lambda: bool(told))
+            while not told:
+                executor.spin_once()
+        finally:
+            os.write(end, b"\0")
+            waker.join()
+            node.close()
+            node.destroy_node()
+            executor.shutdown()
+
     failed = False
     try:
         find_log_folder()
-        try:
-            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        except rclpy_implementation.RCLError as error:  # as for a file of parameters that is none
-            sys.exit(f"ROS does not start: {str(error).splitlines()[0]}.")
-        _spin(make, start, close, told, ended, end)
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        spin()
     except Exception:
         traceback.print_exc()
         failed = True
@@ -62,30 +73,3 @@ def run(make: Callable[[], Made], start: Start[Made], close: Callable[[Made], No
     signal.set_wakeup_fd(-1)
     if failed:
         sys.exit(1)
-
-
-def _spin(
-    make: Callable[[], Made],
-    start: Start[Made],
-    close: Callable[[Made], None],
-    told: list[int],
-    ended: int,
-    end: int,
-) -> None:
-    """Until something is `told`. What is made here is let go of with the return."""
-    node, executor = make(), SingleThreadedExecutor()
-    executor.add_node(node)
-    wake = node.create_guard_condition(lambda: None)
-    # A signal's handler has its turn when the executor stops waiting for messages.
-    waker = threading.Thread(target=lambda: (os.read(ended, 1), wake.trigger()), name="signals")
-    waker.start()
-    try:
-        start(node, lambda: bool(told))
-        while not told:
-            executor.spin_once()
-    finally:
-        os.write(end, b"\0")
-        waker.join()
-        close(node)
-        node.destroy_node()  # type: ignore[no-untyped-call]
-        executor.shutdown()

@@ -202,9 +202,4 @@ class SemcomNode(ReportingNode):
     @classmethod
     def main(cls) -> None:
         """Entry point of every node: spin until SIGINT or SIGTERM, then end with status 0."""
-
-        def start(node: SemcomNode, ending: Callable[[], bool]) -> None:
-            node.owns_process = True
-            node.start_by_itself(ending)
-
-        run(cls, start, cls.close)
+        run(cls)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.service import Service
+from rclpy.task import Future as Done
 
 Handle = Callable[[Callable[[Any, Any], Any], Any, Any], Awaitable[Any]]
 """Takes a service's own callback, a request and a response; the coroutine gives the response."""
@@ -25,18 +26,12 @@ def answer_slowly(service: Service, handle: Handle, group: CallbackGroup) -> Non
 
 async def finished(node: Node, future: Future[Any]) -> None:
     """Wait for `future`, which another thread settles, in a callback of `node`."""
+    done = Done()
 
     def wake(_: Future[Any]) -> None:
+        done.set_result(None)
         if node.executor is not None:
             node.executor.wake()
 
     future.add_done_callback(wake)
-    while not future.done():
-        await _NextTurn()
-
-
-class _NextTurn:
-    """The executor goes on with its other work, and comes back."""
-
-    def __await__(self) -> Generator[None]:
-        yield
+    await done

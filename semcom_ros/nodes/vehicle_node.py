@@ -60,11 +60,9 @@ class VehicleNode(SemcomNode):
     def setup(self) -> None:
         self.prepare_compute()
         mounting_of(self.settings.mounting)
-        encoder, self._segmenter = self.load(self.settings)
+        encoder = self.load(self.settings)
         vehicle = self.settings.vehicle_id or _number_of(self.get_namespace())
-        self._transmitter = Transmitter(
-            self.settings.codec, encoder, self._segment, vehicle=vehicle
-        )
+        self._transmitter = Transmitter(self.settings.codec, encoder, self._segment, None, vehicle)
         self._payloads = self.publisher(CompressedImage, "camera/image_raw/semcom", on_demand=True)
         self._maps = self.publisher(Image, "vehicle/segmentation", on_demand=True)
 
@@ -77,19 +75,17 @@ class VehicleNode(SemcomNode):
     def free(self) -> None:
         self._transmitter = self._segmenter = None
 
-    def load(self, settings: SimpleNamespace) -> tuple[Encoder, Segmenter | None]:
+    def load(self, settings: SimpleNamespace) -> Encoder:
         encoder = create_encoder(settings.codec, **codec_options(settings))
         encoder.warm_up()
-        sends_labels = codec_of(settings.codec).sends_labels
-        return encoder, self._load_segmenter() if sends_labels else self._segmenter
+        if codec_of(settings.codec).sends_labels:
+            self._load_segmenter()
+        return encoder
 
-    def change(
-        self, settings: SimpleNamespace, loaded: tuple[Encoder, Segmenter | None] | None
-    ) -> None:
-        encoder = loaded[0] if loaded else self._transmitter.encoder
+    def change(self, settings: SimpleNamespace, loaded: Encoder | None) -> None:
+        encoder = loaded or self._transmitter.encoder
         encoder.settings = settings_of(settings.codec, vars(settings))
         if loaded:
-            self._segmenter = loaded[1]
             self._transmitter.use(settings.codec, encoder)
 
     def values(self) -> dict[str, str]:
@@ -111,7 +107,8 @@ class VehicleNode(SemcomNode):
         # torch takes a second to import, and a codec of pictures never needs it.
         from semcom_ros.perception.segmentation import Segmenter
 
-        return self._segmenter or Segmenter.from_pretrained(device=self.settings.device)
+        self._segmenter = self._segmenter or Segmenter.from_pretrained(device=self.settings.device)
+        return self._segmenter
 
     def _warm_up(self) -> Iterator[None]:
         self._transmitter.encoder.warm_up()
@@ -120,8 +117,7 @@ class VehicleNode(SemcomNode):
             self._segmenter.warm_up()
 
     def _segment(self, images: np.ndarray) -> np.ndarray:
-        self._segmenter = self._load_segmenter()
-        return self._segmenter(list(images))
+        return self._load_segmenter()(list(images))
 
     def listen(self) -> None:
         self._gaps = StampGaps()

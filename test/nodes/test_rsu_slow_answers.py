@@ -102,6 +102,26 @@ def test_a_codec_that_does_not_load_is_refused_with_its_sentence_and_changes_not
     maps_flow(b)
 
 
+def test_a_codec_that_was_loaded_is_at_hand_and_one_that_failed_is_tried_anew(b):
+    asked = []
+
+    def load(settings):
+        asked.append(settings.codec)
+        if len(asked) == 1:
+            raise SemcomError("Not yet.")
+        return b.node.load(settings)
+
+    Held(b, load).go_on.set()
+    said = []
+    for codec in ("hevc", "hevc", "classical", "hevc", "classical"):
+        answer = ask(b, codec=codec)
+        b.until(answer.done, "the answer")
+        said.append(answer.result().results[0].reason)
+        assert b.node._receiver.name == b.node.settings.codec
+    assert said == ["Not yet.", "", "", "", ""]
+    assert asked == ["hevc", "hevc", "classical"]
+
+
 def test_what_was_loaded_for_a_node_that_was_configured_anew_is_not_taken(b):
     held = Held(b)
     answer = ask(b, codec="jpeg2000")
