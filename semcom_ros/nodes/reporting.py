@@ -25,7 +25,7 @@ from semcom_ros.nodes.topics import TopicsNode
 COMPLAIN_EVERY_S = 5.0
 """How often a frame's error is logged while it stays the same."""
 REPORT_S, LOOK_S = 1.0, 0.2
-"""How often a status is published that stays the same, and how soon one that changes."""
+"""How often a status is published, and how soon a warning."""
 CLOCK_S = 2.0
 """How long a node may be up before /clock has been found."""
 MAX_COMPLAINTS = 100
@@ -104,11 +104,12 @@ class ReportingNode(TopicsNode):
         self.get_logger().warning(text)
 
     def is_news(self, level: bytes, sentence: str, part: str = "") -> bool:
-        """Whether a status of the node, or of a part of it, has changed but for its numbers, or
-        the last that was called news is old."""
+        """Whether a status of the node, or of a part of it, is to be told: it is another warning
+        than before, but for the numbers in it, or the last is old."""
         now, new = time.monotonic(), (level, _about(sentence))
-        then, before = self._told.get(part, (0.0, None))
-        if new == before and now - then < REPORT_S - LOOK_S / 2:
+        then, before = self._told.setdefault(part, (now, new))
+        warns = level != DiagnosticStatus.OK and new != before
+        if not warns and now - then < REPORT_S - LOOK_S / 2:
             return False
         self._told[part] = (now, new)
         return True
