@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -77,10 +76,15 @@ class ReportingNode(TopicsNode):
         if simulated and not self.get_clock().now().nanoseconds and up_s > CLOCK_S:
             return NO_CLOCK
         for topic in dict.fromkeys(s.topic_name for s in self.subscriptions):
-            if topic != "/clock" and self.count_publishers(topic) > 1:
-                found = self.get_publishers_info_by_topic(topic)
-                names = Counter(f"{f.node_namespace.rstrip('/')}/{f.node_name}" for f in found)
-                who = ", ".join(f"{n} {name}" for name, n in sorted(names.items()))
+            if topic == "/clock" or self.count_publishers(topic) < 2:
+                continue
+            # Nodes of one name differ by their process, which the first bytes of a gid stand for.
+            nodes = {
+                (f"{one.node_namespace.rstrip('/')}/{one.node_name}", bytes(one.endpoint_gid[:12]))
+                for one in self.get_publishers_info_by_topic(topic)
+            }
+            if len(nodes) > 1:
+                who = ", ".join(sorted(name for name, _ in nodes))
                 return f"two vehicles publish on {topic}: give each a namespace (found: {who})"
         return ""
 

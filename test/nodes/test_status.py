@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
+import rclpy  # noqa: E402
 from channel_bench import SENT, message  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from rclpy.clock import Clock  # noqa: E402
@@ -185,14 +186,16 @@ def test_two_that_publish_on_one_input_are_named_until_one_is_gone(node, kind, t
         b.up()
         b.listen(CompressedImage, RECEIVED if node is ChannelNode else SENT)
         last = statuses(b)
-        b.speak(kind, topic)
+        for _ in range(2):  # of one node are no neighbours
+            b.speak(kind, topic)
         until(b, last, WARN, "has come yet")
-        second = b.speak(kind, topic)
+        neighbour = rclpy.create_node("neighbour", namespace="/vehicle_1")
+        neighbour.create_publisher(kind, topic, 1)
         until(
             b, last, WARN, rf"^two vehicles publish on /vehicle_1/{topic}: give each a namespace "
-            r"\(found: 2 /vehicle_1/tester\)$",
+            r"\(found: /vehicle_1/neighbour, /vehicle_1/tester\)$",
         )  # fmt: skip
-        b.tester.destroy_publisher(second)
+        neighbour.destroy_node()
         until(b, last, WARN, "has come yet")
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from semcom_ros.codecs import codec_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Mounting
 from semcom_ros.lab.inspect_payload import describe
@@ -29,6 +30,7 @@ from semcom_ros.payload import (
     unpack,
 )
 from semcom_ros.payload.wire import Wire
+from semcom_ros.pipeline.receiver import check_header
 
 HEADER = Header(
     "gesco", 1, b"12345678", 256, 512, "cityscapes19", 40_000, 1_700_000_000_123_456_789
@@ -277,3 +279,18 @@ def test_inspect_tells_what_a_payload_holds() -> None:
         "'thumbnail', importance 2: lost",
     ):
         assert fact in text
+
+
+def test_what_a_payload_says_moves_no_cursor_of_who_inspects_it() -> None:
+    loud = "a\n\x1b[2J"
+    header = replace(HEADER, codec=loud, label_space=loud, task=loud)
+    lines = describe(pack(Payload(header, (Part(loud, 0, bits=b"map"),)))).splitlines()
+    assert len(lines) == len(describe(pack(Payload(HEADER, TWO_PARTS.parts[:1]))).splitlines())
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("what", ["codec", "label_space"])
+def test_what_a_payload_says_is_quoted_on_one_line(what: str) -> None:
+    header = replace(HEADER, **{what: "a\n\x1b[2J"})
+    with pytest.raises(PayloadError, match=r"a\\n\\x1b\[2J"):
+        check_header(header, "gesco", codec_of("gesco"), HEADER.model)
