@@ -148,12 +148,12 @@ def test_a_vehicle_says_why_no_image_goes_out():
 
 def test_a_camera_whose_frames_do_not_come_says_so():
     class Stuck:
-        """Six frames, and then one that takes as long as the test wants it to."""
+        """Three seconds of frames, and then one that takes as long as the test wants it to."""
 
         camera, go_on = None, threading.Event()
 
         def __getitem__(self, index: int) -> Frame:
-            if index == 6:
+            if index == 60:
                 self.go_on.wait()
                 raise IndexError
             return Frame(np.zeros((60, 120, 3), np.uint8))
