@@ -78,14 +78,11 @@ class ReportingNode(TopicsNode):
         for topic in dict.fromkeys(s.topic_name for s in self.subscriptions):
             if topic == "/clock" or self.count_publishers(topic) < 2:
                 continue
-            # Nodes of one name differ by their process, which the first bytes of a gid stand for.
-            nodes = {
-                (f"{one.node_namespace.rstrip('/')}/{one.node_name}", bytes(one.endpoint_gid[:12]))
-                for one in self.get_publishers_info_by_topic(topic)
-            }
-            if len(nodes) > 1:
-                who = ", ".join(sorted(name for name, _ in nodes))
-                return f"two vehicles publish on {topic}: give each a namespace (found: {who})"
+            found = self.get_publishers_info_by_topic(topic)
+            names = sorted(f"{one.node_namespace.rstrip('/')}/{one.node_name}" for one in found)
+            killed = "" if len({*names}) == len(names) else "; one that was killed is seen for 20 s"
+            who = f"{', '.join(names)}{killed}"
+            return f"two vehicles publish on {topic}: give each a namespace (found: {who})"
         return ""
 
     def complain(self, sentence: str) -> None:

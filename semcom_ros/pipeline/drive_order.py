@@ -17,8 +17,9 @@ and one replayed packet is far from it."""
 FASTEST_HZ, SLACK, MOST_MISSING = 200, 8, 36_000
 """Numbers that were left out are missing as far as a camera can have taken so many in that time,
 and at most an hour at 10 Hz of them; beyond it, the vehicle counts from elsewhere."""
-REMEMBERED = 1024
-_NEAR = 64
+REMEMBERED, NEAR = 1024, 64
+"""How many numbers and stamps are kept, and how far a vehicle gets while its camera begins again.
+"""
 
 
 class Place(Enum):
@@ -60,7 +61,7 @@ class DriveOrder:
         if header.stamp > self._heard_ns:
             return self._newer(header, ahead)
         # A newer number with an older capture: the vehicle runs on, but its camera began again.
-        if header.stamp < self._heard_ns and 0 < ahead <= _NEAR:
+        if header.stamp < self._heard_ns and 0 < ahead <= NEAR:
             return Place.ELSEWHERE
         known = header.stamp in self._stamps
         if not known and header.stamp > self._admitted_ns:
@@ -71,7 +72,7 @@ class DriveOrder:
         else:
             (sequence, stamp), self._row_end = self._row_end, (header.sequence, header.stamp)
             follows = header.sequence > sequence and header.stamp > stamp
-            self._row = self._row + 1 if self._row and follows else 1
+            self._row = self._row + 1 if follows else 1
             if self._row >= BEGINS_AGAIN:
                 return Place.ANEW
         if known:

@@ -215,3 +215,26 @@ def test_a_clock_that_has_not_begun_is_named() -> None:
         door.receive(pack(frame(1, 0)), 0)
     assert caught.value.reason == "stale"
     assert drive(door, range(2, 5), 0.2) == [None] * 3 and missing(door) == 0
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_whatever_a_radio_does_no_frame_comes_twice_or_back_and_the_missing_are_counted(seed: int):
+    random = np.random.default_rng(seed)
+    jitter_s, copied, dropped, lost = random.choice(
+        [(0.0, 0.0, 0.5, 0.3), (0.05, 0.2, 0.1, 0.0), (0.3, 1.0, 0.1, 0.3), (0.15, 0.5, 0.0, 0.0)]
+    )
+    sent = [n for n in range(1, 101) if random.random() >= dropped or n in (1, 100)]
+    parts = {n: ERASED if random.random() < lost else MAP for n in sent}
+    coming = [
+        (n / 10 + random.exponential(jitter_s), n)
+        for n in sent
+        for _ in range(1 + (random.random() < copied))
+    ]
+    door, decoded, counts = receiver(), [], []
+    for now, n in sorted(coming):
+        if reason(door, frame(n, n / 10, parts[n]), now) is None:
+            decoded.append(n)
+        counts.append(missing(door))
+    first = min(coming)[1]
+    assert decoded == sorted(set(decoded)) and min(counts) >= 0
+    assert missing(door) == len(set(range(first, 101)) - set(sent))
