@@ -74,7 +74,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, when="at once",
         ),
         Parameter(
-            "refresh_every", 10,
+            "refresh_every", 30,
             "One frame in so many stands alone and tells the camera's intrinsics, for a receiver "
             "that missed what came before.",
             1, 10_000, when="at once",

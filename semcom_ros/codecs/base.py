@@ -74,13 +74,16 @@ class Request:
 class Memory:
     """What is kept of one vehicle from frame to frame; safe to use from several threads.
 
-    image: the last picture decoded, uint8 [H, W, 3] RGB, with its sequence number, or None.
+    image: the last picture decoded, uint8 [H, W, 3] RGB, with its sequence number, or None. state:
+    whatever else the codec's decoder keeps. lacking: it waits for a frame that stands alone.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[int, Reconstruction] = OrderedDict()
         self.image: tuple[int, np.ndarray] | None = None
+        self.state: Any = None
+        self.lacking = False
 
     def keep(self, sequence: int, known: Reconstruction) -> None:
         """Let frame `sequence` be leaned on, until `REFERENCES` newer ones came."""
@@ -204,7 +207,8 @@ class Codec:
     does, and `options`.
     sends_labels: whether a label map crosses, which the encoder then wants in its frames. leans:
     whether a frame needs the one before, unless a refresh is asked for; the encoder then keeps the
-    last frame that it encoded, and the decoder finds it in `Received.memory`.
+    last frame that it encoded, and the decoder finds it in `Received.memory`. remembers: whether
+    images hang on earlier payloads, though each can be decoded by itself.
     """
 
     encoder: str
@@ -213,6 +217,7 @@ class Codec:
     sends_labels: bool
     settings: type[Settings] = Settings
     leans: bool = False
+    remembers: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -161,7 +161,8 @@ class RsuNode(SemcomNode):
         """What the radio did since the last report, for the vehicle to act on."""
         trouble = self.flow.trouble()
         level = DiagnosticStatus.WARN if trouble else DiagnosticStatus.OK
-        sentence = trouble or "receiving"
+        asks = self._receiver.lacking
+        sentence = trouble or ("asking for a frame that stands alone" if asks else "receiving")
         if not self.is_news(level, sentence, "/link"):
             return
         received = self._receiver.counters.snapshot()["received"]

@@ -49,8 +49,7 @@ class Counters:
         self._rejected = dict.fromkeys(REASONS, 0)
 
     def add(self, what: str, count: int = 1) -> None:
-        """Count `what`: received, decoded, superseded, maps_only (those superseded whose map was
-        decoded) or missing (never arrived)."""
+        """Count `what`, maps_only (those superseded whose map was decoded) or missing among it."""
         with self._lock:
             self._counts[what] += count
 
@@ -232,6 +231,11 @@ class Receiver:
             if size != (self.camera.height, self.camera.width):
                 self.camera = None
 
+    @property
+    def lacking(self) -> bool:
+        """Whether it waits for a frame that stands alone."""
+        return self._lacking or self.memory.lacking
+
     def link_state(self, now_ns: int) -> LinkState:
         """What the vehicle should hear of the link since the last call; loss None where nothing
         was sent in between."""
@@ -245,7 +249,7 @@ class Receiver:
         sent = max(arrived + missing, 0)
         loss = float(np.clip((missing + lost) / sent, 0, 1)) if sent else None
         newest = self._order.last_sequence or 0
-        return LinkState(self.snr_db(now_ns), loss, newest, self._lacking)
+        return LinkState(self.snr_db(now_ns), loss, newest, self.lacking)
 
     def _forget_frames(self) -> None:
         """Let nothing lean on what came before: another frame may take its number."""

@@ -19,7 +19,7 @@ from semcom_ros.labels import LABEL_SPACE
 from semcom_ros.payload import Header, Payload, header_bytes
 
 SEQUENCES = 2**32
-REFRESH_EVERY = 10
+REFRESH_EVERY = 30
 """Frames from one that stands alone to the next."""
 Segment = Callable[[np.ndarray], np.ndarray]
 """Images uint8 [B, H, W, 3] to labels uint8 [B, H, W] trainId."""

@@ -14,19 +14,24 @@ from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.pipeline.single import decode, encode
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SLOWEST = {"gesco_steps": 2, "gesco_guidance": 1.0}
+DIFFUSION = {"gesco_generator": "diffusion", "gesco_steps": 2, "gesco_guidance": 1.0}
 
 
 class Theirs(torch.nn.Linear):
     encode = decode_images = torch.nn.Linear.forward
 
 
-def through(codec: str, device: str) -> np.ndarray:
+CODECS = pytest.mark.parametrize(
+    ("codec", "settings"), [("gesco", {}), ("gesco", DIFFUSION), ("sqgan", {})]
+)
+
+
+def through(codec: str, settings: dict, device: str) -> np.ndarray:
     """The image of a frame through both ends on `device`."""
     encoder = create_encoder(codec, device=device)
-    decoder = create_decoder(codec, device=device, **(SLOWEST if codec == "gesco" else {}))
+    decoder = create_decoder(codec, device=device, **settings)
     networks = (
-        [decoder.diffusion]
+        [decoder.diffusion if settings else decoder.restorer]
         if codec == "gesco"
         else [
             *(encoder.map_transmitter, encoder.image_transmitter),
@@ -38,18 +43,19 @@ def through(codec: str, device: str) -> np.ndarray:
     return decode(codec, decoder, encode(codec, encoder, Drive(1).render(20), 512)).image
 
 
-@pytest.mark.parametrize("codec", ["gesco", "sqgan"])
-def test_both_ends_run_on_another_device(codec: str) -> None:
-    here = through(codec, "cpu")
+@CODECS
+def test_both_ends_run_on_another_device(codec: str, settings: dict) -> None:
+    here = through(codec, settings, "cpu")
     with another_device() as device:
-        there = through(codec, device)
+        there = through(codec, settings, device)
     assert np.abs(here.astype(int) - there).mean() < 0.5
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("codec", ["gesco", "sqgan"])
-def test_both_ends_run_on_a_gpu(codec: str) -> None:
-    difference = np.abs(through(codec, "cpu").astype(int) - through(codec, "cuda"))
+@CODECS
+def test_both_ends_run_on_a_gpu(codec: str, settings: dict) -> None:
+    here, there = (through(codec, settings, device).astype(int) for device in ("cpu", "cuda"))
+    difference = np.abs(here - there)
     assert difference.mean() < 4
 
 

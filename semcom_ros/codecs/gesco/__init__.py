@@ -19,10 +19,19 @@ class GescoSettings(Settings):
         end="encoder",
         choices=("coded", "planes"),
     )
-    thumbnail: bool = setting(
-        True,
-        "Whether gesco sends a thumbnail's colours of at most 64 bytes beside the map.",
+    picture: str = setting(
+        "video",
+        "What gesco sends beside the map: nothing, a thumbnail's colours of at most 64 bytes, or a "
+        "small low-delay video, where there is room for one.",
         end="encoder",
+        choices=("none", "thumbnail", "video"),
+    )
+    generator: str = setting(
+        "restorer",
+        "What makes gesco's images: one pass that corrects the picture by the map, or a diffusion, "
+        "as published but small, that hears no more than its colours.",
+        end="decoder",
+        choices=("restorer", "diffusion"),
     )
     steps: int = setting(
         1,
@@ -32,7 +41,7 @@ class GescoSettings(Settings):
     )
     guidance: float = setting(
         0.0,
-        "Weight of gesco's classifier-free guidance; 0 halves the work.",
+        "Weight of the diffusion's classifier-free guidance; 0 halves the work.",
         0.0,
         10.0,
         end="decoder",
@@ -45,8 +54,8 @@ class GescoSettings(Settings):
     )
     noise: str = setting(
         "same",
-        "Noise that gesco's images grow from: the same for all of a drive, which keeps it from "
-        "flickering, or fresh for every frame.",
+        "Noise that the diffusion's images grow from: the same for all of a drive, which keeps it "
+        "from flickering, or fresh for every frame.",
         end="decoder",
         choices=("same", "fresh"),
     )
@@ -58,4 +67,5 @@ CODEC = Codec(
     version=1,
     sends_labels=True,
     settings=GescoSettings,
+    remembers=True,
 )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,25 @@ from semcom_ros import weights
 from semcom_ros.codecs.base import CodecEnd, Received, attempt
 from semcom_ros.codecs.gesco import GescoSettings, planes, shared
 from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
+from semcom_ros.codecs.gesco.picture import (
+    NO_PICTURE,
+    Picture,
+    PictureDecoder,
+    colours_of,
+    sharpness,
+)
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import decode_map, fit_to, upsample
 from semcom_ros.errors import given
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import CLASSES, VOID
-from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
+from semcom_ros.layers.class_shares import ClassShares
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 
 if TYPE_CHECKING:
     from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
+    from semcom_ros.codecs.gesco.restorer import Restorer
 
 WARM_UPS = 3
 """Passes until a network runs at its speed: memory is touched, kernels are chosen."""
@@ -33,16 +42,21 @@ RECEIVED = 128
 
 
 @dataclass(frozen=True)
-class SoftMap(Reconstruction):
-    """A map from noisy planes; posteriors: float32 [20, h, w] of the classes, void last."""
+class ReceivedMap(Reconstruction):
+    """A map, and what its image is made with.
 
-    posteriors: np.ndarray = field(kw_only=True)
+    posteriors: float32 [20, h, w] of the classes, void last, where it came as noisy planes.
+    picture: what came, or stands in for what was lost, of a video.
+    """
+
+    posteriors: np.ndarray | None = None
+    picture: Picture | None = None
 
 
 class Decoder(CodecEnd):
     """Payloads in; labels with their confidence, then the image, out.
 
-    network: in place of the shipped diffusion, anything that paints as `ImageDiffusion` does.
+    network: in place of the shipped generators, anything that paints as `ImageDiffusion` does.
     """
 
     defaults = GescoSettings
@@ -51,17 +65,25 @@ class Decoder(CodecEnd):
         super().__init__(**end)
         self.shared = shared.GescoShared.load(self.models)
         self.model = self.shared.model
-        if network is not None:
-            self.diffusion = network
-        else:  # bad weights are told here
+        self.network = network
+        if network is None:  # bad weights are told here
+            weights.load(self.models / shared.RESTORER_FILE, shared.RESTORER_RECIPE)
             weights.load(self.models / shared.DIFFUSION_FILE, shared.DIFFUSION_RECIPE)
+
+    # Each is made when first asked for: torch takes seconds to import, and maps never need it.
+    @cached_property
+    def restorer(self) -> Restorer:
+        """That of `generator: restorer`."""
+        from semcom_ros.codecs.gesco.restorer import Restorer
+
+        return Restorer.from_pretrained(self.models, self.device)
 
     @cached_property
     def diffusion(self) -> ImageDiffusion:
-        """Made when first asked for: torch takes seconds to import, and maps never need it."""
+        """That of `generator: diffusion`, or the network in its place."""
         from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
 
-        return ImageDiffusion.from_pretrained(self.models, self.device)
+        return self.network or ImageDiffusion.from_pretrained(self.models, self.device)
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
@@ -71,15 +93,15 @@ class Decoder(CodecEnd):
         code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
         for _ in range(WARM_UPS):
             decode_map(code, WORK_SIZE, self.shared.prior)
-            self._paint([Reconstruction(labels=street)], [None], [0])
+            self._paint([ReceivedMap(labels=street)], [None], [0])
 
-    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
+    def decode_labels(self, batch: Sequence[Received]) -> list[ReceivedMap | PayloadError]:
         """Map, confidence and support of each; PayloadError lost (no map) or malformed."""
         fds = self.settings.fds
-        return [attempt(self._labels, received.payload, fds) for received in batch]
+        return [attempt(self._labels, received, fds) for received in batch]
 
     def decode_images(
-        self, batch: Sequence[Received], known: Sequence[Reconstruction]
+        self, batch: Sequence[Received], known: Sequence[ReceivedMap]
     ) -> list[np.ndarray]:
         """Images uint8 [256, 512, 3], all in one pass of the network a step."""
         payloads = [received.payload for received in batch]
@@ -87,14 +109,30 @@ class Decoder(CodecEnd):
         colours = [bits.get(shared.THUMBNAIL_PART) for bits in parts]
         return self._paint(known, colours, [p.header.sequence for p in payloads])
 
-    def _labels(self, payload: Payload, fds: str) -> Reconstruction:
+    def _labels(self, received: Received, fds: str) -> ReceivedMap:
+        payload = received.payload
         if any(part.name == shared.PLANES_PART for part in payload.parts):
             classes, part = payload.bits(shared.CLASSES_PART), payload.part(shared.PLANES_PART)
-            return self._from_planes(planes.decode(classes, part), fds)
-        labels, certainty = decode_map(payload.bits(shared.MAP_PART), WORK_SIZE, self.shared.prior)
-        return Reconstruction(labels=labels, confidence=certainty, support=labels != VOID)
+            found = self._from_planes(planes.decode(classes, part), fds)
+        else:
+            code = payload.bits(shared.MAP_PART)
+            labels, certainty = decode_map(code, WORK_SIZE, self.shared.prior)
+            found = ReceivedMap(labels=labels, confidence=certainty, support=labels != VOID)
+        return replace(found, picture=self._picture(received))
 
-    def _from_planes(self, received: planes.ReceivedPlanes, fds: str) -> SoftMap:
+    def _picture(self, received: Received) -> Picture | None:
+        """A video's pictures are decoded with the map: the next may lean on any of them."""
+        header, memory = received.payload.header, received.memory
+        sent = [part for part in received.payload.parts if part.name == shared.PICTURE_PART]
+        if memory.state is None:
+            if not sent:
+                return None
+            memory.state = PictureDecoder()
+        found = memory.state.decode(sent[0].bits if sent else b"", header.sequence)
+        memory.lacking = memory.state.lacking
+        return found
+
+    def _from_planes(self, received: planes.ReceivedPlanes, fds: str) -> ReceivedMap:
         posteriors = self.denoised(received, fds)
         cells = posteriors.argmax(0).astype(np.uint8)
         cells[cells == planes.VOID_PLANE] = VOID
@@ -107,7 +145,7 @@ class Decoder(CodecEnd):
         likely = cv2.resize(likely, WORK_SIZE[::-1], interpolation=cv2.INTER_LINEAR)
         confidence = np.minimum(certainty, (255 * likely).astype(np.uint8))
         support = (confidence >= RECEIVED) & (labels != VOID)
-        return SoftMap(labels=labels, confidence=confidence, support=support, posteriors=posteriors)
+        return ReceivedMap(None, labels, confidence, support, posteriors)
 
     def denoised(self, received: planes.ReceivedPlanes, fds: str) -> np.ndarray:
         """Planes float32 [20, h, w] after fast denoising, void last."""
@@ -118,28 +156,37 @@ class Decoder(CodecEnd):
 
     def _paint(
         self,
-        known: Sequence[Reconstruction],
+        known: Sequence[ReceivedMap],
         colours: Sequence[bytes | None],
         sequences: Sequence[int],
     ) -> list[np.ndarray]:
-        """Images of maps; where no colours came, a typical street's stand in: the map holds."""
+        """Images of maps; where no picture came, a typical street's colours stand in.
+
+        colours: thumbnails. sequences: seeds of noise that is fresh.
+        """
         settings, statistics = self.settings, self.shared.statistics
+        pictures = []
+        for one, code in zip(known, colours, strict=True):
+            if one.picture is not None:
+                pictures.append(one.picture)
+            elif code is not None:
+                pixels = thumbnail.decode(code, statistics)
+                pictures.append(Picture(pixels, sharpness(pixels.shape[1])))
+            else:
+                pictures.append(Picture(thumbnail.typical(statistics), NO_PICTURE))
+        if self.network is None and settings.generator == "restorer":
+            shares = [self._class_shares(one, self.restorer.class_shares) for one in known]
+            return self.restorer(shares, pictures)
         return self.diffusion(
-            [self._class_shares(one) for one in known],
-            [
-                thumbnail.typical(statistics)
-                if code is None
-                else thumbnail.decode(code, statistics)
-                for code in colours
-            ],
+            [self._class_shares(one, self.diffusion.class_shares) for one in known],
+            [colours_of(picture) for picture in pictures],
             settings.steps,
-            from_picture=[code is not None for code in colours],
+            from_picture=[picture.sharpness > NO_PICTURE for picture in pictures],
             guidance=settings.guidance,
             seeds=None if settings.noise == "same" else sequences,
         )
 
-    def _class_shares(self, known: Reconstruction) -> np.ndarray:
-        shares = self.diffusion.class_shares
-        if isinstance(known, SoftMap):
+    def _class_shares(self, known: ReceivedMap, shares: ClassShares) -> np.ndarray:
+        if known.posteriors is not None:
             return shares.of_planes(known.posteriors[: len(CLASSES)], WORK_SIZE)
         return shares.of_labels(given(known.labels))

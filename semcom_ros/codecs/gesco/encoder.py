@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GESCO at the vehicle: the label map, coded or as planes, and a thumbnail's colours."""
+"""GESCO at the vehicle: the label map, coded or as planes, and a picture beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from semcom_ros.codecs.base import CodecEnd, Request
 from semcom_ros.codecs.gesco import GescoSettings, planes, shared
+from semcom_ros.codecs.gesco.picture import PictureEncoder
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import fit_to
 from semcom_ros.errors import SemcomError
@@ -38,6 +39,7 @@ class Encoder(CodecEnd):
         self.planes_rows = planes_rows
         self.shared = shared.GescoShared.load(self.models)
         self.model = self.shared.model
+        self._pictures = PictureEncoder()
 
     def warm_up(self) -> None:
         """Compile the map coder."""
@@ -53,21 +55,26 @@ class Encoder(CodecEnd):
         if frame.labels is None:
             raise SemcomError("GESCO sends a label map and this frame has none: segment it first.")
         settings: GescoSettings = self.settings
-        parts: tuple[Part, ...]
+        planned = settings.picture != "none"
+        left = request.budget_bytes - PART_OVERHEAD * (1 + planned)
+        picture = b""
+        if settings.picture == "video":
+            picture = self._pictures.encode(frame.image, left, request.refresh)
         if settings.map == "planes":
             classes, symbols = planes.encode(frame.labels, self.planes_rows)
-            parts = (
+            parts = [
                 Part(shared.CLASSES_PART, 0, classes),
                 Part(shared.PLANES_PART, 1, symbols=symbols),
-            )
+            ]
             room = THUMBNAIL_MOST
         else:
-            left = request.budget_bytes - PART_OVERHEAD * (1 + settings.thumbnail)
-            kept = min(left // THUMBNAIL_SHARE, THUMBNAIL_MOST) if settings.thumbnail else 0
-            code = fit_to(frame.labels, left - kept, self.shared.prior)
-            parts = (Part(shared.MAP_PART, 0, code),)
+            kept = min(left // THUMBNAIL_SHARE, THUMBNAIL_MOST) if planned else 0
+            code = fit_to(frame.labels, left - (len(picture) or kept), self.shared.prior)
+            parts = [Part(shared.MAP_PART, 0, code)]
             room = min(left - len(code), THUMBNAIL_MOST)
-        if not settings.thumbnail:
-            return parts
-        colours = thumbnail.encode(frame.image, room, self.shared.statistics)
-        return (*parts, Part(shared.THUMBNAIL_PART, len(parts), colours))
+        if picture:
+            parts.append(Part(shared.PICTURE_PART, len(parts), picture))
+        elif planned:
+            colours = thumbnail.encode(frame.image, room, self.shared.statistics)
+            parts.append(Part(shared.THUMBNAIL_PART, len(parts), colours))
+        return tuple(parts)

@@ -14,11 +14,14 @@ from semcom_ros.coding.map_prior import Prior, load_prior
 from semcom_ros.coding.thumbnail import COEFFICIENTS, CoefficientStatistics
 from semcom_ros.errors import SemcomError
 
-MAP_PART, CLASSES_PART, PLANES_PART, THUMBNAIL_PART = "labels", "classes", "planes", "thumbnail"
+MAP_PART, CLASSES_PART, PLANES_PART = "labels", "classes", "planes"
+THUMBNAIL_PART, PICTURE_PART = "thumbnail", "picture"
 THUMBNAIL_FILE = "gesco_thumbnail.safetensors"
 THUMBNAIL_RECIPE = "semcom train thumbnail --camvid DIR"
 DIFFUSION_FILE = "gesco_diffusion.safetensors"
 DIFFUSION_RECIPE = "semcom train gesco --camvid DIR"
+RESTORER_FILE = "gesco_restorer.safetensors"
+RESTORER_RECIPE = "semcom train restorer --pack DIR"
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from semcom_ros.codecs.image import still_video as video
 from semcom_ros.payload import PayloadError
 
 _IDR = b"\x00\x00\x01\x28\x01"
-# What a NAL unit never holds: a start code, by which a picture could bring its own parameter sets.
-_FORBIDDEN = (b"\x00\x00\x00", b"\x00\x00\x01", b"\x00\x00\x02")
+FORBIDDEN = (b"\x00\x00\x00", b"\x00\x00\x01", b"\x00\x00\x02")
+"""What a NAL unit never holds: a start code, by which a picture could bring parameter sets."""
 _LARGE = 128
 _PSY_RDOQ = (0, 1, 3, 6)
 
@@ -56,7 +56,7 @@ def _estimate(image: np.ndarray, quality: int) -> int:
 
 
 def _restore(bits: bytes, header: bytes, height: int, width: int) -> np.ndarray | None:
-    if any(code in bits for code in _FORBIDDEN):
+    if any(code in bits for code in FORBIDDEN):
         raise PayloadError("malformed", "There is a start code inside of the coded slice.")
     return video.decode("hevc", header + _IDR + bits, height, width)
 

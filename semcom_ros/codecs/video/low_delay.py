@@ -28,19 +28,23 @@ _NOTE = _START + b"\x06"
 """Begins what x264 tells of itself in front of the first picture: 650 bytes that nobody needs."""
 
 
+Openings = tuple[bytes, bytes]
+"""What stands before the packet of a key picture, and before any other: known to both ends."""
+
+
 @dataclass(frozen=True)
 class VideoCoder:
     """An encoder and a decoder by FFmpeg's names.
 
     options: of the encoder, from kbit/s, the frames between key pictures and those that the
-    buffer of the rate control holds. opened: whether its packets open with a delimiter, those of
-    key pictures with a sequence header as well, that the receiver can put back.
+    buffer of the rate control holds. openings: of its packets, from the first, that the receiver
+    can put back.
     """
 
     encoder: str
     decoder: str
-    options: Callable[[int, int, int], dict[str, str]]
-    opened: bool = False
+    options: Callable[[int, int, float], dict[str, str]]
+    openings: Callable[[bytes], Openings] = lambda first: (b"", b"")
 
 
 @dataclass(frozen=True)
@@ -54,22 +58,19 @@ class Packet:
 
 @dataclass(frozen=True)
 class Stream:
-    """A drive's packets, one a frame. head: parameter sets, known to both ends.
-
-    openings: what stands before the packet of a key picture, and before any other: known as well.
-    """
+    """A drive's packets, one a frame, without their openings. head: parameter sets."""
 
     head: bytes
     packets: tuple[Packet, ...]
-    openings: tuple[bytes, bytes] = (b"", b"")
+    openings: Openings = (b"", b"")
 
 
-def _x264(kbps: int, gop: int, buffer: int) -> dict[str, str]:
+def _x264(kbps: int, gop: int, buffer: float) -> dict[str, str]:
     more = f"{_rate(kbps, buffer)}:keyint={gop}:min-keyint={gop}:scenecut=0"
     return {"preset": "slow", "tune": "psnr,zerolatency", "x264-params": f"{more}:log-level=none"}
 
 
-def _x265(kbps: int, gop: int, buffer: int) -> dict[str, str]:
+def _x265(kbps: int, gop: int, buffer: float) -> dict[str, str]:
     more = (
         f"{_rate(kbps, buffer)}:keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:aq-mode=0:"
         "psy-rd=0:psy-rdoq=0:info=0:log-level=none:pools=none:frame-threads=1:no-wpp=1"
@@ -77,21 +78,105 @@ def _x265(kbps: int, gop: int, buffer: int) -> dict[str, str]:
     return {"preset": "medium", "tune": "zerolatency", "x265-params": more}
 
 
-def _svtav1(kbps: int, gop: int, buffer: int) -> dict[str, str]:
-    milliseconds = max(20, 1000 * buffer // RATE_HZ)
+def _svtav1(kbps: int, gop: int, buffer: float) -> dict[str, str]:
+    milliseconds = max(20, int(1000 * buffer / RATE_HZ))
     more = f"rc=2:tbr={kbps}:buf-sz={milliseconds}:pred-struct=1:keyint={gop}:lp=1:tune=1"
     return {"preset": "6", "svtav1-params": more}
 
 
-def _rate(kbps: int, buffer: int) -> str:
-    return f"bitrate={kbps}:vbv-maxrate={kbps}:vbv-bufsize={max(1, kbps * buffer // RATE_HZ)}"
+def _rate(kbps: int, buffer: float) -> str:
+    held = max(1, int(kbps * buffer / RATE_HZ))
+    return f"bitrate={kbps}:vbv-maxrate={kbps}:vbv-bufsize={held}"
+
+
+def _av1_openings(first: bytes) -> Openings:
+    """Temporal delimiter and sequence header, and the delimiter alone."""
+    delimiter = first[:2]
+    assert delimiter == b"\x12\x00" and first[2] == 0x0A, "no AV1 temporal unit of a key picture"
+    return first[: 4 + first[3]], delimiter
+
+
+def _hevc_openings(first: bytes) -> Openings:
+    """Start code and NAL header of an IDR slice, and of a slice that others lean on."""
+    return b"\0\0\0\1\x28\x01", b"\0\0\0\1\x02\x01"
 
 
 VIDEO_CODERS = {
     "x264": VideoCoder("libx264", "h264", _x264),
-    "x265": VideoCoder("libx265", "hevc", _x265),
-    "svtav1": VideoCoder("libsvtav1", "libdav1d", _svtav1, opened=True),
+    "x265": VideoCoder("libx265", "hevc", _x265, _hevc_openings),
+    "svtav1": VideoCoder("libsvtav1", "libdav1d", _svtav1, _av1_openings),
 }
+
+
+class StreamEncoder:
+    """Pictures in, one by one, and each one's packet out.
+
+    height, width: even. n_bytes: the target a frame. gop, buffer: as `VideoCoder.options` takes
+    them. head: parameter sets; openings: those of the packets, from the first on.
+    """
+
+    def __init__(
+        self, coder: VideoCoder, height: int, width: int, n_bytes: float, gop: int, buffer: float
+    ):
+        import av
+
+        os.environ.setdefault(
+            "SVT_LOG", "1"
+        )  # SVT-AV1's only switch; by default it tells of itself
+        kbps = max(1, round(8 * n_bytes * RATE_HZ / 1000))
+        context = cast("av.VideoCodecContext", av.CodecContext.create(coder.encoder, "w"))
+        context.width, context.height, context.pix_fmt = width, height, FORMAT
+        context.time_base, context.framerate = Fraction(1, RATE_HZ), Fraction(RATE_HZ)
+        context.thread_count, context.bit_rate, context.gop_size = 1, 1000 * kbps, gop
+        context.flags |= av.codec.context.Flags.global_header
+        context.options = coder.options(kbps, gop, buffer)
+        with unchanged_priority():
+            context.open()
+        self.coder, self._context = coder, context
+        self.head, self.openings = bytes(context.extradata or b""), (b"", b"")
+        self._frames = 0
+
+    def encode(self, image: np.ndarray) -> Packet:
+        """That of `image`, uint8 [H, W, 3] BGR. Raises SemcomError where none comes at once."""
+        import av
+
+        started = perf_counter()
+        frame = av.VideoFrame.from_ndarray(to_planes(image), format=FORMAT)
+        frame.pts = self._frames
+        packets = self._context.encode(frame)
+        encode_ms = 1e3 * (perf_counter() - started)
+        if len(packets) != 1:
+            raise SemcomError(
+                f"{self.coder.encoder} gave {len(packets)} packets for frame {self._frames}."
+            )
+        bits, key = _without_note(bytes(packets[0])), packets[0].is_keyframe
+        if not self._frames:
+            self.openings = self.coder.openings(bits)
+        opening = self.openings[not key]
+        if not bits.startswith(opening):
+            raise SemcomError(
+                f"{self.coder.encoder} opens the packet of frame {self._frames} otherwise."
+            )
+        self._frames += 1
+        return Packet(bits[len(opening) :], key, encode_ms)
+
+
+class StreamDecoder:
+    """Packets in, and each one's picture out. options: of FFmpeg's decoder."""
+
+    def __init__(self, coder: VideoCoder, head: bytes, **options: str):
+        import av
+
+        self._context: Any = av.CodecContext.create(coder.decoder, "r")
+        self._context.thread_count, self._context.extradata = 1, head
+        self._context.options = options
+
+    def decode(self, whole: bytes | None) -> Iterator[np.ndarray]:
+        """The pictures uint8 [H, W, 3] BGR that a packet with its opening gives; None: the rest."""
+        import av
+
+        for frame in self._context.decode(None if whole is None else av.Packet(whole)):
+            yield from_planes(frame.to_ndarray(), frame.height, frame.width)
 
 
 def encode(
@@ -101,57 +186,18 @@ def encode(
 
     Raises SemcomError where the encoder does not give a packet for every frame.
     """
-    import av
-
-    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1's only switch; by default it tells of itself
     height, width = images[0].shape[:2]
-    kbps = max(1, round(8 * n_bytes * RATE_HZ / 1000))
-    context = cast("av.VideoCodecContext", av.CodecContext.create(coder.encoder, "w"))
-    context.width, context.height, context.pix_fmt = width, height, FORMAT
-    context.time_base, context.framerate = Fraction(1, RATE_HZ), Fraction(RATE_HZ)
-    context.thread_count, context.bit_rate, context.gop_size = 1, 1000 * kbps, gop
-    context.flags |= av.codec.context.Flags.global_header
-    context.options = coder.options(kbps, gop, buffer)
-    with unchanged_priority():
-        context.open()
-    packets: list[Packet] = []
-    openings = (b"", b"")
-    for index, image in enumerate(images):
-        started = perf_counter()
-        frame = av.VideoFrame.from_ndarray(to_planes(image), format=FORMAT)
-        frame.pts = index
-        for packet in context.encode(frame):
-            encode_ms = 1e3 * (perf_counter() - started)
-            bits = _without_note(bytes(packet))
-            if coder.opened and not packets:
-                openings = _openings(bits)
-            opening = openings[not packet.is_keyframe]
-            if not bits.startswith(opening):
-                raise SemcomError(f"{coder.encoder} opens the packet of frame {index} otherwise.")
-            packets.append(Packet(bits[len(opening) :], packet.is_keyframe, encode_ms))
-    context.encode(None)
-    if len(packets) != len(images):
-        raise SemcomError(f"{coder.encoder} gave {len(packets)} packets for {len(images)} frames.")
-    return Stream(bytes(context.extradata or b""), tuple(packets), openings)
+    encoder = StreamEncoder(coder, height, width, n_bytes, gop, buffer)
+    packets = tuple(map(encoder.encode, images))
+    return Stream(encoder.head, packets, encoder.openings)
 
 
-def decode(coder: VideoCoder, stream: Stream, height: int, width: int) -> Iterator[np.ndarray]:
-    """The pictures of the whole stream, uint8 [height, width, 3] BGR."""
-    import av
-
-    context: Any = av.CodecContext.create(coder.decoder, "r")
-    context.thread_count, context.extradata = 1, stream.head
-    whole = (stream.openings[not p.key] + p.bits for p in stream.packets)
-    for packet in (*map(av.Packet, whole), None):
-        for frame in context.decode(packet):
-            yield from_planes(frame.to_ndarray(), height, width)
-
-
-def _openings(first: bytes) -> tuple[bytes, bytes]:
-    """Those of an AV1 stream: temporal delimiter and sequence header, and the delimiter alone."""
-    delimiter = first[:2]
-    assert delimiter == b"\x12\x00" and first[2] == 0x0A, "no AV1 temporal unit of a key picture"
-    return first[: 4 + first[3]], delimiter
+def decode(coder: VideoCoder, stream: Stream) -> Iterator[np.ndarray]:
+    """The pictures of the whole stream, uint8 [H, W, 3] BGR."""
+    decoder = StreamDecoder(coder, stream.head)
+    for packet in stream.packets:
+        yield from decoder.decode(stream.openings[not packet.key] + packet.bits)
+    yield from decoder.decode(None)
 
 
 def _without_note(bits: bytes) -> bytes:

@@ -159,18 +159,17 @@ def node(data: bytes, radio: Channel) -> Call:
 def gesco(args: argparse.Namespace, batch: int) -> Plan:
     """GESCO's parts: of the network what a frame's steps share, and a step."""
     loop, frame, data, plan = _codec(args, batch, "gesco", args.payload_bytes or 512)
-    network, whole = loop.decoder.diffusion.network, plan.calls["decode_ms"]
+    whole = plan.calls["decode_ms"]
     rows = loop.encoder.planes_rows
     cells = pool(frame.labels, (rows, 2 * rows))
     plan.single["fast_denoising_ms"] = partial(denoise, *receive_map(cells, NOISE_DB, 0))
     plan.calls |= {
-        "condition_ms": _part(whole, network, "condition"),
-        "step_ms": _part(whole, network, "denoise"),
+        "condition_ms": _part(whole, loop.decoder.restorer.network, "condition"),
+        "step_ms": _part(whole, loop.decoder.restorer.network, "denoise"),
     }
     for n in STEPS:
-        if n != loop.decoder.settings.steps:
-            other = Loopback("gesco", args.device, gesco_steps=n)
-            plan.calls[f"decode_steps_{n}_ms"] = partial(other.receive, data)
+        other = Loopback("gesco", args.device, gesco_generator="diffusion", gesco_steps=n)
+        plan.calls[f"decode_diffusion_{n}_ms"] = partial(other.receive, data)
     # Two passes for guidance in each of a thousand steps.
     plan.ends = (End("decode", ("condition_ms", "step_ms"), "", _gesco_paper, "pass", 2 * 1000),)
     return plan

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from semcom_ros.codecs import create_decoder, create_encoder
-from semcom_ros.codecs.base import Received
+from semcom_ros.codecs.base import Memory, Received
 from semcom_ros.frame import Frame
 from semcom_ros.payload import PayloadError, pack, unpack
 from semcom_ros.pipeline.transmitter import Transmitter
@@ -29,30 +30,40 @@ class Loopback:
         self, codec: str, device: str = "cpu", models: Path | None = None, **settings: Any
     ) -> None:
         places = {"device": device, "models": models or models_dir()}
-        self.encoder = create_encoder(codec, **places)
+        self._encoder = partial(create_encoder, codec, **places)
+        self.encoder = self._encoder()
         self.decoder = create_decoder(codec, **places, **settings)
-        self._vehicles = defaultdict(lambda: Transmitter(codec, self.encoder))
+        self._codec = codec
+        self._vehicles: dict[int, Transmitter] = {}
+        self._memories: dict[int, Memory] = defaultdict(Memory)
 
     def send(self, frame: Frame, n_bytes: int) -> bytes:
         """The packed payload of `frame` (with the labels to send), at most `n_bytes`.
 
-        Each size is a vehicle of its own: it tells its camera once in so many frames.
+        Each size is a vehicle of its own, with frames that may lean on those before.
         """
+        if n_bytes not in self._vehicles:
+            encoder = self._encoder() if self._vehicles else self.encoder
+            self._vehicles[n_bytes] = Transmitter(self._codec, encoder, vehicle=n_bytes)
         return pack(self._vehicles[n_bytes].transmit(frame, n_bytes).payload)
 
     def receive_labels(self, data: Iterable[bytes]) -> list[Reconstruction]:
         """Labels and confidence of packed payloads, as one batch. Raises PayloadError."""
-        return self._labels([Received(unpack(one)) for one in data])
+        return self._labels(self._received(data))
 
     def receive(self, data: Iterable[bytes]) -> list[Reconstruction]:
         """The same with the images."""
-        batch = [Received(unpack(one)) for one in data]
+        batch = self._received(data)
         known = self._labels(batch)
         images: list[np.ndarray] = _good(self.decoder.decode_images(batch, known))
         return [
             Reconstruction(image, one.labels, one.confidence, one.support)
             for image, one in zip(images, known, strict=True)
         ]
+
+    def _received(self, data: Iterable[bytes]) -> list[Received]:
+        payloads = map(unpack, data)
+        return [Received(one, self._memories[one.header.vehicle]) for one in payloads]
 
     def _labels(self, batch: list[Received]) -> list[Reconstruction]:
         return _good(self.decoder.decode_labels(batch))

@@ -187,8 +187,13 @@ def test_settings_change_while_it_runs_and_wrong_ones_are_refused(frame):
     sender, reader = Sending("gesco"), Reading("gesco")
     payload = sender.encode(frame, 512, 0)
     plain = reader.decode(payload)
-    reader.decoder.settings = settings_of("gesco", {"gesco_steps": 4})
-    assert (reader.decode(payload).image != plain.image).any()
+    others = [{"gesco_generator": "diffusion"}, {"gesco_generator": "diffusion", "gesco_steps": 4}]
+    seen = [plain.image]
+    for other in others:
+        reader.decoder.settings = settings_of("gesco", other)
+        image = reader.decode(payload).image
+        assert all((image != before).any() for before in seen)
+        seen.append(image)
     for wrong in (
         {"gesco_steps": 3},
         {"gesco_noise": "smae"},
@@ -202,19 +207,19 @@ def test_settings_change_while_it_runs_and_wrong_ones_are_refused(frame):
 
 
 def test_fresh_noise_differs_from_frame_to_frame_and_the_same_noise_does_not(frame):
-    payload = Sending("gesco").encode(frame, 512, 0)
+    payload = Sending("gesco", gesco_picture="thumbnail").encode(frame, 512, 0)
     later = Payload(replace(payload.header, sequence=7), payload.parts)
     for noise, alike in (("same", True), ("fresh", False)):
-        decoder = Reading("gesco", gesco_noise=noise)
+        decoder = Reading("gesco", gesco_generator="diffusion", gesco_noise=noise)
         first, second = (decoder.decode(p).image for p in (payload, later))
         assert (first == second).all() == alike
 
 
-def test_without_the_thumbnail_the_map_goes_alone(frame, decoder):
+def test_without_a_picture_the_map_goes_alone(frame, decoder):
     for way in ("planes", "coded"):
-        encoder = Sending("gesco", gesco_map=way, gesco_thumbnail=False)
+        encoder = Sending("gesco", gesco_map=way, gesco_picture="none")
         payload = encoder.encode(frame, 512, 0)
-        assert "thumbnail" not in [part.name for part in payload.parts]
+        assert not {"thumbnail", "picture"} & {part.name for part in payload.parts}
         last = decoder.decode(payload)
         assert last.image.shape == (256, 512, 3)
 

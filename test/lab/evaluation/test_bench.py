@@ -21,7 +21,7 @@ CODEC = ("decode_labels_ms", "decode_ms")
 STEPS = {
     "segmenter": ("segment_ms",),
     "perception": ("all_ms",),
-    "gesco": (*CODEC, "condition_ms", "step_ms", "decode_steps_8_ms"),
+    "gesco": (*CODEC, "condition_ms", "step_ms", "decode_diffusion_8_ms"),
     "sqgan": (*CODEC, "image_receiver_ms"),
 }
 """Those that are timed of a batch."""

@@ -101,7 +101,7 @@ def test_every_frame_gives_its_packet_at_once_and_key_pictures_come_as_asked(cod
     images = [np.ascontiguousarray(f.image[:, :, ::-1]) for f in drive()]
     stream = encode(VIDEO_CODERS[codec], images, BYTES, GOP, 5)
     assert [i for i, p in enumerate(stream.packets) if p.key] == list(range(0, FRAMES, GOP))
-    assert len(list(decode(VIDEO_CODERS[codec], stream, 128, 256))) == FRAMES
+    assert len(list(decode(VIDEO_CODERS[codec], stream))) == FRAMES
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -111,9 +111,9 @@ def test_a_decoder_that_begins_at_a_key_picture_shows_what_one_from_the_start_sh
     coder = VIDEO_CODERS[codec]
     images = [np.ascontiguousarray(f.image[:, :, ::-1]) for f in drive()]
     stream = encode(coder, images, BYTES, GOP, 5)
-    whole = list(decode(coder, stream, 128, 256))
+    whole = list(decode(coder, stream))
     late = replace(stream, packets=stream.packets[GOP:])
-    for one, other in zip(decode(coder, late, 128, 256), whole[GOP:], strict=True):
+    for one, other in zip(decode(coder, late), whole[GOP:], strict=True):
         assert np.array_equal(one, other)
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from semcom_ros.cli import main
 from semcom_ros.codecs.gesco.fast_denoising import denoise
+from semcom_ros.codecs.gesco.picture import sharpness
 from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, fit
@@ -29,8 +30,8 @@ from semcom_ros.lab.training.coded_pictures import (
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.restorer import batches
 from semcom_ros.lab.training.restorer.arrived_maps import Resampling, denoised_planes
-from semcom_ros.lab.training.restorer.batches import PictureBatches, Streets, sharpness
-from semcom_ros.lab.training.restorer.training import ms_ssim_loss, restore, restorer
+from semcom_ros.lab.training.restorer.batches import PictureBatches, Streets
+from semcom_ros.lab.training.restorer.training import ms_ssim_loss, restored, restorer
 from semcom_ros.lab.training.street_pack import write_set
 from semcom_ros.labels import CLASSES, NAMES
 from semcom_ros.layers.class_shares import ClassShares
@@ -122,7 +123,7 @@ def test_restorer_begins_as_the_shipped_diffusion(frame):
     shares = torch.rand(1, len(CLASSES), 32, 64)
     batch = argparse.Namespace(class_shares=shares, picture=picture, sharpness=torch.tensor([8.0]))
     with torch.no_grad():
-        assert torch.allclose(restore(plain, batch), restore(finer, batch), atol=1e-5)
+        assert torch.allclose(restored(plain, batch), restored(finer, batch), atol=1e-5)
     assert Discriminator(len(CLASSES))(picture, shares)[0].shape == (1, 1, 8, 16)
 
 

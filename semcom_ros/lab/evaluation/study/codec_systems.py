@@ -20,7 +20,7 @@ from semcom_ros.codecs import codec_of, create_decoder, create_encoder
 from semcom_ros.codecs.base import Decoder, Encoder
 from semcom_ros.codecs.gesco import CODEC, GescoSettings, planes
 from semcom_ros.codecs.gesco.decoder import Decoder as GescoDecoder
-from semcom_ros.codecs.gesco.decoder import SoftMap
+from semcom_ros.codecs.gesco.decoder import ReceivedMap
 from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
 from semcom_ros.codecs.gesco.encoder import Encoder as GescoEncoder
 from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE
@@ -97,7 +97,7 @@ def gesco_planes(
     path = Path(weights) if weights else models_dir() / DIFFUSION_FILE
     values = {"steps": steps, "guidance": float(guidance), "noise": noise}
     values |= {"fds": "paper" if fds == "paper" else "auto", "map": "planes"}
-    values["thumbnail"] = thumbnail
+    values["picture"] = "thumbnail" if thumbnail else "none"
     settings = GescoSettings.of("gesco", {f"gesco_{k}": v for k, v in values.items()})
     decoder = _PlanesDecoder(_diffusion(path, device), settings=settings, device=device)
     if fds in ("learned", "none"):
@@ -125,7 +125,7 @@ class _PlanesDecoder(GescoDecoder):
     disturb: Callable[[np.ndarray], np.ndarray]
     instead: Callable[[np.ndarray, Sequence[int]], np.ndarray] | None = None
 
-    def _from_planes(self, received: planes.ReceivedPlanes, fds: str) -> SoftMap:
+    def _from_planes(self, received: planes.ReceivedPlanes, fds: str) -> ReceivedMap:
         return super()._from_planes(received._replace(planes=self.disturb(received.planes)), fds)
 
     def denoised(self, received: planes.ReceivedPlanes, fds: str) -> np.ndarray:

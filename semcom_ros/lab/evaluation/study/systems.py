@@ -17,7 +17,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semcom_ros.channel.parameters import NONE
-from semcom_ros.codecs.base import Codec, CodecEnd, Decoder, Encoder, Memory, Received, attempt
+from semcom_ros.codecs.base import (
+    Codec,
+    CodecEnd,
+    Decoder,
+    Encoder,
+    LinkState,
+    Memory,
+    Received,
+    attempt,
+)
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.links import Link
@@ -140,6 +149,10 @@ class System:
         self._channel = link.channel(seed) if link.kind == "channel" else None
         self._last: Reconstruction | None = None
         self._memory = Memory()
+        # What the RSU lacks is asked for before the next frame, which then hangs on what arrived.
+        self._reports = self.contract.remembers and self._channel is not None
+        if self._reports:
+            self._sent.clear()
 
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
         """Send frame `index` of the drive, frames in their order.
@@ -154,6 +167,8 @@ class System:
         void = np.full(frame.image.shape[:2], VOID, np.uint8) if self.uses_labels else None
         concealed = self._last or Reconstruction(np.full_like(frame.image, GREY), void)
         outcome = Outcome(concealed, labels, lost=True, budget=self.budget)
+        if self._reports and index:
+            self._transmitter.report(LinkState(refresh=self._memory.lacking))
         sent = self._encode(frame, labels, index)
         if isinstance(sent, SemcomError):
             return replace(outcome, refusal=str(sent))
@@ -193,7 +208,7 @@ class System:
             made = payload, told
         except SemcomError as error:
             made = error
-        if self.keeps:
+        if self.keeps and not self._reports:
             self._sent[index] = made
         return made
 
@@ -212,7 +227,8 @@ class System:
         shown, ms = timed(read)
         made = shown, getattr(self.decoder, "decode_ms", ms)
         digital = all(part.bits is not None or part.erased for part in received.parts)
-        if self.keeps and digital and not self.contract.leans and len(self._shown) < REMEMBERED:
+        alone = not (self.contract.leans or self.contract.remembers)
+        if self.keeps and digital and alone and len(self._shown) < REMEMBERED:
             self._shown[key] = made
         return made
 

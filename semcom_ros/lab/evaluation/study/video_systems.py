@@ -143,7 +143,7 @@ class _Video(StudyCodec):
         stream, _, least = aim(at, self.budget)
         if stream is None:
             return least
-        pictures, ms = timed(lambda: list(decode(coder, stream, *images[0].shape[:2])))
+        pictures, ms = timed(lambda: list(decode(coder, stream)))
         shown = [_grow(*pair) for pair in zip(pictures, self._images, strict=True)]
         quality = [cv2.PSNR(*pair) for pair in zip(shown, self._images, strict=True)]
         return _Coded(stream, shown, ms / len(shown), float(np.mean(quality)))

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
 
+from semcom_ros.codecs.gesco.picture import NO_PICTURE, sharpness
 from semcom_ros.codecs.gesco.shared import GescoShared
 from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import GRIDS
@@ -51,7 +52,7 @@ MAPS_AT_ONCE = 4
 """Samples that share a grid."""
 PLANES, PLANES_GRID = 0.12, 4
 """Share of the maps that came as noisy planes, and their grid among `GRIDS`: 128 rows."""
-NO_MAP, NO_PICTURE, THUMBNAIL = 0.03, 0.06, 0.12
+MAPLESS, BLIND, THUMBNAIL = 0.03, 0.06, 0.12
 """Shares of the samples that came without the one, without the other, or with a thumbnail's
 colours for a picture."""
 ESTIMATED = 0.6
@@ -60,13 +61,6 @@ EMPHASIS = {"pole": 1.5, "traffic light": 2.0, "traffic sign": 2.0, "person": 4.
             "bicycle": 3.0, "motorcycle": 3.0, "car": 2.0, "truck": 2.0, "bus": 2.0, "sky": 0.7,
             "vegetation": 0.8}  # fmt: skip
 """Weight of a class's pixels in the losses where it is not 1: what planners look for counts."""
-NO_PICTURE_SHARPNESS = -12.0
-
-
-def sharpness(width: int) -> float:
-    """What the network hears of a picture whose sides were scaled to `width` columns: 12 at full
-    size, 4 less for each halving; -12 and below stand for no picture."""
-    return 12 + 4 * float(np.log2(width / WORK_SIZE[1]))
 
 
 @dataclass(frozen=True)
@@ -194,15 +188,15 @@ class PictureBatches(Dataset):
         filled = torch.where(true == VOID, seen, true)
         sent = torch.where(chance[0, :, 0] < ESTIMATED, seen, filled)
         shares = torch.cat([self._class_shares(part) for part in sent.split(MAPS_AT_ONCE)])
-        shares = shares * (chance[1] >= NO_MAP)
+        shares = shares * (chance[1] >= MAPLESS)
 
         image, picture = (t.float() / 255 for t in (s.images[frames], s.pictures[drawn]))
-        none, small = chance[2] < NO_PICTURE, chance[2] < NO_PICTURE + THUMBNAIL
+        none, small = chance[2] < BLIND, chance[2] < BLIND + THUMBNAIL
         coarse = torch.where(none, s.typical, s.thumbnails[frames])
         coarse = F.interpolate(coarse, size=WORK_SIZE, mode="bilinear")
         picture = torch.where(small, coarse, picture)
         sharp = torch.where(small.flatten(), sharpness(32), s.sharpness[drawn])
-        sharp = torch.where(none.flatten(), NO_PICTURE_SHARPNESS, sharp)
+        sharp = torch.where(none.flatten(), NO_PICTURE, sharp)
 
         # One change of light for what was received and what is to come out.
         factor, summand = light(n, (0.8, 1.2), (0.93, 1.07), 0.06, self.device)

@@ -15,7 +15,8 @@ from torch import nn
 
 from semcom_ros import weights
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
-from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE, GescoShared
+from semcom_ros.codecs.gesco.restorer import restore
+from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE, RESTORER_FILE, GescoShared
 from semcom_ros.lab.training import street_pack
 from semcom_ros.lab.training.adversarial import (
     Adversarial,
@@ -70,13 +71,9 @@ def restorer(fine: int, start: Path | None) -> DiffusionNetwork:
     return network
 
 
-def restore(network: DiffusionNetwork, batch: PictureBatch) -> torch.Tensor:
-    """float32 [B, 3, h, w], about 0..1; the base that is corrected stays in full precision."""
-    kind = network.embed.weight.dtype
-    seen = batch.picture.to(kind)
-    conditions = network.condition(batch.class_shares.to(kind), seen)
-    conditions = conditions._replace(picture=batch.picture)
-    return network.denoise(2 * seen - 1, batch.sharpness, conditions).float()
+def restored(network: DiffusionNetwork, batch: PictureBatch) -> torch.Tensor:
+    """float32 [B, 3, h, w], about 0..1."""
+    return restore(network, batch.class_shares, batch.picture, batch.sharpness)
 
 
 def ms_ssim_loss(image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -114,7 +111,7 @@ class RestorerLearning(Adversarial):
         self.features = features.to(device, memory_format=torch.channels_last)
 
     def objective(self, batch: PictureBatch) -> tuple[torch.Tensor, Seen, Judged, Judged]:
-        image, target = restore(self.network, batch), batch.image
+        image, target = restored(self.network, batch), batch.image
         seen = {
             "l1": ((image - target).abs() * batch.emphasis).mean(),
             "smooth": F.avg_pool2d(image - target, SMOOTHED).abs().mean(),
@@ -146,7 +143,7 @@ class RestorerTraining(AdversarialTraining):
 
     name, classes = "restorer", NAMES
     what = "restorer of GESCO's picture layer: one pass over the decoded picture and the map"
-    out = Path("out/train/gesco_restorer.safetensors")
+    out = Path("out/train") / RESTORER_FILE
     steps, batch, rate, scenes = 2400, 16, 1e-3, None
     best_by, warm_up, checkpoints, on_device = "mark", 100, 10, True
     sharpened_from, weight = 0.5, 0.05
@@ -191,7 +188,7 @@ class RestorerTraining(AdversarialTraining):
             for places in parts:
                 batch = self.batches.whole(places)
                 with torch.autocast(self.device.type, torch.bfloat16):
-                    image = restore(self.average, batch).clamp(0, 1)
+                    image = restored(self.average, batch).clamp(0, 1)
                     apart = self.lite1.distance(image, batch.image).mean()
                 error = (image - batch.image).square().mean((1, 2, 3))
                 psnr, ssim = -10 * error.log10().mean(), 1 - ms_ssim_loss(image, batch.image)
