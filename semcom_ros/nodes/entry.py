@@ -14,6 +14,7 @@ from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
 from semcom_ros.runtime import find_log_folder
@@ -55,14 +56,16 @@ def run(make: Callable[[], Any]) -> None:
             node.destroy_node()
             executor.shutdown()
 
-    failed = False
+    failure = ""
+    find_log_folder()
     try:
-        find_log_folder()
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except rclpy_implementation.RCLError as error:  # as for a file of parameters that is none
+        sys.exit(f"ROS does not start: {str(error).splitlines()[0]}.")
+    try:
         spin()
     except Exception:
-        traceback.print_exc()
-        failed = True
+        failure = traceback.format_exc()
     # Fast DDS now and then hangs in exit() with a participant that is still there.
     gc.unfreeze()
     gc.collect()
@@ -70,6 +73,5 @@ def run(make: Callable[[], Any]) -> None:
     rclpy.try_shutdown()
     for number in SIGNALS:  # until the process is gone
         signal.signal(number, signal.SIG_IGN)
-    signal.set_wakeup_fd(-1)
-    if failed:
-        sys.exit(1)
+    if failure:
+        sys.exit(failure)
