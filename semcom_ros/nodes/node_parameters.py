@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,12 +78,13 @@ class NodeParameters:
         return self._settings
 
     def release(self) -> None:
-        """Let every parameter change again."""
+        """Let every parameter change again, once what is loading is loaded."""
+        wait(self._loads.values())
         self._settings = None
         self._loads.clear()
 
     def end(self) -> None:
-        """Let what is loading finish; nothing is loaded elsewhere any more."""
+        """Nothing is loaded elsewhere any more."""
         self._loader.shutdown()
 
     async def _on_request(

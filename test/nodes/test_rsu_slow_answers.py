@@ -127,10 +127,10 @@ def test_what_was_loaded_for_a_node_that_was_configured_anew_is_not_taken(b):
     answer = ask(b, codec="jpeg2000")
     try:
         b.until(held.begun.is_set, "the load")
-        b.node.trigger_deactivate()
-        b.node.trigger_cleanup()
     finally:
         held.go_on.set()
+    b.node.trigger_deactivate()
+    b.node.trigger_cleanup()
     b.until(answer.done, "the answer")
     assert answer.result().results[0].successful and b.state() == "unconfigured"
     assert b.up().node._receiver.name == "jpeg2000"
