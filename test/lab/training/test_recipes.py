@@ -17,7 +17,7 @@ from another_device import another_device
 
 from semcom_ros import weights
 from semcom_ros.cli import COMMANDS, find, main
-from semcom_ros.codecs.gesco import diffusion, shared
+from semcom_ros.codecs.gesco import shared
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
 from semcom_ros.codecs.gesco.paper import sampling
 from semcom_ros.codecs.sqgan import shared as sqgan_shared
@@ -38,7 +38,8 @@ from semcom_ros.perception import perceive, segmentation
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 RECIPES = (
-    diffusion.RECIPE,
+    shared.DIFFUSION_RECIPE,
+    shared.RESTORER_RECIPE,
     shared.THUMBNAIL_RECIPE,
     sqgan_shared.RECIPE,
     map_prior.RECIPE,
