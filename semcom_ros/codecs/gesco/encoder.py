@@ -57,9 +57,11 @@ class Encoder(CodecEnd):
         settings: GescoSettings = self.settings
         planned = settings.picture != "none"
         left = request.budget_bytes - PART_OVERHEAD * (1 + planned)
+        # No picture may lean on one that is not sent.
+        pictures, self._pictures = self._pictures, PictureEncoder()
         picture = b""
         if settings.picture == "video":
-            picture = self._pictures.encode(frame.image, left, request.refresh)
+            picture = pictures.encode(frame.image, left, request.refresh)
         if settings.map == "planes":
             classes, symbols = planes.encode(frame.labels, self.planes_rows)
             parts = [
@@ -69,10 +71,17 @@ class Encoder(CodecEnd):
             room = THUMBNAIL_MOST
         else:
             kept = min(left // THUMBNAIL_SHARE, THUMBNAIL_MOST) if planned else 0
-            code = fit_to(frame.labels, left - (len(picture) or kept), self.shared.prior)
+            try:
+                code = fit_to(frame.labels, left - (len(picture) or kept), self.shared.prior)
+            except SemcomError:
+                if not picture:
+                    raise
+                picture = b""  # the map comes first
+                code = fit_to(frame.labels, left - kept, self.shared.prior)
             parts = [Part(shared.MAP_PART, 0, code)]
             room = min(left - len(code), THUMBNAIL_MOST)
         if picture:
+            self._pictures = pictures
             parts.append(Part(shared.PICTURE_PART, len(parts), picture))
         elif planned:
             colours = thumbnail.encode(frame.image, room, self.shared.statistics)

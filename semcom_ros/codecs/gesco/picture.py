@@ -29,8 +29,6 @@ MOST = 5 / 6
 stands alone. Most take three quarters of that; what they leave, the map takes."""
 BYTES = (80, 200, 600)
 """Of the largest picture, from which each size is taken; below the first there is none."""
-SECOND_TRY = 0.7
-"""Of the largest picture, for one that stands alone and came out too large."""
 KEY = 0x80
 HOLDS = 10
 """Frames for which the last picture's colours stand in for one that is missing."""
@@ -108,9 +106,9 @@ class PictureEncoder:
             return b""
         if alone or self._stream is None or not 0.8 < most / self._most < 1.4:
             size = sum(most >= least for least in BYTES[1:])
-            return self._begin(image, size, most, room) or self._begin(
-                image, size, SECOND_TRY * most, room
-            )
+            # Of a street so busy that it comes out too large, a smaller picture does not.
+            bits = self._begin(image, size, most, room)
+            return self._begin(image, size - 1, most, room) if size and not bits else bits
         return self._next(self._stream, image, room)
 
     def _begin(self, image: np.ndarray, size: int, most: float, room: int) -> bytes:

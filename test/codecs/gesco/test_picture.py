@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from semcom_ros.codecs import create_decoder, create_encoder
-from semcom_ros.codecs.base import LinkState, Memory, Received
+from semcom_ros.codecs.base import LinkState, Memory, Received, Request
 from semcom_ros.codecs.gesco.picture import (
     BYTES,
     HOLDS,
@@ -63,6 +63,14 @@ def test_more_room_buys_larger_and_truer_pictures_and_too_little_none() -> None:
     quality = [nearness(one.pixels, drive()[0]) for one in shown]
     assert quality == sorted(quality) and quality[0] > 16
     assert coded(int(BYTES[0] / MOST) - 1) == (b"",) * FRAMES
+
+
+def test_of_a_street_too_busy_for_its_size_the_next_smaller_picture_goes_on() -> None:
+    town, encoder = Drive(7), PictureEncoder()
+    bits = [encoder.encode(town.render(i).image, 740, i == 0) for i in range(3)]
+    assert [(one[0] & ~KEY, bool(one[0] & KEY)) for one in bits] == [
+        (1, True), (1, False), (1, False),
+    ]  # fmt: skip
 
 
 def test_a_drive_in_order_is_decoded_and_grows_truer() -> None:
@@ -143,6 +151,25 @@ def test_a_lost_picture_costs_no_map_and_is_asked_for_and_sent_anew(decoder) -> 
         assert shown.labels is not None and shown.image is not None
         lacking.append(memory.lacking)
     assert lacking == [False, True, False, False, False]
+
+
+def test_a_map_that_a_picture_would_leave_no_room_for_goes_without_and_none_leans_on_that_one():
+    encoder, frame = create_encoder("gesco"), drive()[0]
+    noise = np.random.default_rng(0).integers(0, 19, frame.labels.shape, np.uint8)
+    cases = ((frame, True), (replace(frame, labels=noise), False), (frame, False))
+    parts = [encoder.encode(one, Request.of_bytes(200, refresh=alone)) for one, alone in cases]
+    assert [p[-1].name for p in parts] == ["picture", "thumbnail", "picture"]
+    assert parts[2][-1].bits[0] & KEY
+
+
+def test_a_video_that_is_asked_for_again_begins_anew() -> None:
+    encoder = create_encoder("gesco")
+    parts = []
+    for picture, frame in zip(("video", "none", "video"), drive(), strict=False):
+        encoder.settings = replace(encoder.settings, picture=picture)
+        parts.append(encoder.encode(frame, Request.of_bytes(ROOM, refresh=not parts))[-1])
+    assert [part.name for part in parts] == ["picture", "labels", "picture"]
+    assert parts[2].bits[0] & KEY
 
 
 def test_vehicles_of_one_batch_keep_their_pictures_apart(decoder) -> None:
