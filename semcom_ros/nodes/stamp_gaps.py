@@ -36,7 +36,8 @@ class StampGaps:
         if stamp < before:  # a bag that begins anew
             self._images.clear()
         if before in self._infos:
-            missed = sum(before < info < stamp for info in self._infos)
+            # A bag that is played anew says each stamp once more.
+            missed = len({info for info in self._infos if before < info < stamp})
         else:
             missed = self._by_interval(stamp - before)
         self._images.append(stamp)

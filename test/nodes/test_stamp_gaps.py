@@ -42,6 +42,15 @@ def test_where_hardly_any_comes_camera_info_tells_how_many_there_were():
     assert gaps.lost > 0.9
 
 
+def test_what_a_bag_that_is_played_anew_loses_is_counted_once():
+    gaps, lost = StampGaps(), 5
+    for again in (False, True):
+        for number in range(10):
+            gaps.info(number * PERIOD)
+            if not again or number != lost:
+                assert gaps.image(number * PERIOD) == (again and number == lost + 1)
+
+
 def test_a_camera_that_is_itself_irregular_loses_nothing():
     gaps = StampGaps()
     for number in (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15):
