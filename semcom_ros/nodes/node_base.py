@@ -194,7 +194,7 @@ class SemcomNode(ReportingNode):
         self.follow_publishers()
         active = self.active
         level, sentence = self.status() if active else (DiagnosticStatus.OK, "inactive")
-        if self.is_news(level, sentence):
+        if self.is_news(sentence, level != DiagnosticStatus.OK):
             values = self.statistics.snapshot() | (self.values() if active else {})
             told = {name: printable(value) for name, value in values.items()}
             self.tell(self._diagnostics, level, sentence, told)

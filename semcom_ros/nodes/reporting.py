@@ -28,7 +28,8 @@ REPORT_S, LOOK_S = 1.0, 0.2
 CLOCK_S = 2.0
 """How long a node may be up before /clock has been found."""
 MAX_COMPLAINTS = 100
-"""Sentences remembered for that: some quote what came over the air, and it may be anything."""
+"""Sentences remembered for that, and logged in that time: some quote what came over the air, and it
+may be anything."""
 
 
 class ReportingNode(TopicsNode):
@@ -44,7 +45,7 @@ class ReportingNode(TopicsNode):
         super().__init__(name)
         self.statistics = Statistics()
         self._complaints: dict[str, float] = {}
-        self._told: dict[str, tuple[float, tuple[bytes, str]]] = {}
+        self._told: dict[str, tuple[float, str]] = {}
         self.watch()
 
     def watch(self) -> None:
@@ -100,20 +101,21 @@ class ReportingNode(TopicsNode):
         if now - self._complaints.get(about, -COMPLAIN_EVERY_S) < COMPLAIN_EVERY_S:
             return
         if len(self._complaints) >= MAX_COMPLAINTS:
-            self._complaints.clear()
+            seen = dict(self._complaints).items()
+            self._complaints = {it: then for it, then in seen if now - then < COMPLAIN_EVERY_S}
+            if len(self._complaints) >= MAX_COMPLAINTS:
+                return
         self._complaints[about] = now
         self.get_logger().warning(text)
 
-    def is_news(self, level: bytes, sentence: str, part: str = "") -> bool:
-        """Whether a status of the node, or of a part of it, is to be told: it is another warning
-        than before, but for the numbers in it, or the last is old."""
-        now, new = time.monotonic(), (level, _about(sentence))
-        then, before = self._told.setdefault(part, (now, new))
-        warns = level != DiagnosticStatus.OK and new != before
-        if not warns and now - then < REPORT_S - LOOK_S / 2:
-            return False
-        self._told[part] = (now, new)
-        return True
+    def is_news(self, sentence: str, urgent: bool, part: str = "") -> bool:
+        """Whether a status of the node, or of a part of it, is to be told: the last one told is
+        old, or it is urgent and another than a look ago, but for the numbers in it."""
+        now, about = time.monotonic(), _about(sentence)
+        then, before = self._told.setdefault(part, (now, about))
+        news = urgent and about != before or now - then >= REPORT_S - LOOK_S / 2
+        self._told[part] = (now if news else then, about)
+        return news
 
     def tell(
         self, at: Publisher, level: bytes, sentence: str, values: dict[str, str], part: str = ""

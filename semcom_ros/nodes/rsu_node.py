@@ -163,7 +163,7 @@ class RsuNode(SemcomNode):
         level = DiagnosticStatus.WARN if trouble else DiagnosticStatus.OK
         asks = self._receiver.lacking
         sentence = trouble or ("asking for a frame that stands alone" if asks else "receiving")
-        if not self.is_news(level, sentence, "/link"):
+        if not self.is_news(sentence, bool(trouble) or asks, "/link"):
             return
         received = self._receiver.counters.snapshot()["received"]
         came, self._received = received - self._received, received
