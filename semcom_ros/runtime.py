@@ -86,8 +86,8 @@ def check_output(path: Path, is_file: bool = False) -> None:
     there = path
     try:
         if is_file and path.exists():
-            path.open("ab").close()
-            there = path.parent
+            path.open("ab").close()  # in a folder where nothing else may be made, as /dev
+            return
         while not os.path.lexists(there):
             there = there.parent
         with tempfile.TemporaryFile(dir=there) as trial:

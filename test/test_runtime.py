@@ -91,6 +91,8 @@ def test_an_output_is_tried_without_a_trace(tmp_path: Path) -> None:
     file.write_text("old")
     check_output(file, is_file=True)
     assert file.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+    with file.open() as opened:  # nobody can make another file there
+        check_output(Path(f"/proc/self/fd/{opened.fileno()}"), is_file=True)
     with pytest.raises(NotADirectoryError, match=str(file)):
         check_output(file)
     with pytest.raises(IsADirectoryError, match=str(tmp_path)):
