@@ -30,7 +30,7 @@ def frames(got: list[CompressedImage]) -> list[str]:
 
 def shown(b: Bench) -> dict[str, str]:
     """What the node shows in diagnostics."""
-    return b.node.diagnose()[2]
+    return b.node.values()
 
 
 def count(b: Bench, name: str) -> int:

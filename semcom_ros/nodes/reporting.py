@@ -56,10 +56,6 @@ class ReportingNode(TopicsNode):
         """What the active node tells in its diagnostics beside its statistics."""
         return {}
 
-    def diagnose(self) -> tuple[bytes, str, dict[str, str]]:
-        """Level, sentence and values of the status of the active node."""
-        return *self.status(), self.values()
-
     def status(self) -> tuple[bytes, str]:
         """Level and sentence of the active node; what its surroundings lack is logged, too."""
         if self._demanded and not self.subscribed:

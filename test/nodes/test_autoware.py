@@ -148,10 +148,10 @@ def test_the_node_listens_to_the_rsu_only_while_somebody_listens_to_it(monkeypat
     with bench(autoware_node.AutowareNode) as b:
         b.up()
         assert not b.node.subscribed
-        assert b.node.diagnose()[:2] == (DiagnosticStatus.OK, "idle: nobody listens")
+        assert b.node.status() == (DiagnosticStatus.OK, "idle: nobody listens")
         got = b.listen(Detection3DArray, "rsu/objects")
         b.until(lambda: b.node.subscribed, "the demand")
-        assert b.node.diagnose()[0] == DiagnosticStatus.WARN
+        assert b.node.status()[0] == DiagnosticStatus.WARN
         b.listened("rsu/objects")
         rsu = b.speak(Detection3DArray, "rsu/detections_3d")
         (ear,) = [s for s in b.node.subscriptions if s.topic_name.endswith("rsu/detections_3d")]
@@ -162,7 +162,7 @@ def test_the_node_listens_to_the_rsu_only_while_somebody_listens_to_it(monkeypat
             rsu.publish(Detection3DArray(header=header))
             b.until(lambda n=second: len(got) == n, "the objects")
         assert [array.header.stamp.sec for array in got] == [1, 2]
-        assert b.node.diagnose()[0] == DiagnosticStatus.OK
+        assert b.node.status()[0] == DiagnosticStatus.OK
         assert b.node.statistics.rate_hz() > 0
         (ear,) = [s for s in b.tester.subscriptions if s.topic_name.endswith("rsu/objects")]
         b.tester.destroy_subscription(ear)

@@ -45,10 +45,10 @@ def test_a_drive_begins_when_someone_listens_and_plays_every_frame_once(tmp_path
         b.up()
         infos = b.listen(CameraInfo, "camera/camera_info")
         b.listened("camera/camera_info")
-        assert b.node.diagnose()[1] == "waiting for listeners"
+        assert b.node.status()[1] == "waiting for listeners"
         assert counted(b, "sent") == 0
         images = b.listen(Image, "camera/image_raw")
-        b.until(lambda: b.node.diagnose()[1] == "finished", "the end of the drive")
+        b.until(lambda: b.node.status()[1] == "finished", "the end of the drive")
         b.until(lambda: len(images) == len(infos) == 5, "all frames")
         assert numbers(images) == [0, 1, 2, 3, 4]
         assert [i.header for i in images] == [i.header for i in infos]
@@ -76,8 +76,8 @@ def test_a_drive_that_an_error_stopped_is_reported_as_an_error(tmp_path, monkeyp
     with bench(CameraNode, data=str(folder), rate_hz=RATE_HZ, wait_for_subscribers=0) as b:
         monkeypatch.setattr(b.node, "_publish", lambda message: 1 // 0)
         b.up()
-        b.until(lambda: b.node.diagnose()[1] != "playing", "the end of the drive")
-        assert b.node.diagnose()[:2] == (DiagnosticStatus.ERROR, "stopped by an error")
+        b.until(lambda: b.node.status()[1] != "playing", "the end of the drive")
+        assert b.node.status() == (DiagnosticStatus.ERROR, "stopped by an error")
 
 
 def test_a_looped_drive_begins_again_and_ends_after_the_frames_asked_for(tmp_path):
@@ -87,7 +87,7 @@ def test_a_looped_drive_begins_again_and_ends_after_the_frames_asked_for(tmp_pat
         images = b.listen(Image, "camera/image_raw")
         b.until(lambda: len(images) == 5, "five frames")
         assert numbers(images) == [0, 1, 0, 1, 0]
-        b.until(lambda: b.node.diagnose()[1] == "finished", "the end of the drive")
+        b.until(lambda: b.node.status()[1] == "finished", "the end of the drive")
 
 
 def test_a_wrong_path_leaves_a_node_that_can_be_put_right(tmp_path):
@@ -128,7 +128,7 @@ def test_a_video_that_is_not_looped_ends_with_its_last_frame(tmp_path):
     with bench(CameraNode, data=str(video), rate_hz=RATE_HZ, loop=False) as b:
         b.up()
         images = b.listen(Image, "camera/image_raw")
-        b.until(lambda: b.node.diagnose()[1] == "finished", "the end of the video")
+        b.until(lambda: b.node.status()[1] == "finished", "the end of the video")
         b.until(lambda: len(images) == 5, "all frames")
         assert numbers_shown(image_array(image) for image in images) == [0, 1, 2, 3, 4]
 
@@ -141,9 +141,9 @@ def test_frames_that_cannot_be_read_in_a_row_are_a_warning_until_one_can(tmp_pat
     with bench(CameraNode, data=str(folder), rate_hz=RATE_HZ, wait_for_subscribers=0) as b:
         b.up()
         b.until(lambda: counted(b, "unreadable") > 3, "frames that fail")
-        level, sentence, _ = b.node.diagnose()
+        level, sentence = b.node.status()
         assert level == DiagnosticStatus.WARN and "frames cannot be read" in sentence
         for path, data in whole.items():
             path.write_bytes(data)
         b.until(lambda: counted(b, "sent") > 1, "frames again")
-        assert b.node.diagnose()[:2] == (DiagnosticStatus.OK, "playing")
+        assert b.node.status() == (DiagnosticStatus.OK, "playing")

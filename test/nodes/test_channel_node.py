@@ -190,10 +190,10 @@ def test_a_position_without_a_path_is_a_warning_of_the_node(tmp_path: Path):
         sender.publish(message(1))
         b.until(lambda: got, "the lost payload")
         assert unpack(bytes(got[0].data)).part("image").erased
-        level, sentence, values = b.node.diagnose()
+        (level, sentence), values = b.node.status(), b.node.values()
         assert (level, sentence) == (DiagnosticStatus.WARN, "no path at this position")
         assert (values["position"], values["packets_without_path"]) == ("2", "1")
         assert b.set(trace_start=0) == ""
         sender.publish(message(2))
         b.until(lambda: len(got) == 2, "the payload")
-        assert b.node.diagnose()[1] == "carrying"
+        assert b.node.status()[1] == "carrying"

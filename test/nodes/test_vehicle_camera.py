@@ -100,6 +100,6 @@ def test_images_that_never_come_are_counted_and_warned_of():
             camera.publish(image)
             b.until(lambda n=count: len(got) == n, "a payload")
         assert b.node.statistics.snapshot()["missed"] == str(2 + 9 * 3)
-        level, sentence, _ = b.node.diagnose()
+        level, sentence = b.node.status()
         assert level == DiagnosticStatus.WARN
         assert sentence == "59% of the camera's images are lost before the vehicle"

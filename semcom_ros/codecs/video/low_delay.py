@@ -120,9 +120,7 @@ class StreamEncoder:
     ):
         import av
 
-        os.environ.setdefault(
-            "SVT_LOG", "1"
-        )  # SVT-AV1's only switch; by default it tells of itself
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1's only switch: it tells of itself else
         kbps = max(1, round(8 * n_bytes * RATE_HZ / 1000))
         context = cast("av.VideoCodecContext", av.CodecContext.create(coder.encoder, "w"))
         context.width, context.height, context.pix_fmt = width, height, FORMAT
