@@ -113,6 +113,8 @@ def test_a_drive_of_which_images_are_lost_before_the_vehicle_says_so(record: Dri
     few = replace(record, status={**record.status, "vehicle_node": vehicle})
     assert losses(count_frames(few)) == ["1 of 4 images were lost before the vehicle."]
     assert losses(count_frames(record)) == []
+    # One that was started anew has forgotten what came before.
+    assert losses(count_frames(replace(few, restarts={"vehicle_node": 1}))) == []
     nothing = losses(count_frames(DriveRecord(captured=STAMPS)))
     assert nothing[1] == "Nothing was sent of 4 images."
 

@@ -86,7 +86,8 @@ def summarise(record: DriveRecord, scores: DriveScores, settings: Mapping[str, V
 def count_frames(record: DriveRecord) -> Summary:
     """What became of every frame, station by station; what no station knows of is unaccounted for.
 
-    frames_lost_before_vehicle: those that its camera published and DDS did not bring.
+    frames_lost_before_vehicle: those that its camera published and DDS did not bring; 0 where the
+    vehicle was started anew, since it then counts anew.
     frames_refused_at_vehicle: those that it could not encode, such as ones that are too small.
     frames_missing: those that the RSU knows, by their numbers, to have been sent and never come.
     frames_dropped, frames_duplicated: by the channel, with the reason why. frames_without_path:
@@ -101,6 +102,7 @@ def count_frames(record: DriveRecord) -> Summary:
     rejected = {reason: rsu[f"rejected.{reason}"] for reason in REASONS}
     captured, sent = len(record.captured), len(record.payloads)
     arrived, done = vehicle["received"], vehicle["superseded"] + vehicle["errors"]
+    knows_all = "vehicle_node" not in record.restarts
     received, ended = rsu["received"], sum(rejected.values()) + rsu["superseded"]
     # The RSU misses most of what the channel dropped, but cannot know of what it dropped before the
     # first and after the last to arrive: the larger count holds the other, or nearly so.
@@ -125,7 +127,7 @@ def count_frames(record: DriveRecord) -> Summary:
     return {
         "frames_unreadable": camera["unreadable"],
         "frames_captured": captured,
-        "frames_lost_before_vehicle": max(0, captured - arrived),
+        "frames_lost_before_vehicle": max(0, captured - arrived) * knows_all,
         "frames_superseded_at_vehicle": vehicle["superseded"],
         "frames_refused_at_vehicle": vehicle["errors"],
         "frames_sent": sent,
