@@ -119,6 +119,13 @@ class Bench:
         self.until(lambda: publisher.get_subscription_count(), f"a listener on {topic}")
         return publisher
 
+    def warnings(self) -> list[str]:
+        """A list that fills with what the node logs as warnings from now on."""
+        said, logger = list[str](), self.node.get_logger()
+        self.node.get_logger = lambda: logger
+        logger.warning = said.append
+        return said
+
     def until(self, done: Callable[[], Any], what: str) -> None:
         """Spin until `done()`; fail with `what` was waited for."""
         deadline = time.monotonic() + PATIENCE_S

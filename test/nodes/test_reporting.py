@@ -57,10 +57,7 @@ def test_the_rsu_asks_for_a_frame_that_stands_alone_as_soon_as_it_lacks_one(cloc
 
 def test_a_storm_of_complaints_that_are_all_new_does_not_fill_the_log(clock):
     with bench(ChannelNode) as b:
-        logged: list[str] = []
-        logger = b.node.get_logger()
-        b.node.get_logger = lambda: logger
-        logger.warning = logged.append
+        logged = b.warnings()
         for length in range(5 * reporting.MAX_COMPLAINTS):
             b.node.complain("x" * length)
         assert len(logged) == reporting.MAX_COMPLAINTS

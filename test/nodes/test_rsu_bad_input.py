@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
-from ros_bench import Bench, bench  # noqa: E402
+from ros_bench import bench  # noqa: E402
 from rsu_bench import (  # noqa: E402
     CAMERA,
     FakeDecoder,
@@ -33,15 +33,6 @@ def fake(monkeypatch) -> FakePerception:
     return made
 
 
-def complaints(b: Bench) -> list[str]:
-    """Sentences that the node logs as warnings from now on."""
-    said: list[str] = []
-    logger = b.node.get_logger()
-    b.node.get_logger = lambda: logger
-    logger.warning = lambda text: said.append(text)
-    return said
-
-
 @pytest.mark.parametrize(
     ("camera", "sentence"),
     [
@@ -54,7 +45,7 @@ def complaints(b: Bench) -> list[str]:
 def test_without_metres_the_node_says_why_and_the_rest_goes_on(fake, camera, sentence):
     metric = ("rsu/depth", "rsu/points", "rsu/detections_3d")
     with rsu(street(), topics=(*metric, "rsu/detections", "rsu/image")) as (b, got):
-        said = complaints(b)
+        said = b.warnings()
         if camera:
             show_camera(b, camera)
         for number in (1, 2):
@@ -67,7 +58,7 @@ def test_without_metres_the_node_says_why_and_the_rest_goes_on(fake, camera, sen
 def test_distortion_of_another_lens_model_costs_the_metres_alone(fake):
     solid = ("rsu/points", "rsu/detections_3d")
     with rsu(street(), topics=(*solid, "rsu/detections", "rsu/image")) as (b, got):
-        said = complaints(b)
+        said = b.warnings()
         show_camera(b, replace(CAMERA, distortion=(0.1, 0.2, 0.3)))
         send(b, got, but=solid)
         assert len(said) == 1 and "3 distortion coefficients" in said[0]
@@ -84,7 +75,7 @@ def test_a_depth_that_knows_nothing_costs_points_and_places_alone(fake, depth, s
     fake.seen = fake.seen._replace(depth=depth)
     solid = ("rsu/points", "rsu/detections_3d")
     with rsu(street(), topics=(*solid, "rsu/detections", "rsu/image")) as (b, got):
-        said = complaints(b)
+        said = b.warnings()
         show_camera(b)
         send(b, got, but=solid)
         assert len(said) == 1 and sentence in said[0]
@@ -93,7 +84,7 @@ def test_a_depth_that_knows_nothing_costs_points_and_places_alone(fake, depth, s
 
 def test_when_looking_fails_the_maps_objects_and_the_image_are_published(fake):
     with rsu(street(), topics=("rsu/detections", "rsu/image")) as (b, got):
-        said = complaints(b)
+        said = b.warnings()
         fake.fails = ValueError("an empty frame")
         send(b, got)
         (car,) = got["rsu/detections"][0].detections
@@ -108,7 +99,7 @@ def test_an_object_of_no_known_class_costs_the_objects_alone(fake):
     fake.seen = fake.seen._replace(detections=[Detection("unicorn", 0.9, 0.0, 0.0, 9.0, 9.0)])
     objects = ("rsu/detections", "rsu/detections_3d")
     with rsu(street(), topics=(*objects, "rsu/image", "rsu/points")) as (b, got):
-        said = complaints(b)
+        said = b.warnings()
         show_camera(b)
         send(b, got, but=objects)
         assert len(said) == 1 and "unicorn" in said[0]
@@ -122,7 +113,7 @@ def test_when_making_the_image_fails_the_maps_objects_are_published(fake):
 
     topics = ("rsu/segmentation", "rsu/detections", "rsu/image")
     with rsu(street(), topics=topics) as (b, got):
-        said = complaints(b)
+        said = b.warnings()
         b.node._rsu.decoder = FakeDecoder(street(), fail)
         sent = send(b, got, but=("rsu/image",))
         (car,) = got["rsu/detections"][0].detections

@@ -201,8 +201,7 @@ def test_two_that_publish_on_one_input_are_named_until_one_is_gone(node, kind, t
 def test_without_a_clock_the_rsu_says_so_everywhere_and_is_not_silent():
     with bench(RsuNode, codec="classical", use_sim_time=True) as b:
         b.up()
-        said: list[str] = []
-        b.node.complain = said.append
+        said = b.warnings()
         own, link = statuses(b), statuses(b, "rsu/link")
         until(b, own, WARN, f"^{NO_CLOCK}$")
         stop = sends(b, CompressedImage, RECEIVED, arrival)
@@ -222,10 +221,7 @@ class Loud(SemcomNode):
 
 def test_what_others_said_reaches_no_log_and_no_status_unescaped():
     with bench(Loud) as b:
-        logged: list[str] = []
-        logger = b.node.get_logger()
-        b.node.get_logger = lambda: logger
-        logger.warning = logged.append
+        logged = b.warnings()
         b.up()
         got = b.listen(DiagnosticArray, "/diagnostics")
         b.node.flow.came()
@@ -247,10 +243,7 @@ def test_of_a_failure_of_ours_the_log_has_every_line_of_where_and_one_of_what():
             raise ValueError("of\nothers") from error
 
     with bench(Loud) as b:
-        logged: list[str] = []
-        logger = b.node.get_logger()
-        b.node.get_logger = lambda: logger
-        logger.warning = logged.append
+        logged = b.warnings()
         with pytest.raises(ValueError) as caught:
             fail()
         b.node.fail_frame(caught.value)
@@ -261,10 +254,7 @@ def test_of_a_failure_of_ours_the_log_has_every_line_of_where_and_one_of_what():
 def test_a_payload_says_nothing_of_its_own_in_a_log():
     with bench(RsuNode, codec="classical") as b:
         b.up()
-        said: list[str] = []
-        logger = b.node.get_logger()
-        b.node.get_logger = lambda: logger
-        logger.warning = said.append
+        said = b.warnings()
         sent = arrival(1)
         header = Header(stamp=sent.header.stamp, frame_id="a\n\x1b")
         payload = unpack(bytes(sent.data))

@@ -87,10 +87,7 @@ def test_an_override_of_the_user_stays_whatever_is_offered():
         heard(b, b.tester.create_publisher(Image, CAMERA, reliable()))
         assert asked_for(b, "BEST_EFFORT")
     with bench(VehicleNode, codec="classical", **{OVERRIDE: "reliable"}) as b:
-        complaints: list[str] = []
-        logger = b.node.get_logger()
-        b.node.get_logger = lambda: logger
-        logger.warning = complaints.append
+        complaints = b.warnings()
         b.up().listen(CompressedImage, PAYLOADS)
         b.tester.create_publisher(Image, CAMERA, BEST_EFFORT)
         b.until(lambda: complaints, "the complaint")

@@ -44,8 +44,7 @@ def test_intrinsics_of_a_region_are_those_of_its_images():
 
 def test_intrinsics_of_another_size_are_refused_with_a_sentence_and_stay_off_the_air():
     with bench(VehicleNode, codec="classical") as b:
-        complaints: list[str] = []
-        b.node.complain = complaints.append
+        complaints = b.warnings()
         assert intrinsics_on_the_wire(b, camera_info_message(Header(), LENS), 60, 160) is None
         assert "160x120" in complaints[0] and "160x60" in complaints[0]
         assert b.node.values()["intrinsics"] == "refused"
@@ -55,8 +54,7 @@ def test_intrinsics_of_another_size_are_refused_with_a_sentence_and_stay_off_the
 
 def test_a_camera_that_does_not_know_its_intrinsics_is_no_reason_to_complain():
     with bench(VehicleNode, codec="classical") as b:
-        complaints: list[str] = []
-        b.node.complain = complaints.append
+        complaints = b.warnings()
         assert intrinsics_on_the_wire(b, CameraInfo(), 60, 160) is None
         assert not complaints and b.node.values()["intrinsics"] == "none"
 
