@@ -91,3 +91,10 @@ def test_shadowing_stands_still_with_the_vehicle() -> None:
     assert shadowing.at(100.0) == pytest.approx(2 * first)
     shadowing.configure(0.0, 25.0)
     assert shadowing.at(140.0) == 0.0
+
+
+def test_shadowing_far_on_the_way_is_there_at_once_and_the_same_however_it_was_come_by() -> None:
+    assert math.isfinite(Shadowing(4.0, 25.0, seed=2).at(1e15))
+    driven, far = Shadowing(4.0, 25.0, seed=2), 2.5 * 2**17
+    for way in np.arange(far - 10.0, far + 10.0, 1.3):
+        assert driven.at(way) == Shadowing(4.0, 25.0, seed=2).at(way)

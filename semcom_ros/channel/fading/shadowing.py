@@ -10,6 +10,9 @@ import numpy as np
 _POINTS = 10
 """Points of the process in a decorrelation distance."""
 _KEPT = math.exp(-1 / _POINTS)
+_STRETCH = 2**16
+"""Points after which the process begins anew, so that one packet whose number is far from the last
+does not hold up the radio while all the way between is walked."""
 
 
 class Shadowing:
@@ -35,8 +38,9 @@ class Shadowing:
     def at(self, way_m: float) -> float:
         """The shadowing in dB, mean 0, after `way_m` of driving; to be added to the SNR."""
         before, place = divmod(way_m / self._step_m, 1)
-        if before < self._index:
-            self._restart()
+        stretch, before = divmod(int(before), _STRETCH)
+        if stretch != self._stretch or before < self._index:
+            self._restart(stretch)
         while self._index < before:
             self._index += 1
             fresh = math.sqrt(1 - _KEPT**2) * self._random.standard_normal()
@@ -45,8 +49,9 @@ class Shadowing:
         variance = (1 - place) ** 2 + place**2 + 2 * place * (1 - place) * _KEPT
         return self._std_db * mixed / math.sqrt(variance)
 
-    def _restart(self) -> None:
-        self._random = np.random.default_rng((self._seed, 3))
+    def _restart(self, stretch: int = 0) -> None:
+        self._stretch = stretch
+        self._random = np.random.default_rng((self._seed, 3, stretch))
         first, fresh = self._random.standard_normal(2)
         self._index = 0
         self._points = first, _KEPT * first + math.sqrt(1 - _KEPT**2) * fresh
