@@ -215,7 +215,7 @@ def check_file(path: Path) -> None:
     """Raise SemcomError unless `path` is a YAML file of parameters that ROS and its nodes take."""
     try:
         _check_node("", yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise SemcomError(f"The parameter file {path} cannot be used: {reason}.") from None
 

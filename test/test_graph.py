@@ -82,6 +82,7 @@ def test_a_file_of_parameters_may_speak_of_other_nodes_and_of_what_all_have(tmp_
         ("/**/rsu_node: {ros__parameters: [", "while parsing"),
         ("", "it holds no parameters of a node below"),
         ("- rsu_node", "it holds no parameters of a node below"),
+        ("v: &v {inner: *v}", "recursion"),
         ("rsu_node: {max_age_s: 1.0}", "max_age_s holds no parameters of a node"),
         ("/**/rsu_node: {ros__parameters: 3}", "/rsu_node holds no parameters of"),
         ("v: {channel_node: {ros__parameters: {snr_db: high}}}", "snr_db is 'high'; it must be"),
