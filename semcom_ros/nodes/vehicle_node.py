@@ -130,17 +130,12 @@ class VehicleNode(SemcomNode):
         )
         self.subscribe(DiagnosticArray, "rsu/link", self._on_link, reliable(1))
 
-    def _rectified(self) -> bool:
-        """Whether images have no distortion: as image_proc's topics say by their names."""
-        compressed = self.settings.input_transport == "compressed"
-        topic = "camera/image_raw/compressed" if compressed else "camera/image_raw"
-        return self.settings.rectified or "/image_rect" in self.resolve_topic_name(topic)
-
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._gaps.info(stamp_ns(message.header))
-        self._camera = replace(
-            camera_of(message, self._rectified()), mounting=mounting_of(self.settings.mounting)
-        )
+        # By these names image_proc says that there is no distortion.
+        named = any("/image_rect" in one.topic_name for one in self.subscriptions)
+        camera = camera_of(message, self.settings.rectified or named)
+        self._camera = replace(camera, mounting=mounting_of(self.settings.mounting))
 
     def _on_link(self, message: DiagnosticArray) -> None:
         try:

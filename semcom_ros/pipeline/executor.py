@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from typing import Protocol
 
 from semcom_ros.errors import given
 from semcom_ros.percepts import Percepts
@@ -17,16 +16,6 @@ Deliver = Callable[[Arrival, Percepts, bool], None]
 """Takes an arrival, whose `seen` is what was delivered of it before, its percepts, and whether no
 more will follow."""
 Step = Callable[[Rsu, Sequence[Arrival], Wanted], list[Percepts]]
-
-
-class Executor(Protocol):
-    """Takes arrivals of many vehicles to their percepts, and closes their account."""
-
-    def put(self, arrival: Arrival) -> None:
-        """Begin with `arrival`; returns at once."""
-
-    def stop(self) -> None:
-        """Let what is at work finish, count the rest as superseded."""
 
 
 class LocalExecutor:
@@ -72,10 +61,12 @@ class LocalExecutor:
         self._maps = worker(lambda rsu, batch, _: rsu.maps(batch))
 
     def put(self, arrival: Arrival) -> None:
+        """Begin with `arrival`; returns at once."""
         arrival.rsu = self._rsu()
         self._maps.put(arrival)
 
     def stop(self) -> None:
+        """Let what is at work finish, count the rest as superseded."""
         self._maps.stop()
         self._images.stop()
 

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -137,11 +135,6 @@ class PaperDiffusion:
         with torch.autocast(self.device.type, torch.bfloat16):
             images = sample(self.network, planes, seeds, passes, guidance)
         return list(to_images((images + 1).mul(127.5)))
-
-
-def card_of(sizes: GescoPaperSizes, size: tuple[int, int]) -> dict[str, Any]:
-    """What `load_network` reads from a card beside the classes."""
-    return {"network": asdict(sizes), "size": list(size)}
 
 
 def load_network(
