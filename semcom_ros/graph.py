@@ -239,11 +239,10 @@ def _check_node(name: str, held: object) -> None:
             choose(str(parameter), known, f"parameter of {executable}")
 
 
-def command(process: NodeProcess, log_level: str = "info") -> list[str]:
+def command(process: NodeProcess) -> list[str]:
     """The command line that starts `process` with this Python, for `subprocess`."""
     line = [sys.executable, "-m", f"semcom_ros.nodes.{process.executable}", "--ros-args"]
     line += ["-r", f"__ns:={process.namespace}", "-r", f"__node:={process.name}"]
-    line += ["--log-level", log_level]
     for name, value in process.parameters.items():
         # A JSON scalar is a YAML scalar, and the quotes keep a path such as "1e3" a string.
         line += ["-p", f"{name}:={json.dumps(value, ensure_ascii=False)}"]
