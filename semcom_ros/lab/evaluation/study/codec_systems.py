@@ -58,14 +58,15 @@ def codec_system(
 def _ends(codec: str, device: str, options: tuple[tuple[str, Any], ...]) -> tuple[Encoder, Decoder]:
     """Both ends, warmed up, for every size and every link. Raises SemcomError."""
     made = codec_of(codec)
-    known = inspect.signature(resolve_name(made.encoder)).parameters.keys()
-    sent = made.settings.parameters(codec, "encoder")
-    known |= {p.name.removeprefix(f"{codec}_") for p in sent}
-    own = {p.name.removeprefix(f"{codec}_") for p in made.settings.parameters(codec)}
-    named = [(k, f"{codec}_{k}" if k in own else k, v) for k, v in options]
+    settings = made.settings.parameters(codec)
+    # A setting goes by the name of its parameter, or without the codec's.
+    full = {p.name.removeprefix(f"{codec}_"): p.name for p in settings}
+    known = {*inspect.signature(resolve_name(made.encoder)).parameters}
+    known |= {p.name for p in made.settings.parameters(codec, "encoder")}
+    named = {full.get(name, name): value for name, value in options}
     ends = (
-        create_encoder(codec, device=device, **{n: v for k, n, v in named if k in known}),
-        create_decoder(codec, device=device, **{n: v for k, n, v in named if k not in known}),
+        create_encoder(codec, device=device, **{n: v for n, v in named.items() if n in known}),
+        create_decoder(codec, device=device, **{n: v for n, v in named.items() if n not in known}),
     )
     for end in ends:
         end.warm_up()
