@@ -13,7 +13,7 @@ import numpy as np
 
 from semcom_ros import weights
 from semcom_ros.codecs.base import CodecEnd, Received, attempt
-from semcom_ros.codecs.gesco import GescoSettings, planes, shared
+from semcom_ros.codecs.gesco import GescoSettings, picture, planes, shared
 from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
 from semcom_ros.codecs.gesco.picture import (
     NO_PICTURE,
@@ -87,6 +87,7 @@ class Decoder(CodecEnd):
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
+        picture.warm_up()
         # Nothing but noise takes a coarse grid, as streets do: an empty map fits on the finest and
         # would leave out what brings a grid back to size.
         street = np.random.default_rng(0).integers(0, len(CLASSES), WORK_SIZE, np.uint8)

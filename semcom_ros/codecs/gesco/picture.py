@@ -88,6 +88,12 @@ def _parameter_sets(size: int) -> bytes:
     return _encoder(size, BYTES[size]).head
 
 
+def warm_up() -> None:
+    """Do what the first picture of each size would wait for."""
+    for size in range(len(SIDES)):
+        _parameter_sets(size)
+
+
 class PictureEncoder:
     """One vehicle's pictures."""
 
