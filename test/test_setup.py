@@ -11,6 +11,8 @@ import pytest
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from semcom_ros.datasets.bags.types import type_store
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Of vision_msgs 4.1.1, as ROS 2 Jazzy announces them over DDS.
@@ -30,10 +32,11 @@ def stand_in() -> Typestore:
 
 
 @pytest.mark.parametrize("name", RELEASED_HASHES)
-def test_the_stand_in_has_the_type_hash_of_the_released_message(
+def test_the_stand_in_and_bags_have_the_type_hash_of_the_released_message(
     stand_in: Typestore, name: str
 ) -> None:
-    assert stand_in.hash_rihs01(f"vision_msgs/msg/{name}") == RELEASED_HASHES[name]
+    for store in (stand_in, type_store()):
+        assert store.hash_rihs01(f"vision_msgs/msg/{name}") == RELEASED_HASHES[name]
 
 
 def test_the_built_messages_have_the_fields_of_the_stand_in(stand_in: Typestore) -> None:

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a bag that Jazzy's rosbag2 reads: metadata of version 9, MCAP or SQLite."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+from semcom_ros.datasets.bags.topics import Qos, Stamps, Topic
+from semcom_ros.datasets.bags.types import type_store
+from semcom_ros.errors import SemcomError, choose
+
+STORAGES = ("mcap", "sqlite3")
+
+
+class BagWriter:
+    """A new bag: a folder `path` of metadata.yaml and one file of messages.
+
+    The same calls make the same bytes. Messages may come in any order of their stamps. Give what is
+    latched the first stamp of the bag: a player that starts later reads nothing from before.
+    compress: chunks of an MCAP by zstd, which pays for maps and depth, not for PNG and JPEG.
+    Left by an error, a bag is not finished, and its folder is removed; `close` finishes it.
+    Raises SemcomError where something lies at `path`, or sqlite3 shall be compressed.
+    """
+
+    def __init__(self, path: str | Path, storage: str = "mcap", compress: bool = False) -> None:
+        choose(storage, STORAGES, "storage of a bag")
+        if compress and storage != "mcap":
+            raise SemcomError("Only bags with the storage mcap are compressed: choose mcap.")
+        self.path = Path(path).expanduser()
+        if self.path.exists():
+            raise SemcomError(f"'{path}' exists: a bag is written to a place where nothing is yet.")
+        plugin = StoragePlugin[storage.upper()]
+        self._writer = Writer(self.path, version=9, storage_plugin=plugin)
+        if compress:
+            self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        self._writer.open()
+        self._store = type_store()
+        self._topics: list[Topic] = []
+        self._stamps, self._open = Stamps(), True
+
+    def topic(self, name: str, type_name: str, qos: Qos) -> Connection:
+        """A new topic, to be named to `write`. type_name: such as sensor_msgs/msg/Image.
+
+        Raises SemcomError for a topic that is there already or a type that is not known.
+        """
+        if any(one.name == name for one in self._topics):
+            raise SemcomError(f"The bag '{self.path}' has the topic {name} already.")
+        if type_name not in self._store.fielddefs:
+            raise SemcomError(
+                f"The type {type_name} of {name} is none of Jazzy's or vision_msgs, so that "
+                f"'{self.path}' cannot say what its messages hold: leave the topic out."
+            )
+        self._topics.append(Topic(name, type_name, qos))
+        return self._writer.add_connection(
+            name, type_name, typestore=self._store, offered_qos_profiles=[qos.recorded]
+        )
+
+    def write(self, topic: Connection, stamp_ns: int, cdr: bytes | memoryview) -> None:
+        """One message, serialized, of a `topic` made before; ns since the epoch."""
+        self._writer.write(topic, stamp_ns, cdr)
+        self._stamps.count(topic.topic, stamp_ns)
+
+    def table(self) -> list[Topic]:
+        """What was written so far, in the order in which the topics were made."""
+        return self._stamps.table(self._topics)
+
+    def note(self, key: str, value: str) -> None:
+        """Something about the bag as a whole, for its metadata (custom_data)."""
+        self._writer.set_custom_data(key, value)
+
+    def close(self) -> None:
+        """Write index and metadata; once is enough."""
+        if self._open:
+            self._open = False
+            self._writer.close()
+
+    def __enter__(self) -> BagWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        elif self._open:
+            self._open = False
+            self._writer.abort()
+            shutil.rmtree(self.path)
