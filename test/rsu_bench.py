@@ -13,6 +13,7 @@ from ros_bench import Bench, bench, camera_image
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
+from visualization_msgs.msg import MarkerArray
 
 from semcom_ros.codecs.base import Received
 from semcom_ros.frame import WORK_SIZE, Camera, Frame
@@ -34,6 +35,7 @@ TOPICS = {
     "rsu/segmentation/confidence": Image,
     "rsu/detections": Detection2DArray,
     "rsu/detections_3d": Detection3DArray,
+    "rsu/markers": MarkerArray,
     "rsu/image": Image,
     "rsu/segmentation/color": Image,
     "rsu/overlay": Image,

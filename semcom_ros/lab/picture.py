@@ -10,27 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from semcom_ros.drawing import FONT, PAPER, draw_boxes, write
 from semcom_ros.labels import colorize, tint
 from semcom_ros.nodes.record import Box
 
-INK = (235, 235, 235)
-PAPER = (24, 24, 24)
 BAR = 28
 """Height in pixels of a caption bar."""
-NAMED_AREA = 900
-"""Fewest pixels of a box that has its name written at it."""
-_FONT = cv2.FONT_HERSHEY_DUPLEX
-
-
-def write(picture: np.ndarray, text: str, left: int, base: int, scale: float = 0.5) -> None:
-    """Write `text` into uint8 [H, W, 3] RGB `picture` with its baseline at row `base`."""
-    cv2.putText(picture, text, (left, base), _FONT, scale, PAPER, 3, cv2.LINE_AA)
-    cv2.putText(picture, text, (left, base), _FONT, scale, INK, 1, cv2.LINE_AA)
 
 
 def text_width(text: str, scale: float = 0.5) -> int:
     """Width in pixels that `write` takes."""
-    return cv2.getTextSize(text, _FONT, scale, 1)[0][0]
+    return cv2.getTextSize(text, FONT, scale, 1)[0][0]
 
 
 def tile(content: np.ndarray | None, height: int, width: int, missing: str) -> np.ndarray:
@@ -61,13 +51,8 @@ def captions(texts: Sequence[str], width: int, gap: int = 0) -> np.ndarray:
 def overlay(image: np.ndarray, labels: np.ndarray | None, boxes: Sequence[Box]) -> np.ndarray:
     """`image` uint8 [H, W, 3] tinted with the classes of `labels` [H, W], boxes drawn."""
     painted = image.copy() if labels is None else tint(image, labels)
-    for box in boxes:
-        corners = [(round(box.left), round(box.top)), (round(box.right), round(box.bottom))]
-        cv2.rectangle(painted, *corners, INK, 1)
-        # The names of small ones would hide the rest.
-        if (box.right - box.left) * (box.bottom - box.top) >= NAMED_AREA:
-            write(painted, box.name, corners[0][0] + 2, max(corners[0][1] - 4, 12), 0.4)
-    return painted
+    sides = [(b.left, b.top, b.right - b.left, b.bottom - b.top) for b in boxes]
+    return draw_boxes(painted, [(b.name, s) for b, s in zip(boxes, sides, strict=True)])
 
 
 def save_picture(path: Path, picture: np.ndarray) -> None:

@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
+from visualization_msgs.msg import MarkerArray
 
+from semcom_ros.drawing import draw_boxes
 from semcom_ros.frame import WORK_SIZE, Camera
 from semcom_ros.labels import VOID, colorize, tint
 from semcom_ros.nodes.camera_messages import camera_info_message
+from semcom_ros.nodes.markers import markers_message
 from semcom_ros.nodes.messages import (
     depth_message,
     detections_3d_message,
@@ -28,7 +31,15 @@ from semcom_ros.nodes.topics import latched
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.rsu import Wanted
 
-Draw = Callable[[Header, Percepts], Any]
+
+class Output(NamedTuple):
+    """A topic's type, the fields of `Percepts` that it cannot do without, how it is made, and the
+    fields that it shows where they are known."""
+
+    kind: type
+    fields: tuple[str, ...]
+    draw: Callable[[Header, Percepts], Any]
+    beside: tuple[str, ...] = ()
 
 
 def _points(header: Header, seen: Percepts) -> PointCloud2:
@@ -36,31 +47,36 @@ def _points(header: Header, seen: Percepts) -> PointCloud2:
     return points_message(header, seen.points, seen.image, labels)
 
 
-OUTPUTS: dict[str, tuple[type, tuple[str, ...], Draw]] = {
-    "rsu/segmentation": (Image, ("labels",), lambda h, p: image_message(h, p.labels)),
-    "rsu/segmentation/confidence": (
-        Image, ("labels",), lambda h, p: image_message(h, p.confidence),
+def _overlay(header: Header, seen: Percepts) -> Image:
+    boxes = [(found.name, found.box) for found in seen.detections or ()]
+    return image_message(header, draw_boxes(tint(seen.image, seen.labels), boxes))
+
+
+OUTPUTS: dict[str, Output] = {
+    "rsu/segmentation": Output(Image, ("labels",), lambda h, p: image_message(h, p.labels)),
+    "rsu/segmentation/confidence": Output(
+        Image, ("labels",), lambda h, p: image_message(h, p.confidence)
     ),
-    "rsu/segmentation/color": (
-        Image, ("labels",), lambda h, p: image_message(h, colorize(p.labels)),
+    "rsu/segmentation/color": Output(
+        Image, ("labels",), lambda h, p: image_message(h, colorize(p.labels))
     ),
-    "rsu/detections": (
-        Detection2DArray, ("detections",), lambda h, p: detections_message(h, p.detections),
+    "rsu/detections": Output(
+        Detection2DArray, ("detections",), lambda h, p: detections_message(h, p.detections)
     ),
-    "rsu/detections_3d": (
+    "rsu/detections_3d": Output(
         Detection3DArray,
         ("detections_3d",),
         lambda h, p: detections_3d_message(h, p.detections_3d),
     ),
-    "rsu/image": (Image, ("image",), lambda h, p: image_message(h, p.image)),
-    "rsu/depth": (Image, ("depth",), lambda h, p: depth_message(h, p.depth)),
-    "rsu/points": (PointCloud2, ("points",), _points),
-    "rsu/overlay": (
-        Image, ("labels", "image"), lambda h, p: image_message(h, tint(p.image, p.labels)),
+    "rsu/markers": Output(
+        MarkerArray, ("detections_3d",), lambda h, p: markers_message(h, p.detections_3d)
     ),
-}  # fmt: skip
-"""By topic, in the order in which a frame's are published: its type, the fields of `Percepts` that
-it takes, and how it is made. First come those whom planners wait for."""
+    "rsu/image": Output(Image, ("image",), lambda h, p: image_message(h, p.image)),
+    "rsu/depth": Output(Image, ("depth",), lambda h, p: depth_message(h, p.depth)),
+    "rsu/points": Output(PointCloud2, ("points",), _points),
+    "rsu/overlay": Output(Image, ("labels", "image"), _overlay, ("detections",)),
+}
+"""By topic, in the order in which a frame's are published: first those whom planners wait for."""
 
 
 class RsuOutputs:
@@ -69,7 +85,7 @@ class RsuOutputs:
     def __init__(self, node: SemcomNode) -> None:
         self._node = node
         self._publishers = {
-            topic: node.publisher(kind, topic) for topic, (kind, *_) in OUTPUTS.items()
+            topic: node.publisher(output.kind, topic) for topic, output in OUTPUTS.items()
         }
         self._camera_info = node.publisher(CameraInfo, "rsu/camera_info")
         self._label_info = node.publisher(LabelInfo, "rsu/segmentation/label_info", latched())
@@ -81,8 +97,8 @@ class RsuOutputs:
 
     def wanted(self) -> Wanted:
         """The fields of `Percepts` that somebody listens to."""
-        heard = (OUTPUTS[t][1] for t, p in self._publishers.items() if _listened(p))
-        return frozenset(field for fields in heard for field in fields)
+        heard = [OUTPUTS[topic] for topic, p in self._publishers.items() if _listened(p)]
+        return frozenset(field for output in heard for field in output.fields + output.beside)
 
     def publish_camera(self, header: Header, camera: Camera) -> None:
         """The intrinsics of a frame's image, before all else of it."""
@@ -94,7 +110,7 @@ class RsuOutputs:
 
         One that fails is complained of and counted as unseen; the others go on.
         """
-        for topic, (_, fields, draw) in OUTPUTS.items():
+        for topic, (_, fields, draw, _) in OUTPUTS.items():
             publisher = self._publishers[topic]
             known = all(getattr(seen, field) is not None for field in fields)
             told = before and all(getattr(before, field) is not None for field in fields)

@@ -40,7 +40,9 @@ def test_every_topic_has_the_type_encoding_and_header_that_the_design_says(fake)
         show_camera(b)
         sent = send(b, got)
         assert all(len(messages) == 1 for messages in got.values())
-        assert all(messages[0].header == sent.header for messages in got.values())
+        told = [m[0].header for m in got.values() if hasattr(m[0], "header")]
+        told += [marker.header for marker in got["rsu/markers"][0].markers]
+        assert all(header == sent.header for header in told)
         encodings = {t: m[0].encoding for t, m in got.items() if TOPICS[t] is Image}
         assert encodings == {
             "rsu/segmentation": "mono8",
@@ -104,28 +106,28 @@ def test_publishers_are_reliable_and_keep_the_newest_few(fake):
 
 
 @pytest.mark.parametrize(
-    ("topics", "pictures"),
+    ("topics", "pictures", "looks"),
     [
-        ((), []),
-        (("rsu/segmentation", "rsu/image"), []),
-        (("rsu/segmentation", "rsu/overlay"), ["tint"]),
-        (("rsu/image", "rsu/segmentation/color"), ["colorize"]),
+        ((), [], 0),
+        (("rsu/segmentation", "rsu/image"), [], 0),
+        (("rsu/segmentation", "rsu/overlay"), ["tint"], 1),
+        (("rsu/image", "rsu/segmentation/color"), ["colorize"], 0),
     ],
 )
-def test_nothing_is_seen_or_painted_for_nobody(fake, topics, pictures, monkeypatch):
+def test_nothing_is_seen_or_painted_for_nobody(fake, topics, pictures, looks, monkeypatch):
     painted = []
     for name in ("tint", "colorize"):
 
         def paint(*_, name=name):
             painted.append(name)
-            return street().image
+            return street().image.copy()
 
         monkeypatch.setattr(f"semcom_ros.nodes.rsu_outputs.{name}", paint)
     with rsu(street(), topics=topics) as (b, got):
         show_camera(b)
         warm = fake.calls
         send(b, got)
-        assert fake.calls == warm and painted == pictures
+        assert fake.calls == warm + looks and painted == pictures
 
 
 def test_the_perception_is_made_once_of_what_the_parameters_say(fake):
@@ -172,7 +174,7 @@ def test_what_has_no_distance_is_counted(fake):
         assert b.node.statistics.snapshot()["unplaced"] == "1"
 
 
-@pytest.mark.parametrize("topic", ["detections", "detections_3d", "depth", "points"])
+@pytest.mark.parametrize("topic", ["detections", "detections_3d", "markers", "depth", "points"])
 def test_whoever_listens_makes_it_look_once(fake, topic):
     with rsu(street(), topics=(f"rsu/{topic}", "rsu/overlay")) as (b, got):
         show_camera(b)

@@ -12,8 +12,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from semcom_ros.drawing import PAPER, write
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.lab.picture import BAR, PAPER, captions, overlay, text_width, tile, write
+from semcom_ros.lab.picture import BAR, captions, overlay, text_width, tile
 from semcom_ros.labels import CLASSES
 from semcom_ros.nodes.record import Moment
 

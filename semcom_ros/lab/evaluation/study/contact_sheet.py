@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from semcom_ros.drawing import PAPER, write
 from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.study_file import Cell, Table
-from semcom_ros.lab.picture import BAR, PAPER, captions, text_width, tile, write
+from semcom_ros.lab.picture import BAR, captions, text_width, tile
 
 COLUMNS = ("original", "sent map", "received map", "regenerated", "error")
 MISSING = ("", "no map sent", "no map received", "", "")
