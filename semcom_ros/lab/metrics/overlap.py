@@ -35,3 +35,28 @@ def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union [N] of the box [4] with each of `others` [N, 4], all by edges."""
     shared = shared_areas(box, others)
     return shared / (areas(others) + areas(box) - shared)
+
+
+def found_again(truth: Sequence[Box2D], boxes: Sequence[Box2D]) -> list[bool]:
+    """Of each of `truth`, whether one of `boxes` overlaps it by half.
+
+    Each of `boxes`, the surest first, finds one: that which it overlaps most, as in COCO's
+    evaluation.
+    """
+    found = np.zeros(len(truth), bool)
+    if len(truth):
+        corners = edges(truth)
+        for box in edges(boxes):
+            overlap = np.where(found, -1, overlaps(box, corners))
+            best = overlap.argmax()
+            found[best] |= overlap[best] >= OVERLAP
+    return found.tolist()
+
+
+def found_covered(truth: Sequence[Box2D], boxes: Sequence[Box2D]) -> list[bool]:
+    """Of each of `truth`, whether one of `boxes` covers at least half of it."""
+    corners = edges(truth)
+    found = np.zeros(len(truth), bool)
+    for box in edges(boxes):
+        found |= shared_areas(box, corners) >= OVERLAP * areas(corners)
+    return found.tolist()

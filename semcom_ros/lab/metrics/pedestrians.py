@@ -10,7 +10,7 @@ import numpy as np
 
 from semcom_ros.frame import Frame
 from semcom_ros.lab.ground_truth import MIN_REGION, MIN_VISIBLE
-from semcom_ros.lab.metrics.overlap import OVERLAP, areas, edges, overlaps, shared_areas
+from semcom_ros.lab.metrics.overlap import found_again, found_covered
 from semcom_ros.objects import Box2D
 from semcom_ros.perception.detection import THRESHOLD, Detection, find_regions
 
@@ -32,24 +32,17 @@ def look_for_pedestrians(
     """Those of `frame`, whose objects are known, of whom at least `MIN_VISIBLE` shows.
 
     However small they are: who is far away is missed, not left out. boxes: of persons, the surest
-    first. Each box finds one pedestrian, the one that it overlaps most, as in COCO's evaluation;
-    those too hidden to count can be found as well, so that nobody else gets their box. covering:
-    a box finds all whose boxes it covers by half, since persons who touch are one region of a map.
+    first. Each box finds one pedestrian (`found_again`); those too hidden to count can be found as
+    well, so that nobody else gets their box. covering: a box finds all whom it covers by half
+    (`found_covered`), since persons who touch are one region of a map.
     """
     people = [o for o in frame.objects if o.name == NAME]
     if not people:
         return []
-    found = np.zeros(len(people), bool)
-    truth = edges([o.box for o in people])
-    for box in edges(boxes):
-        if covering:
-            found |= shared_areas(box, truth) >= OVERLAP * areas(truth)
-            continue
-        overlap = overlaps(box, truth)
-        best = np.where(found, -1, overlap).argmax()
-        found[best] |= overlap[best] >= OVERLAP
+    truth = [o.box for o in people]
+    found = found_covered(truth, boxes) if covering else found_again(truth, boxes)
     return [
-        Pedestrian(float(o.box_3d.centre[2]), bool(f))
+        Pedestrian(float(o.box_3d.centre[2]), f)
         for o, f in zip(people, found, strict=True)
         if o.visible >= MIN_VISIBLE
     ]

@@ -33,7 +33,7 @@ def test_scores_of_one_device_are_not_taken_for_those_of_another(tmp_path: Path)
     on_cpu, on_gpu = (Runner(study, {}, tmp_path, device=d) for d in ("cpu", "cuda:1"))
     on_cpu.run(lambda *_: None)
     assert not on_cpu.left() and on_gpu.left()
-    assert on_gpu.made_of[-1] == on_gpu.readers.device == "cuda:1"
+    assert on_gpu.made_of[5] == on_gpu.readers.device == "cuda:1"
 
 
 def test_a_picture_that_comes_again_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:

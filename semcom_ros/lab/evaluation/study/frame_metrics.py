@@ -17,6 +17,7 @@ from semcom_ros.lab.evaluation.study.readers import Readers, to_batch
 from semcom_ros.lab.evaluation.study.systems import Outcome
 from semcom_ros.lab.ground_truth import Boxes, comparable
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
+from semcom_ros.lab.metrics.overlap import found_again
 from semcom_ros.lab.metrics.pedestrians import Pedestrian, in_map, look_for_pedestrians, sure
 from semcom_ros.lab.metrics.perception_scores import FARTHEST, DetectionScores
 from semcom_ros.runtime import declare_operators
@@ -86,6 +87,7 @@ _MAPS: dict[str, Callable[[View], np.ndarray | None]] = {
     "sent": lambda view: view.outcome.sent_labels,
     "received": lambda view: view.outcome.reconstruction.labels,
     "regenerated": lambda view: view.readers.judged(view.image),
+    "panel": lambda view: view.readers.read_by_panel(view.image),
 }
 
 
@@ -154,6 +156,17 @@ def missed_in_map(view: View) -> list[Pedestrian] | None:
     if received is None:
         return []
     return look_for_pedestrians(view.frame, in_map(received), covering=True)
+
+
+@cache
+def found(name: str) -> Measure:
+    """Of each `name` that COCO's detector finds in the original, whether it does in the image."""
+
+    def compare(view: View) -> list[bool]:
+        both = view.both("detected", view.readers.detected)
+        return found_again(*([d.box for d in seen if d.name == name] for seen in both))
+
+    return compare
 
 
 def depth_error(

@@ -18,6 +18,7 @@ from semcom_ros.lab.evaluation.study.pools import (
     missed,
     percentile_95,
     relative_frechet,
+    share,
     whole,
 )
 from semcom_ros.lab.metrics.confusion import psnr
@@ -86,6 +87,12 @@ def _missed(suffix: str, where: str, measure: m.Measure, needs: str = "") -> dic
     }  # fmt: skip
 
 
+def _found(name: str, plural: str) -> Metric:
+    return Metric("", f"share of the {plural} that COCO's detector finds in the original which it "
+                  "finds in the image shown", m.found(name), share, "higher", image_only=True,
+                  needs="detector")  # fmt: skip
+
+
 def _depth(name: str, text: str, error, unit: str = "", digits: int = 3) -> dict[str, Metric]:
     """An error of the depth, and the same difference from what is estimated in the original."""
     return {
@@ -131,6 +138,8 @@ METRICS: dict[str, Metric] = {
                     "the resolution, each pixel's at unit length, squared, summed: no network here "
                     "learnt from it", lambda view: view.readers.lite2(view.frame.image, view.image),
                     better="lower", image_only=True, needs="lite2"),
+    "cars_found": _found("car", "cars"),
+    "people_found": _found("person", "people"),
     "fid": Metric("", "Fréchet inception distance",
                   lambda view: view.both("inception", view.readers.inception_features),
                   whole(frechet), "lower", 2, needs="inception"),
@@ -142,6 +151,9 @@ METRICS: dict[str, Metric] = {
         "", "Fréchet distance of the judge's mean features at 1/16, over the originals' variance: "
         "stands in for FID", lambda view: view.both("features", view.readers.mean_features),
         whole(relative_frechet), "lower", needs="judge"),
+    "panel_miou": Metric("", "the panel's map of the image shown against the true map: a segmenter "
+                         "that no generator's loss, teacher or choice has to do with",
+                         m.confusion("panel_vs_truth"), iou(ALL), "higher", needs="panel"),
     **_maps("miou", ALL, ""),
     **_maps("miou_vru", VULNERABLE, ", of vulnerable road users alone"),
     "map": Metric("", "mean average precision of boxes at IoU 0.50 to 0.95 (COCO)", m.boxes,

@@ -86,6 +86,12 @@ def missed(near: float, far: float) -> Pool:
     return pool
 
 
+def share(values: Sequence[list[bool] | None], seed: int) -> Score:
+    """Share of what is true in the lists of all frames; frames are drawn, not their items."""
+    rows = [(sum(found), len(found)) for found in _there(values)]
+    return _bootstrap(rows, lambda sums: _ratio(sums[..., 0], sums[..., 1]), seed)
+
+
 def whole(score: Callable[[list[Any]], float | None]) -> Pool:
     """A score of all frames at once, without an interval."""
 

