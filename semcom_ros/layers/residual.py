@@ -53,6 +53,20 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(torch.relu(self.first(x))))
 
 
+class PlainResidual(nn.Module):
+    """Convolution, ReLU, convolution on top of the input, [B, channels, H, W], without
+    normalisation: a layer between symbols and image must keep their scale. At first the input."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.second(torch.relu(self.first(x)))
+
+
 def for_inference(network: Network, dtype: torch.dtype) -> Network:
     """Fold normalisations, cast to `dtype` and lay out channels last; changes `network` itself."""
     network.eval().requires_grad_(False)
