@@ -14,9 +14,8 @@ from std_msgs.msg import Header
 
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.frame import Camera
-from semcom_ros.nodes.camera_messages import camera_info_message
 from semcom_ros.nodes.flow import Flow
-from semcom_ros.nodes.messages import image_message
+from semcom_ros.nodes.messages import camera_info_message, image_message
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.shared_memory import make_room
 

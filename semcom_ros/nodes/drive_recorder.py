@@ -31,7 +31,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from vision_msgs.msg import Detection2DArray
 
 from semcom_ros.graph import NodeProcess
-from semcom_ros.nodes.camera_messages import image_array
+from semcom_ros.messages.camera import image_array
 from semcom_ros.nodes.record import Box, DriveRecord
 from semcom_ros.nodes.topics import reliable
 

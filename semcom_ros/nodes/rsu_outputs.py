@@ -16,9 +16,9 @@ from visualization_msgs.msg import MarkerArray
 from semcom_ros.drawing import draw_boxes
 from semcom_ros.frame import WORK_SIZE, Camera
 from semcom_ros.labels import VOID, colorize, tint
-from semcom_ros.nodes.camera_messages import camera_info_message
 from semcom_ros.nodes.markers import markers_message
 from semcom_ros.nodes.messages import (
+    camera_info_message,
     depth_message,
     detections_3d_message,
     detections_message,

@@ -23,7 +23,7 @@ from std_msgs.msg import Header
 from semcom_ros.codecs import codec_of, create_encoder, settings_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, mounting_of
-from semcom_ros.nodes.camera_messages import camera_of, compressed_array, image_array
+from semcom_ros.messages.camera import camera_of, compressed_array, image_array
 from semcom_ros.nodes.messages import image_message, link_state, payload_message, stamp_ns
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options

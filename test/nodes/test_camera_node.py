@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from tiny_videos import make_video  # noqa: E402
 from tiny_videos import numbers as numbers_shown  # noqa: E402
 
-from semcom_ros.nodes.camera_messages import image_array  # noqa: E402
+from semcom_ros.messages.camera import image_array  # noqa: E402
 from semcom_ros.nodes.camera_node import CameraNode  # noqa: E402
 
 RATE_HZ = 50.0

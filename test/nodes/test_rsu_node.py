@@ -24,7 +24,7 @@ from semcom_ros.codecs import codec_of  # noqa: E402
 from semcom_ros.codecs.base import Received  # noqa: E402
 from semcom_ros.frame import Camera  # noqa: E402
 from semcom_ros.labels import NAMES, TRAIN_ID  # noqa: E402
-from semcom_ros.nodes.camera_messages import image_array  # noqa: E402
+from semcom_ros.messages.camera import image_array  # noqa: E402
 from semcom_ros.nodes.messages import payload_message  # noqa: E402
 from semcom_ros.nodes.rsu_node import RsuNode  # noqa: E402
 from semcom_ros.payload import pack, unpack  # noqa: E402

@@ -13,8 +13,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from semcom_ros.frame import Camera  # noqa: E402
-from semcom_ros.nodes.camera_messages import camera_info_message  # noqa: E402
-from semcom_ros.nodes.messages import stamp_ns  # noqa: E402
+from semcom_ros.nodes.messages import (
+    camera_info_message,  # noqa: E402
+    stamp_ns,  # noqa: E402
+)
 from semcom_ros.nodes.vehicle_node import VehicleNode  # noqa: E402
 from semcom_ros.payload import unpack  # noqa: E402
 

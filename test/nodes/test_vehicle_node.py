@@ -21,8 +21,12 @@ from std_msgs.msg import Header  # noqa: E402
 
 from semcom_ros.codecs.base import LinkState  # noqa: E402
 from semcom_ros.frame import Camera as Intrinsics  # noqa: E402
-from semcom_ros.nodes.camera_messages import camera_info_message  # noqa: E402
-from semcom_ros.nodes.messages import data_of, diagnostics_message, link_values  # noqa: E402
+from semcom_ros.nodes.messages import (  # noqa: E402
+    camera_info_message,  # noqa: E402
+    data_of,
+    diagnostics_message,
+    link_values,
+)
 from semcom_ros.nodes.vehicle_node import VehicleNode  # noqa: E402
 from semcom_ros.payload import unpack  # noqa: E402
 

@@ -110,7 +110,7 @@ def test_the_node_publishes_what_the_rsu_returns(street: list[Frame]) -> None:
     from std_msgs.msg import Header
     from vision_msgs.msg import Detection2DArray
 
-    from semcom_ros.nodes.camera_messages import image_array
+    from semcom_ros.messages.camera import image_array
     from semcom_ros.nodes.messages import payload_message
     from semcom_ros.nodes.rsu_node import RsuNode
 

@@ -21,14 +21,13 @@ from std_msgs.msg import Header  # noqa: E402
 
 from semcom_ros.errors import SemcomError  # noqa: E402
 from semcom_ros.frame import Camera, fit_camera  # noqa: E402
-from semcom_ros.nodes.camera_messages import (  # noqa: E402
+from semcom_ros.messages.camera import (  # noqa: E402
     MAX_PIXELS,
-    camera_info_message,
     camera_of,
     compressed_array,
     image_array,
 )
-from semcom_ros.nodes.messages import data_of, image_message  # noqa: E402
+from semcom_ros.nodes.messages import camera_info_message, data_of, image_message  # noqa: E402
 
 RGB = np.random.default_rng(1).integers(0, 256, (6, 10, 3), np.uint8)
 GRAY = cv2.cvtColor(RGB, cv2.COLOR_RGB2GRAY)

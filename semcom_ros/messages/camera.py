@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What cameras publish, images of any usual encoding and intrinsics, to arrays and back."""
+"""What cameras publish, images of any usual encoding and intrinsics, to arrays.
+
+A message is anything with the fields that ROS gives its type: rclpy's, or one read from a bag.
+"""
 
 from __future__ import annotations
 
 import io
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import Header
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Window, window_camera
@@ -64,8 +65,8 @@ ENCODINGS = {
 """By the name in the message. 16UC1 is missing: in ROS it is depth in millimetres (REP 118)."""
 
 
-def image_array(message: Image) -> np.ndarray:
-    """The pixels of `message`: uint8 [H, W, 3] RGB; a view where no conversion is needed.
+def image_array(message: Any) -> np.ndarray:
+    """The pixels of an Image: uint8 [H, W, 3] RGB; a view where no conversion is needed.
 
     Of 16 bits the upper 8 are kept. Raises SemcomError for an encoding that shows no street, or
     data that is too short.
@@ -99,8 +100,8 @@ def image_array(message: Image) -> np.ndarray:
         ) from None
 
 
-def compressed_array(message: CompressedImage) -> np.ndarray:
-    """The pixels of a JPEG or PNG image as they are stored: uint8 [H, W, 3] RGB.
+def compressed_array(message: Any) -> np.ndarray:
+    """The pixels of a CompressedImage, JPEG or PNG, as they are stored: uint8 [H, W, 3] RGB.
 
     They are not turned as EXIF may say: intrinsics are those of the picture as it is stored. Raises
     SemcomError, for more than `MAX_PIXELS` before they are unpacked.
@@ -139,22 +140,8 @@ def _picture_size(data: bytes) -> tuple[int, int] | None:
         return None
 
 
-def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
-    """Intrinsics with k, r and p all 0 for a camera that is not calibrated, as ROS has it."""
-    message = CameraInfo(header=header, height=camera.height, width=camera.width)
-    message.distortion_model = camera.distortion_model
-    message.d = camera.distortion
-    if not camera.calibrated:
-        return message
-    fx, fy, cx, cy = camera.matrix
-    message.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
-    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    message.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
-    return message
-
-
-def camera_of(message: CameraInfo, rectified: bool = False) -> Camera:
-    """Intrinsics of the images beside `message`; those of a camera not calibrated are all 0.
+def camera_of(message: Any, rectified: bool = False) -> Camera:
+    """Intrinsics of the images beside a CameraInfo; those of a camera not calibrated are all 0.
 
     K and P belong to the full image without binning. The images are its region of interest, of
     which as many pixels as the binning says make one. rectified: they have no distortion, and P.
