@@ -53,14 +53,22 @@ former is asked for while there is no publisher."""
 class Listener:
     """A subscription of `node`; what `profile` calls BEST_AVAILABLE follows the publishers.
 
+    raw: `callback` gets messages as they are serialized.
+
     DDS settles BEST_AVAILABLE when a subscription is made, which is often before the camera comes,
     and a reliable one never hears a best-effort publisher.
     """
 
     def __init__(
-        self, node: Node, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile
+        self,
+        node: Node,
+        kind: type,
+        topic: str,
+        callback: Callable[..., None],
+        profile: QoSProfile,
+        raw: bool = False,
     ) -> None:
-        self._node, self._topic = node, node.resolve_topic_name(topic)
+        self._node, self._topic, self._raw = node, node.resolve_topic_name(topic), raw
         self._what = kind, topic, callback
         self._asked, self._open = profile, dict[str, Any]()
         self._subscribe()
@@ -85,6 +93,7 @@ class Listener:
             copy(self._asked),
             event_callbacks=events,
             qos_overriding_options=overriding(callback=self._settle),
+            raw=self._raw,
         )
 
     def _settle(self, profile: QoSProfile) -> SetParametersResult:
