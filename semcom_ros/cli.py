@@ -22,16 +22,20 @@ from semcom_ros.runtime import check_device, check_output, keep_freed_memory
 
 
 class Command(NamedTuple):
-    """A command's line in the help, and, if it is one by itself, the module of the lab behind it,
-    or the class as `module:Class`."""
+    """A command's line in the help, and, if it is one by itself, the module of the lab, or of
+    another `part`, behind it, or the class as `module:Class`."""
 
     help: str
     module: str = ""
+    part: str = "lab"
 
 
 COMMANDS = {
     "": Command("send meaning instead of pixels from a vehicle to a roadside unit"),
     "demo": Command("drive through vehicle, channel and RSU, and score", "demo.run"),
+    "launch": Command(
+        "start camera, vehicle, channel and RSU, as `ros2 launch` does", "launch_command", "nodes"
+    ),
     "inspect": Command("print what a payload file holds", "inspect_payload"),
     "train": Command("make the weights in models/"),
     "train segmenter": Command(
@@ -153,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.parse_args(words[len(name.split()) :])
             parser.print_help()
             return 2
-        module = resolve_name(f"semcom_ros.lab.{command.module}")
+        module = resolve_name(f"semcom_ros.{command.part}.{command.module}")
         module.add_arguments(parser)
         args = parser.parse_args(words[len(name.split()) :])
         if "command" in args:

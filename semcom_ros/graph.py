@@ -22,7 +22,7 @@ from semcom_ros.parameter import Parameter, Value
 from semcom_ros.payload import MAX_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
 
 VEHICLE_RSU = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
-NAMESPACE = "/vehicle_1"
+PACKAGE, NAMESPACE = "semcom_ros", "/vehicle_1"
 _DEVICE = Parameter(
     "device", "cpu", "Where networks run: cpu, cuda or cuda:N, as torch names it."
 )  # fmt: skip
@@ -167,12 +167,22 @@ def table(executable: str) -> dict[str, Parameter]:
 
 @dataclass(frozen=True)
 class NodeProcess:
-    """One node in a process of its own; `parameters` lists every parameter of the node."""
+    """One node in a process of its own; `parameters` lists every parameter of ours.
+
+    package: ours, or another's program with its own command line `words`. parameter_files: win
+    over `parameters`. respawn: whether it is started anew when it ended by itself.
+    """
 
     executable: str
     name: str
     namespace: str
     parameters: dict[str, Value]
+    package: str = PACKAGE
+    words: tuple[str, ...] = ()
+    parameter_files: tuple[str, ...] = ()
+    remappings: tuple[tuple[str, str], ...] = ()
+    log_level: str = ""
+    respawn: bool = False
 
 
 def arguments() -> dict[str, Parameter]:
@@ -240,10 +250,17 @@ def _check_node(name: str, held: object) -> None:
 
 
 def command(process: NodeProcess) -> list[str]:
-    """The command line that starts `process` with this Python, for `subprocess`."""
-    line = [sys.executable, "-m", f"semcom_ros.nodes.{process.executable}", "--ros-args"]
-    line += ["-r", f"__ns:={process.namespace}", "-r", f"__node:={process.name}"]
+    """The command line that starts `process`, ours with this Python, for `subprocess`."""
+    line = [process.executable, *process.words, "--ros-args", "-r", f"__ns:={process.namespace}"]
+    if process.package == PACKAGE:
+        line[:1] = [sys.executable, "-m", f"semcom_ros.nodes.{process.executable}"]
+        # Another's program may be several nodes, which must not get one name.
+        line += ["-r", f"__node:={process.name}"]
+    for old, new in process.remappings:
+        line += ["-r", f"{old}:={new}"]
     for name, value in process.parameters.items():
         # A JSON scalar is a YAML scalar, and the quotes keep a path such as "1e3" a string.
         line += ["-p", f"{name}:={json.dumps(value, ensure_ascii=False)}"]
-    return line
+    for file in process.parameter_files:
+        line += ["--params-file", file]
+    return line + (["--log-level", process.log_level] if process.log_level else [])

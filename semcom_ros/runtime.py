@@ -32,6 +32,23 @@ SCHEMAS = (
 )
 
 
+def check_ros() -> None:
+    """Raise SemcomError if this Python has no ROS."""
+    if importlib.util.find_spec("rclpy") is None:
+        raise SemcomError(
+            "There is no ROS 2 for this Python: run `make setup` and then .venv/bin/semcom, "
+            "or source an installed ROS 2 first."
+        )
+
+
+def shipped_folder(name: str) -> Path:
+    """The folder `name` that ships: the checkout's, or else that in the ROS package's share."""
+    checkout = Path(__file__).resolve().parent.parent / name
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    shares = (Path(prefix, "share", "semcom_ros", name) for prefix in prefixes if prefix)
+    return next((found for found in (checkout, *shares) if found.is_dir()), checkout)
+
+
 def check_device(device: str) -> None:
     """Raise SemcomError if torch cannot compute on `device`."""
     if device == "cpu":  # needs no look, and torch takes a second to import

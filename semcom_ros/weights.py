@@ -17,6 +17,7 @@ from safetensors.numpy import save as save_bytes
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
+from semcom_ros.runtime import shipped_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,15 +28,10 @@ MOST_TOLD = 2**20
 
 
 def models_dir() -> Path:
-    """The folder of shipped weights: SEMCOM_MODELS, the checkout's, or the ROS package's share."""
+    """The folder of shipped weights: SEMCOM_MODELS, or what `shipped_folder` finds."""
     if "SEMCOM_MODELS" in os.environ:
         return Path(os.environ["SEMCOM_MODELS"])
-    checkout = Path(__file__).resolve().parent.parent / "models"
-    if checkout.is_dir():
-        return checkout
-    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
-    shares = (Path(p) / "share" / "semcom_ros" / "models" for p in prefixes if p)
-    return next((s for s in shares if s.is_dir()), checkout)
+    return shipped_folder("models")
 
 
 def file_at(path: Path | None, name: str) -> Path:

@@ -29,8 +29,8 @@ def test_help_lists_the_commands_without_loading_what_they_need() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_its_module_or_names_others(name: str) -> None:
-    module = COMMANDS[name].module
-    path = f"semcom_ros.lab.{module.partition(':')[0]}"
+    _, module, part = COMMANDS[name]
+    path = f"semcom_ros.{part}.{module.partition(':')[0]}"
     assert find_spec(path) if module else within(name)
 
 

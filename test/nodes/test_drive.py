@@ -82,7 +82,7 @@ def test_a_node_that_cannot_start_is_tried_a_few_times_and_no_more(
     nodes = [NodeProcess(name, name, "/v", {"autostart": False}) for name in ("cam", "rsu_node")]
     sentence = "(?s)rsu_node ended with status 3 after 2 restarts.*no lens.*no lens.*no lens"
     with Processes(nodes, tmp_path) as processes:
-        processes._running["rsu_node"].wait()
+        processes.running["rsu_node"].wait()
         assert not processes.check(restarts=2)  # it waits before it starts the node anew
         with pytest.raises(NodeFailure, match=sentence):
             while True:
@@ -98,7 +98,7 @@ def test_the_camera_is_not_started_anew(
 ) -> None:
     monkeypatch.setattr(module, "command", lambda node: [sys.executable, "-c", "exit(3)"])
     with Processes([NodeProcess("camera_node", "camera_node", "/v", {})], tmp_path) as processes:
-        processes._running["camera_node"].wait()
+        processes.running["camera_node"].wait()
         with pytest.raises(NodeFailure, match="camera_node ended with status 3[.]"):
             processes.check(restarts)
 

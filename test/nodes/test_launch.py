@@ -16,7 +16,7 @@ pytest.importorskip("launch_ros", reason="ROS's launch_ros is not installed for 
 from launch import LaunchContext  # noqa: E402
 from launch.actions import DeclareLaunchArgument  # noqa: E402
 
-from semcom_ros import graph  # noqa: E402
+from semcom_ros import bringup, graph  # noqa: E402
 from semcom_ros.errors import SemcomError  # noqa: E402
 
 FILE = Path(__file__).resolve().parents[2] / "launch" / "vehicle_rsu.launch.py"
@@ -35,18 +35,17 @@ def load():
     return module, context
 
 
-def test_every_parameter_of_the_graph_is_a_described_argument():
+def test_every_argument_is_declared_with_its_meaning_and_choices():
     module, _ = load()
     declared = {
         entity.name: entity
         for entity in module.generate_launch_description().entities
         if isinstance(entity, DeclareLaunchArgument)
     }
-    camera = {"camera", "image_topic", "camera_info_topic"}
-    others = {"namespace", "config", "log_level", "rviz", "respawn", "use_sim_time"}
-    assert set(graph.arguments()) | camera | others == set(declared)
+    assert set(bringup.arguments()) == set(declared)
     assert all(argument.description for argument in declared.values())
     assert declared["codec"].choices == list(graph.arguments()["codec"].choices)
+    assert declared["rviz"].choices == ["true", "false"] and declared["data"].choices is None
 
 
 def test_the_nodes_are_those_of_the_graph():
@@ -103,15 +102,16 @@ def test_the_time_of_a_simulation_reaches_every_node(wanted: bool):
         assert parameters_of(node, context)["use_sim_time"] is wanted
 
 
-def test_rviz_shows_the_frame_of_the_camera(monkeypatch: pytest.MonkeyPatch):
+def test_rviz_gets_its_own_arguments_and_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     module, context = load()
-    monkeypatch.setattr(module, "get_package_share_directory", lambda package: "/share")
+    (program := tmp_path / "rviz2").touch(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
     made = []
     monkeypatch.setattr(module, "Node", lambda **how: made.append(how))
     context.launch_configurations.update(rviz="true", frame_id="front_left")
     module.start(context)
-    layout = "/share/config/vehicle_rsu.rviz"
-    assert made[0]["arguments"] == ["-d", layout, "--fixed-frame", "front_left"]
+    assert made[0]["arguments"][2:] == ("--fixed-frame", "front_left")
+    assert made[0]["package"] == made[0]["executable"] == "rviz2" and "name" not in made[0]
 
 
 def test_an_argument_that_nobody_declared_is_refused(monkeypatch: pytest.MonkeyPatch):

@@ -10,7 +10,6 @@ import argparse
 import signal
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -20,7 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from semcom_ros.channel import PARAMETERS
 from semcom_ros.codecs import codec_of
 from semcom_ros.datasets import Source, open_source
-from semcom_ros.errors import SemcomError
 from semcom_ros.graph import arguments, codec_parameters, vehicle_rsu
 from semcom_ros.lab.demo.pictures import choose_rows, draw_strip, video
 from semcom_ros.lab.demo.summary import DriveScores, Summary, show_summary, summarise
@@ -29,6 +27,7 @@ from semcom_ros.lab.picture import save_picture
 from semcom_ros.nodes.processes import NodeFailure
 from semcom_ros.nodes.record import DriveRecord, moments
 from semcom_ros.parameter import Value
+from semcom_ros.runtime import check_ros
 
 DEFAULTS = {"detection": "none"}
 """Those that begin otherwise. The demo listens to detections: a detector in every picture is more
@@ -74,11 +73,7 @@ def run(args: argparse.Namespace) -> int:
     endless = values["data"].startswith("scenes:")
     values["frames"] = values["frames"] or (ENDLESS_FRAMES if endless else len(source))
     sends_labels = codec_of(values["codec"]).sends_labels
-    if find_spec("rclpy") is None:
-        raise SemcomError(
-            "There is no ROS 2 for this Python: run `make setup` and then .venv/bin/semcom, "
-            "or source an installed ROS 2 first."
-        )
+    check_ros()
     make_folder(args.out)
     # What ends the demo from outside must end its nodes too: leave by way of every `finally`.
     signal.signal(signal.SIGTERM, _leave)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is started for one vehicle and its RSU: the arguments, and the processes they ask for.
+
+`launch/vehicle_rsu.launch.py` makes actions of `ros2 launch` of it; `semcom launch` runs it itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from semcom_ros import graph
+from semcom_ros.errors import SemcomError, choose
+from semcom_ros.graph import NodeProcess
+from semcom_ros.parameter import Parameter, Value
+from semcom_ros.runtime import shipped_folder
+
+IMAGE, CAMERA_INFO = "camera/image_raw", "camera/camera_info"
+SWITCHES = {
+    "camera_node": Parameter(
+        "camera", True, "Start camera_node; false where a camera publishes already."
+    ),
+}  # fmt: skip
+"""By executable: the argument that says whether the node is started."""
+_ARGUMENTS = (
+    Parameter("namespace", graph.NAMESPACE, "Namespace of all nodes and topics."),
+    Parameter("config", "", "YAML file of parameters that win over all arguments."),
+    *SWITCHES.values(),
+    Parameter("image_topic", IMAGE, "Images of the camera; its JPEGs are under /compressed."),
+    Parameter("camera_info_topic", CAMERA_INFO, "Intrinsics of the camera."),
+    Parameter(
+        "log_level", "info", "Least severity that is logged.",
+        choices=("debug", "info", "warn", "error", "fatal"),
+    ),
+    Parameter("rviz", False, "Show the RSU's outputs in RViz."),
+    Parameter("respawn", True, "Start a node anew, a while after it ended by itself."),
+    Parameter(
+        "use_sim_time", False,
+        "Take the time from /clock, as with a simulator or `ros2 bag play --clock`; always with "
+        "data:=bag:PATH, which publishes it.",
+    ),
+)  # fmt: skip
+
+
+def arguments() -> dict[str, Parameter]:
+    """Those of the whole, and all parameters of its nodes, by name."""
+    return {parameter.name: parameter for parameter in _ARGUMENTS} | graph.arguments()
+
+
+def in_words(argument: Parameter) -> tuple[str, str, list[str]]:
+    """Default, meaning and choices of an argument as texts; no choices where others are allowed."""
+    if isinstance(argument.default, bool):
+        return str(argument.default).lower(), argument.text, ["true", "false"]
+    allowed = f" Allowed: {argument.range}." if argument.range and not argument.choices else ""
+    return str(argument.default), argument.text + allowed, [*map(str, argument.choices)]
+
+
+def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
+    """What runs with the arguments' values, in the order in which data flows.
+
+    given: texts by name; what is not there has its default. Raises SemcomError for an argument
+    that is none, a value out of range, a parameter file that cannot be used, and an RViz that is
+    not installed: before anything is started.
+    """
+    for name in given:
+        choose(name, arguments(), "launch argument")
+    texts = {name: given.get(name, in_words(it)[0]) for name, it in arguments().items()}
+    values = {name: it.parse(texts[name]) for name, it in arguments().items()}
+    if texts["config"]:
+        graph.check_file(Path(texts["config"]))
+    of_bag = bool(values["camera"]) and texts["data"].startswith("bag:")
+    clock: dict[str, Value] = {"use_sim_time": of_bag or values["use_sim_time"]}
+    image = texts["image_topic"]
+    topics = (
+        (IMAGE, image),
+        (f"{IMAGE}/compressed", f"{image}/compressed"),
+        (CAMERA_INFO, texts["camera_info_topic"]),
+    )
+    of_nodes = {name: values[name] for name in graph.arguments()}
+    found = [
+        replace(
+            node,
+            parameters=node.parameters | clock,
+            parameter_files=(texts["config"],) if texts["config"] else (),
+            remappings=topics,
+            log_level=texts["log_level"],
+            respawn=bool(values["respawn"]),
+        )
+        for node in graph.vehicle_rsu(texts["namespace"], **of_nodes)
+        if node.executable not in SWITCHES or values[SWITCHES[node.executable].name]
+    ]
+    if values["rviz"]:
+        found.append(_rviz(texts, clock, topics))
+    return tuple(found)
+
+
+def _rviz(
+    texts: Mapping[str, str], clock: Mapping[str, Value], topics: tuple[tuple[str, str], ...]
+) -> NodeProcess:
+    if shutil.which("rviz2") is None:
+        raise SemcomError(
+            "There is no rviz2 here: install it (apt install ros-$ROS_DISTRO-rviz2) and source "
+            "ROS, or leave rviz:=true out."
+        )
+    # The layout's topics are relative, so that it serves every namespace.
+    layout = ("-d", str(shipped_folder("config") / "vehicle_rsu.rviz"))
+    frame = ("--fixed-frame", texts["frame_id"])
+    return NodeProcess(
+        "rviz2",
+        "rviz2",
+        texts["namespace"],
+        dict(clock),
+        package="rviz2",
+        words=(*layout, *frame),
+        remappings=topics,
+    )

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How processes are stopped and started anew, whoever it is that watches them."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from semcom_ros.graph import NodeProcess
+from semcom_ros.nodes import processes as module
+from semcom_ros.nodes.processes import Processes
+
+DEAF = "import signal; [signal.signal(s, signal.SIG_IGN) for s in ({})]; print('up', flush=True)"
+
+
+def node(name: str) -> NodeProcess:
+    return NodeProcess(name, name, "/v", {})
+
+
+def test_a_node_that_does_not_hear_is_ended_by_what_it_cannot_but_hear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = {"polite": "", "hard": "signal.SIGINT,", "deaf": "signal.SIGINT, signal.SIGTERM"}
+    code = {name: DEAF.format(to) + "; signal.pause()" for name, to in deaf.items()}
+    monkeypatch.setattr(module, "command", lambda node: [sys.executable, "-c", code[node.name]])
+    patience = (signal.SIGINT, 0.2), (signal.SIGTERM, 1.0), (signal.SIGKILL, math.inf)
+    monkeypatch.setattr(module, "STOP", patience)
+    with Processes([node(name) for name in deaf], tmp_path) as processes:
+        while not all((tmp_path / f"{name}.log").read_text() for name in deaf):
+            time.sleep(0.02)
+    statuses = {name: process.returncode for name, process in processes.running.items()}
+    assert statuses == {"polite": -signal.SIGINT, "hard": -signal.SIGTERM, "deaf": -signal.SIGKILL}
+
+
+def test_each_restart_waits_twice_as_long_until_the_node_has_run_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module, "command", lambda node: ["true"])
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    waits = []
+    with Processes([node("a")], tmp_path) as processes:
+        for lived_s in (0, 0, 0, 0, 0, 0, 0, 0, module.STEADY_S + 1, 0):
+            processes.running["a"].wait()
+            now[0] += lived_s
+            waits.append(processes.start_anew(node("a")))
+            now[0] += waits[-1]
+            assert processes.start_anew(node("a")) == 0
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 0.5, 1]
+    assert processes.restarts == {"a": 10}

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `ros2 launch` and `semcom launch` start, and what they refuse before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from semcom_ros import bringup, graph
+from semcom_ros.errors import SemcomError
+
+
+def by_name(**given: str) -> dict[str, graph.NodeProcess]:
+    return {process.name: process for process in bringup.processes(given)}
+
+
+def test_every_parameter_of_the_graph_is_a_described_argument() -> None:
+    own = {"camera", "image_topic", "camera_info_topic", "namespace", "config", "log_level"}
+    own |= {"rviz", "respawn", "use_sim_time"}
+    assert set(bringup.arguments()) == own | set(graph.arguments())
+    for argument in bringup.arguments().values():
+        default, text, choices = bringup.in_words(argument)
+        assert text and argument.parse(default) == argument.default
+        assert not choices or default in choices
+    assert "Allowed: 128 to 1200" in bringup.in_words(bringup.arguments()["payload_bytes"])[1]
+
+
+def test_the_nodes_are_those_of_the_graph_with_the_values_that_were_given() -> None:
+    found = by_name(codec="classical", namespace="/car_7", log_level="debug", respawn="false")
+    for node in graph.vehicle_rsu("/car_7", codec="classical"):
+        process = found[node.name]
+        assert process.parameters == node.parameters | {"use_sim_time": False}
+        assert (process.namespace, process.log_level) == ("/car_7", "debug")
+        assert not process.respawn and by_name()[node.name].respawn
+    assert len(found) == 4
+
+
+def test_a_camera_of_ones_own_takes_the_place_of_camera_node() -> None:
+    found = by_name(camera="false", image_topic="/front/image", camera_info_topic="/front/info")
+    assert list(found) == ["vehicle_node", "channel_node", "rsu_node"]
+    line = graph.command(found["vehicle_node"])
+    assert "camera/image_raw:=/front/image" in line
+    assert "camera/image_raw/compressed:=/front/image/compressed" in line
+    assert "camera/camera_info:=/front/info" in line
+
+
+def test_every_node_takes_the_time_of_a_simulation_and_of_a_bag() -> None:
+    def clocks(**given: str) -> set[object]:
+        return {process.parameters["use_sim_time"] for process in by_name(**given).values()}
+
+    assert clocks(use_sim_time="true") == clocks(data="bag:drive") == {True}
+    assert clocks() == clocks(data="bag:drive", camera="false") == {False}
+
+
+def test_a_file_of_parameters_comes_after_the_arguments_which_it_wins_over(tmp_path: Path) -> None:
+    (file := tmp_path / "own.yaml").write_text("/**:\n  ros__parameters: {snr_db: 3.0}\n")
+    line = graph.command(by_name(config=str(file), snr_db="9.0")["channel_node"])
+    assert line.index("snr_db:=9.0") < line.index(str(file))
+    assert line[line.index(str(file)) - 1] == "--params-file"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"payload_byts": "300"}, "no launch argument 'payload_byts': did you mean 'payload_bytes"),
+        ({"payload_bytes": "5"}, "payload_bytes is 5; it must be 128 to 1200"),
+        ({"rviz": "maybe"}, "rviz is 'maybe'; it must be true or false"),
+        ({"namespace": "car 7"}, "The namespace is 'car 7'"),
+        ({"config": "/nowhere.yaml"}, "/nowhere.yaml cannot be used: .*No such file"),
+        ({"rviz": "true"}, "There is no rviz2 here: install it"),
+    ],
+)
+def test_what_cannot_be_started_is_refused_with_a_sentence(
+    given: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SemcomError, match=sentence):
+        bringup.processes(given)
+
+
+def test_rviz_shows_the_frame_of_the_camera_and_follows_its_topics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (program := tmp_path / "rviz2").touch(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    rviz = by_name(rviz="true", frame_id="front_left", image_topic="/front/image")["rviz2"]
+    assert not rviz.respawn  # a window that was closed stays closed
+    line = graph.command(rviz)
+    layout, frame = Path(line[2]), line[4]
+    assert line[:2] == ["rviz2", "-d"] and layout.is_file() and frame == "front_left"
+    assert line[5] == "--ros-args" and "camera/image_raw:=/front/image" in line
+    assert not any(word.startswith("__node") for word in line)
