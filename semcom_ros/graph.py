@@ -54,7 +54,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             "data", "scenes:1",
             "Where frames come from: scenes:SEED, camvid:DIR, cityscapes:DIR, "
             "cityscapes_sequence:DIR, coco:DIR, voc:DIR, div2k:DIR, kitti:DIR, folder:DIR, "
-            "video:FILE or a path.",
+            "video:FILE, bag:PATH or a path.",
         ),
         Parameter("split", "val", "Part of a data set that has parts: train, val or test."),
         channel.PARAMETERS["rate_hz"],

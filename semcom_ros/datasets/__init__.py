@@ -12,9 +12,18 @@ from semcom_ros.datasets.stills import CamVid, Coco, Div2k, Folder, Kitti, Voc
 from semcom_ros.datasets.streams import Scenes, VideoFile
 from semcom_ros.errors import SemcomError, choose
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "is_bag", "open_source"]
+
+
+def _bag(where: str, split: str) -> Source:
+    # rosbags is needed by bags alone.
+    from semcom_ros.datasets.bags.frames import Bag
+
+    return Bag(where)
+
 
 _OPENERS: dict[str, Callable[[str, str], Source]] = {
+    "bag": _bag,
     "camvid": CamVid,
     "cityscapes": Cityscapes,
     "cityscapes_sequence": lambda where, split: Cityscapes(where, split, sequence=True),
@@ -43,16 +52,14 @@ _SIGNS = {
 def open_source(spec: str, split: str = "val", truth: bool = False) -> Source:
     """Open the frames that `spec` names: `scenes:SEED`, `camvid:DIR`, `cityscapes:DIR`,
     `cityscapes_sequence:DIR`, `coco:DIR`, `voc:DIR`, `div2k:DIR`, `kitti:DIR`, `folder:DIR`,
-    `video:FILE`.
+    `video:FILE`, `bag:PATH` or, of a bag with several cameras, `bag:PATH#TOPIC`.
 
-    A bare path opens what lies there: a data set known by its folders, any other folder of images,
-    or a video file. `split` matters only where the data has splits. truth: of the procedural drive,
-    depth and objects too, which the rest bring where they have them.
+    A bare path opens what lies there: a data set known by its folders, a bag, any other folder of
+    images, or a video file. `split` matters only where the data has splits. truth: of the
+    procedural drive, depth and objects too, which the rest bring where they have them.
     Raises SemcomError when there is nothing to open.
     """
-    kind, colon, where = spec.partition(":")
-    if not colon or Path(spec).exists():
-        kind, where = _kind_of(spec), spec
+    kind, where = _parted(spec)
     kind = choose(kind, (*_OPENERS, "scenes"), "kind of source")
     if not where:
         raise SemcomError(f"The source '{spec}' names nothing after the colon: give '{kind}:...'.")
@@ -61,10 +68,23 @@ def open_source(spec: str, split: str = "val", truth: bool = False) -> Source:
     return _OPENERS[kind](where, split)
 
 
+def is_bag(spec: str) -> bool:
+    """Whether `spec` names a bag, whose frames have the stamps of their recording."""
+    return _parted(spec)[0] == "bag"
+
+
+def _parted(spec: str) -> tuple[str, str]:
+    """The kind of the source `spec` and the place that it names."""
+    kind, colon, where = spec.partition(":")
+    return (_kind_of(spec), spec) if not colon or Path(spec).exists() else (kind, where)
+
+
 def _kind_of(spec: str) -> str:
     if spec in (*_OPENERS, "scenes"):
         raise SemcomError(f"The source '{spec}' is a kind, not a place: give '{spec}:...'.")
     path = existing(spec)
+    if (path / "metadata.yaml").exists() or path.suffix in (".mcap", ".db3"):
+        return "bag"
     if path.is_file():
         return "video"
     return next((kind for sign, kind in _SIGNS.items() if (path / sign).is_dir()), "folder")

@@ -140,15 +140,33 @@ def _picture_size(data: bytes) -> tuple[int, int] | None:
         return None
 
 
+def depth_array(message: Any) -> np.ndarray:
+    """Depth float32 [H, W] in metres, NaN unknown, of an Image in 32FC1; SemcomError for others."""
+    height, width, step = message.height, message.width, message.step
+    if (
+        message.encoding != "32FC1"
+        or step % 4
+        or not 4 * width <= step <= len(message.data) / height
+    ):
+        raise SemcomError(
+            f"An image of {width}x{height} {message.encoding} with {len(message.data)} bytes in "
+            f"rows of {step} is no depth: publish metres as 32FC1."
+        )
+    kind = ">f4" if message.is_bigendian else "<f4"
+    lines = np.frombuffer(message.data, kind, height * step // 4).reshape(height, step // 4)
+    return lines[:, :width].astype(np.float32)
+
+
 def camera_of(message: Any, rectified: bool = False) -> Camera:
     """Intrinsics of the images beside a CameraInfo; those of a camera not calibrated are all 0.
 
     K and P belong to the full image without binning. The images are its region of interest, of
     which as many pixels as the binning says make one. rectified: they have no distortion, and P.
     """
-    k, p, roi = message.k, message.p, message.roi
+    k, p, d = (tuple(map(float, numbers)) for numbers in (message.k, message.p, message.d))
+    roi = message.roi
     matrix = (p[0], p[5], p[2], p[6]) if rectified else (k[0], k[4], k[2], k[5])
-    lens = () if rectified else tuple(message.d)
+    lens = () if rectified else d
     full = Camera(message.height, message.width, *matrix, lens, message.distortion_model)
     height, width = roi.height or full.height, roi.width or full.width
     size = height // max(1, message.binning_y), width // max(1, message.binning_x)

@@ -48,11 +48,17 @@ class BagReader:
             qos = qos_of(recorded, name)
             self.topics[name] = Topic(name, info.msgtype, qos, info.msgcount)
 
-    def messages(self, topics: Collection[str] | None = None) -> Iterator[tuple[str, int, bytes]]:
+    def messages(
+        self,
+        topics: Collection[str] | None = None,
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
+    ) -> Iterator[tuple[str, int, bytes]]:
         """Topic, stamp in ns since the epoch and serialized message, in the order of the stamps.
 
-        topics: only these; none of them leaves nothing. Raises SemcomError for one that the bag
-        does not have, and where it is damaged.
+        topics: only these; none of them leaves nothing. start_ns, stop_ns: those from the one on,
+        and before the other. Raises SemcomError for a topic that the bag does not have, and where
+        it is damaged.
         """
         for name in topics or ():
             self.topic(name)
@@ -60,7 +66,7 @@ class BagReader:
         if not wanted:
             return
         try:
-            for connection, stamp, data in self._reader.messages(wanted):
+            for connection, stamp, data in self._reader.messages(wanted, start_ns, stop_ns):
                 yield connection.topic, stamp, bytes(data)
         except Exception as error:
             raise self._unreadable(error) from error
@@ -83,6 +89,11 @@ class BagReader:
             raise SemcomError(
                 f"A message of {topic} in '{self.path}' is no {type_name}: {error}."
             ) from error
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first message to the last."""
+        return max(0, self._reader.duration - 1) / 1e9
 
     def table(self) -> list[Topic]:
         """The topics with their first and last stamps, for which the whole bag is read."""

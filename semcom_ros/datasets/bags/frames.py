@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frames of a bag: its pictures with their stamps, and what the bag knows of them."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from semcom_ros.datasets.bags.cameras import COMPRESSED, find_camera
+from semcom_ros.datasets.bags.reader import BagReader
+from semcom_ros.datasets.files import position
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Camera, Frame
+from semcom_ros.labels import TRAIN_ID, VOID
+from semcom_ros.messages.camera import camera_of, compressed_array, depth_array, image_array
+
+SLACK_NS = 200_000_000
+"""So much later a recorder may have written what belongs to a picture."""
+Shot = tuple[int, bytes, dict[str, bytes]]
+"""A picture's stamp, its message, and by topic the messages that belong to it."""
+
+
+def stamp_of(cdr: bytes) -> int:
+    """The stamp in ns of a serialized message that begins with a header."""
+    sec, nanosec = struct.unpack_from("<iI" if cdr[1] else ">iI", cdr, 4)
+    return sec * 10**9 + nanosec
+
+
+class Bag:
+    """The pictures of one camera in a bag, in the order in which they were recorded.
+
+    where: the bag, and after a # the topic of the pictures where it has several cameras. A frame
+    has the stamp of its header, or the recorder's where that is 0; the newest intrinsics of its
+    time; labels and depth of the same stamp (`cameras.find_camera`). Quickest when asked for in
+    order. Raises SemcomError where there is no picture.
+    """
+
+    def __init__(self, where: str) -> None:
+        path, _, topic = where.rpartition("#")
+        if not path or Path(where).expanduser().exists():
+            path, topic = where, ""
+        self.name, self._bag = f"bag:{where}", BagReader(path)
+        self._topics = find_camera(self._bag, topic)
+        picture = self._bag.topics[self._topics.picture]
+        if not picture.count:
+            raise SemcomError(f"The topic {picture.name} of '{path}' has no messages.")
+        self._count, self._compressed = picture.count, picture.type_name == COMPRESSED
+        lasted = self._bag.duration_s
+        self.rate_hz = (self._count - 1) / lasted if lasted and self._count > 1 else 10.0
+        self._train_ids = self._read_label_info()
+        self.camera = self._first_camera()
+        self._shots, self._at = self._read(), 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Frame:
+        """Frame `index` at its own size."""
+        index = position(index, len(self))
+        if index < self._at:
+            self._shots, self._at = self._read(), 0
+        for shot in self._shots:
+            self._at += 1
+            if self._at > index:
+                return self._frame(*shot)
+        self._at = sys.maxsize  # whichever frame is next, the bag is read anew for it
+        raise IndexError(f"frame {index} of '{self._bag.path}'")
+
+    def _read(self) -> Iterator[Shot]:
+        """Every picture with what belongs to it."""
+        topics, waiting = self._topics, deque[tuple[int, int, bytes]]()
+        beside: dict[tuple[str, int], bytes] = {}
+        newest = dict[str, bytes]()
+
+        def next_shot() -> Shot:
+            _, stamp, picture = waiting.popleft()
+            for key in sorted((k for k in beside if k[1] <= stamp), key=lambda k: k[1]):
+                # Of intrinsics the newest count, of labels and depth those of the picture.
+                if key[0] == topics.info or key[1] == stamp:
+                    newest[key[0]] = beside[key]
+                del beside[key]
+            belong = dict(newest)
+            newest.pop(topics.labels, None), newest.pop(topics.depth, None)
+            return stamp, picture, belong
+
+        read = {topics.picture, topics.info, topics.labels, topics.depth} - {""}
+        for topic, logged, cdr in self._bag.messages(read):
+            while waiting and logged > waiting[0][0] + SLACK_NS:
+                yield next_shot()
+            stamp = stamp_of(cdr) or logged
+            if topic == topics.picture:
+                waiting.append((logged, stamp, cdr))
+            else:
+                beside[topic, stamp] = cdr
+        while waiting:
+            yield next_shot()
+
+    def _frame(self, stamp: int, picture: bytes, beside: dict[str, bytes]) -> Frame:
+        topics = self._topics
+        image = self._pixels(topics.picture, picture)
+        camera, labels, depth = self.camera, None, None
+        if topics.info in beside:
+            camera = self._camera(beside[topics.info])
+        if topics.labels in beside:
+            labels = self._train_ids[self._pixels(topics.labels, beside[topics.labels])[..., 0]]
+        if topics.depth in beside:
+            depth = depth_array(self._bag.deserialize(topics.depth, beside[topics.depth]))
+        for what, known in (("labels", labels), ("depth", depth)):
+            if known is not None and known.shape != image.shape[:2]:
+                raise SemcomError(f"The {what} of stamp {stamp} in '{self._bag.path}' do not fit.")
+        return Frame(image, labels, stamp, camera, depth)
+
+    def _pixels(self, topic: str, cdr: bytes) -> np.ndarray:
+        message = self._bag.deserialize(topic, cdr)
+        if self._bag.topics[topic].type_name == COMPRESSED:
+            return compressed_array(message)
+        return np.require(image_array(message), requirements=["C", "W"])
+
+    def _camera(self, cdr: bytes) -> Camera | None:
+        rectified = "/image_rect" in self._topics.picture
+        camera = camera_of(self._bag.deserialize(self._topics.info, cdr), rectified)
+        return camera if camera.calibrated else None
+
+    def _first_camera(self) -> Camera | None:
+        read = (self._topics.info,) if self._topics.info else ()
+        return next((self._camera(cdr) for _, _, cdr in self._bag.messages(read)), None)
+
+    def _read_label_info(self) -> np.ndarray:
+        """The trainId of each number in the labels: uint8 [256]."""
+        train_ids = np.full(256, VOID, np.uint8)
+        read = (self._topics.label_info,) if self._topics.labels else ()
+        for topic, _, cdr in self._bag.messages(read):
+            for one in self._bag.deserialize(topic, cdr).class_map:
+                if one.class_name in TRAIN_ID and one.class_id < VOID:
+                    train_ids[one.class_id] = TRAIN_ID[one.class_name]
+        return train_ids
