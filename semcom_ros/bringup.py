@@ -23,7 +23,8 @@ SWITCHES = {
         "camera", True, "Start camera_node; false where a camera publishes already."
     ),
 }  # fmt: skip
-"""By executable: the argument that says whether the node is started."""
+"""By executable: the argument that says whether the node is started. Those that are none of
+`graph.VEHICLE_RSU` come after it."""
 _ARGUMENTS = (
     Parameter("namespace", graph.NAMESPACE, "Namespace of all nodes and topics."),
     Parameter("config", "", "YAML file of parameters that win over all arguments."),
@@ -78,6 +79,8 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
         (f"{IMAGE}/compressed", f"{image}/compressed"),
         (CAMERA_INFO, texts["camera_info_topic"]),
     )
+    known = dict.fromkeys((*graph.VEHICLE_RSU, *SWITCHES))
+    started = [one for one in known if one not in SWITCHES or values[SWITCHES[one].name]]
     of_nodes = {name: values[name] for name in graph.arguments()}
     found = [
         replace(
@@ -88,8 +91,7 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
             log_level=texts["log_level"],
             respawn=bool(values["respawn"]),
         )
-        for node in graph.vehicle_rsu(texts["namespace"], **of_nodes)
-        if node.executable not in SWITCHES or values[SWITCHES[node.executable].name]
+        for node in graph.vehicle_rsu(texts["namespace"], started, **of_nodes)
     ]
     if values["rviz"]:
         found.append(_rviz(texts, clock, topics))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -191,12 +192,15 @@ def arguments() -> dict[str, Parameter]:
     A name that several nodes share is one argument and reaches all of them. Unlike a node by
     itself, the graph starts by itself.
     """
-    found = {name: p for node in VEHICLE_RSU for name, p in table(node).items()}
+    found = {name: p for node in EXECUTABLES for name, p in table(node).items()}
     return found | {"autostart": replace(found["autostart"], default=True)}
 
 
-def vehicle_rsu(namespace: str = NAMESPACE, **values: Value) -> tuple[NodeProcess, ...]:
-    """Camera, vehicle, channel and RSU of one vehicle, started without a lifecycle manager.
+def vehicle_rsu(
+    namespace: str = NAMESPACE, executables: Iterable[str] = VEHICLE_RSU, **values: Value
+) -> tuple[NodeProcess, ...]:
+    """Camera, vehicle, channel and RSU of one vehicle, or other `executables`, started without a
+    lifecycle manager.
 
     values: any of `arguments()`, such as codec="gesco", channel="loss", loss=0.1, data="scenes:1",
     rate_hz=10.0, payload_bytes=512, autostart=False. Raises SemcomError for an unknown name or a
@@ -217,7 +221,7 @@ def vehicle_rsu(namespace: str = NAMESPACE, **values: Value) -> tuple[NodeProces
             namespace,
             {n: p.check(values.get(n, known[n].default)) for n, p in table(executable).items()},
         )
-        for executable in VEHICLE_RSU
+        for executable in executables
     )
 
 

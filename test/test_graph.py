@@ -21,6 +21,12 @@ def test_a_value_reaches_every_node_that_has_the_parameter():
     assert "codec" not in by_name["camera_node"]
 
 
+def test_a_name_that_nodes_share_means_the_same_to_all_of_them():
+    tables = [graph.table(executable) for executable in EXECUTABLES]
+    for name in graph.arguments():
+        assert len({table[name] for table in tables if name in table}) == 1, name
+
+
 def test_the_graph_has_every_node_of_the_package():
     folder = Path(graph.__file__).parent / "nodes"
     # Autoware's messages are no dependency, so that its node is started by those who have them.
