@@ -108,7 +108,7 @@ def _rviz(
         )
     # The layout's topics are relative, so that it serves every namespace.
     layout = ("-d", str(shipped_folder("config") / "vehicle_rsu.rviz"))
-    frame = ("--fixed-frame", texts["frame_id"])
+    frame = ("--fixed-frame", texts["base_frame" if texts["mounting"] else "frame_id"])
     return NodeProcess(
         "rviz2",
         "rviz2",

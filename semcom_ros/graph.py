@@ -88,7 +88,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         Parameter(
             "mounting", "",
             "Where the camera is: x,y,z in metres (ahead, left, up from the road) and, where it is "
-            "turned, roll,pitch,yaw in degrees; empty: not known.",
+            "turned, roll,pitch,yaw in degrees (clockwise, down, left); empty: not known.",
         ),
         Parameter(
             "input_transport", "raw",
@@ -126,6 +126,11 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             "task", "",
             "What the RSU asks its vehicle for, with the link's report; empty: everything.",
             when="at once",
+        ),
+        Parameter(
+            "base_frame", "base_link",
+            "Frame of the vehicle, on the road, in which /tf_static places the camera where its "
+            "mounting is known.",
         ),
         Parameter(
             "min_area", 40,

@@ -91,3 +91,5 @@ def test_rviz_shows_the_frame_of_the_camera_and_follows_its_topics(
     assert line[:2] == ["rviz2", "-d"] and layout.is_file() and frame == "front_left"
     assert line[5] == "--ros-args" and "camera/image_raw:=/front/image" in line
     assert not any(word.startswith("__node") for word in line)
+    placed = by_name(rviz="true", mounting="0,0,1.4", base_frame="car_7")["rviz2"]
+    assert graph.command(placed)[4] == "car_7"

@@ -25,9 +25,12 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOG = VENV / "set_up.log"
 REQUIREMENTS = ROOT / "requirements"
-STAND_IN = ROOT / "stand_in" / "vision_msgs"
+STAND_INS = ROOT / "stand_in"
 HAS_ROS = "ROS_DISTRO" in os.environ and importlib.util.find_spec("rclpy") is not None
-HAS_VISION_MSGS = HAS_ROS and importlib.util.find_spec("vision_msgs") is not None
+MISSING = sorted(
+    path for path in STAND_INS.iterdir() if not (HAS_ROS and importlib.util.find_spec(path.name))
+)
+"""The message packages of `stand_in/` that have to be built."""
 
 # What sourcing a workspace would do, for every Python of the venv: the package on the path (a
 # symbolic link, so edits count at once) and the prefix, under which ROS finds nodes and files.
@@ -65,7 +68,7 @@ def packages_state() -> str:
 def build_state() -> str:
     """Digest of all that decides what is built: the sources, and the names of the files to link."""
     sources = [ROOT / name for name in ("package.xml", "setup.py", "setup.cfg", "tools/set_up.py")]
-    sources += sorted(path for path in STAND_IN.rglob("*") if path.is_file())
+    sources += sorted(path for path in STAND_INS.rglob("*") if path.is_file())
     linked = sorted(
         str(path)
         for folder in ("launch", "config", "models")
@@ -100,9 +103,9 @@ def check_tools() -> None:
     if importlib.util.find_spec("ensurepip") is None:
         fail(f"{sys.executable} cannot make a virtual environment: install python3-venv.")
     missing = [tool for tool in ("gcc", "g++", "cmake", "make") if shutil.which(tool) is None]
-    if missing and not HAS_VISION_MSGS:
+    if missing and MISSING:
         fail(f"Set-up builds message types and finds no {', '.join(missing)}: install that.")
-    if not HAS_VISION_MSGS and not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
+    if MISSING and not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
         fail(f"The headers of {sys.executable} are missing: install python3-dev.")
 
 
@@ -143,9 +146,9 @@ def point_exports_at_venv() -> None:
 
 
 def build_workspace() -> None:
-    """Build this package into the venv, and the stand-in for vision_msgs where there is none."""
-    packages = [ROOT] if HAS_VISION_MSGS else [ROOT, STAND_IN]
-    say(f"building semcom_ros{'' if HAS_VISION_MSGS else ' and vision_msgs'}")
+    """Build this package into the venv, and the stand-ins for what is not installed."""
+    packages = [ROOT, *MISSING]
+    say(f"building {', '.join(['semcom_ros', *(path.name for path in MISSING)])}")
     site_packages = next(VENV.glob("lib/python3*/site-packages"))
     (site_packages / "semcom_ros.pth").write_text(PATH_HOOK)
     run(

@@ -140,6 +140,8 @@ class RsuNode(SemcomNode):
         header = arrival.context.header
         if arrival.seen is None and seen.error is None:
             self._outputs.publish_camera(header, arrival.camera)
+            if arrival.source_camera is not None:
+                self._outputs.place_camera(header, arrival.source_camera.mounting)
         self._outputs.publish(header, seen, arrival.seen)
         for remark in seen.remarks:
             self.complain(remark)

@@ -14,7 +14,7 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
 from semcom_ros.drawing import draw_boxes
-from semcom_ros.frame import WORK_SIZE, Camera
+from semcom_ros.frame import WORK_SIZE, Camera, Mounting
 from semcom_ros.labels import VOID, colorize, tint
 from semcom_ros.nodes.markers import markers_message
 from semcom_ros.nodes.messages import (
@@ -28,8 +28,14 @@ from semcom_ros.nodes.messages import (
 )
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.topics import latched
+from semcom_ros.nodes.transforms import camera_transform
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.rsu import Wanted
+
+try:
+    from tf2_msgs.msg import TFMessage
+except ImportError:  # the wheels of ROS lack it, until set-up has built the stand-in
+    TFMessage = None
 
 
 class Output(NamedTuple):
@@ -89,6 +95,8 @@ class RsuOutputs:
         }
         self._camera_info = node.publisher(CameraInfo, "rsu/camera_info")
         self._label_info = node.publisher(LabelInfo, "rsu/segmentation/label_info", latched())
+        self._transforms = TFMessage and node.publisher(TFMessage, "/tf_static", latched())
+        self._mountings: dict[str, Mounting] = {}
 
     def announce(self) -> None:
         """Say once which class has which number."""
@@ -104,6 +112,18 @@ class RsuOutputs:
         """The intrinsics of a frame's image, before all else of it."""
         if _listened(self._camera_info):
             self._camera_info.publish(camera_info_message(header, camera))
+
+    def place_camera(self, header: Header, mounting: Mounting | None) -> None:
+        """Where the camera of a frame is on its vehicle: said once, and when it is elsewhere."""
+        base, frame = self._node.settings.base_frame, header.frame_id
+        if mounting is None or not self._transforms or self._mountings.get(frame) == mounting:
+            return
+        self._mountings[frame] = mounting
+        placed = [
+            camera_transform(Header(stamp=header.stamp, frame_id=camera), at, base)
+            for camera, at in self._mountings.items()
+        ]
+        self._transforms.publish(TFMessage(transforms=placed))
 
     def publish(self, header: Header, seen: Percepts, before: Percepts | None) -> None:
         """What is known of a frame and was not `before`, to those who listen.
