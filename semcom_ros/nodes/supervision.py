@@ -21,6 +21,8 @@ from semcom_ros.nodes.topics import reliable
 
 LOOK_S, REPORT_S = 0.1, 1.0
 """How often the processes are looked at, and how seldom at least that is told."""
+CLOSED = "ended with status 0"
+"""What is said of a window that was closed, which nobody need be warned of."""
 
 
 class Supervisor(Node):
@@ -35,47 +37,37 @@ class Supervisor(Node):
 
     def look(self) -> bool:
         """Start anew what has ended, where it is to be; whether anything runs or will."""
-        states, troubles = {}, []
-        for node in self._nodes:
-            process, before = self._processes.running[node.name], self._states.get(node.name, "")
-            state, status = f"runs as process {process.pid}", process.poll()
-            if status is not None:
-                wait_s = self._processes.start_anew(node) if node.respawn else 0.0
-                again = f", is started anew in {wait_s:.1f} s" if wait_s else ""
-                # What is waited for is told once, with all of its wait.
-                told = before if before.startswith("ended") else ""
-                state = told or f"ended with status {status}{again}"
-                if status or again:
-                    troubles.append(f"{node.name} {state}")
-            # rclpy takes one severity from one line of code.
-            if state != before and status:
-                self.get_logger().warning(f"{node.name} {state}.")
-            elif state != before:
-                self.get_logger().info(f"{node.name} {state}.")
-            states[node.name] = state
+        states = {node.name: self._state(node) for node in self._nodes}
+        for name, state in states.items():
+            if state != self._states.get(name):
+                self.get_logger().info(f"{name} {state}.")
         now = time.monotonic()
         if states != self._states or now - self._told >= REPORT_S:
             self._states, self._told = states, now
-            self._report(troubles)
-        return any(node.respawn or "runs" in states[node.name] for node in self._nodes)
+            header, own = Header(), self.get_fully_qualified_name()
+            header.stamp = self.get_clock().now().to_msg()
+            troubles = [
+                f"{name} {state}"
+                for name, state in states.items()
+                if state[:4] != "runs" and state != CLOSED
+            ]
+            level = DiagnosticStatus.WARN if troubles else DiagnosticStatus.OK
+            sentence = "; ".join(troubles) or "all nodes run"
+            self._diagnostics.publish(diagnostics_message(header, own, level, sentence, states))
+        return any(node.respawn or states[node.name].startswith("runs") for node in self._nodes)
 
-    def _report(self, troubles: list[str]) -> None:
-        level = DiagnosticStatus.WARN if troubles else DiagnosticStatus.OK
-        values = {
-            name: f"{state}, started anew {times} times"
-            if (times := self._processes.restarts[name])
-            else state
-            for name, state in self._states.items()
-        }
-        self._diagnostics.publish(
-            diagnostics_message(
-                Header(stamp=self.get_clock().now().to_msg()),
-                self.get_fully_qualified_name(),
-                level,
-                "; ".join(troubles) or "all nodes run",
-                values,
-            )
-        )
+    def _state(self, node: NodeProcess) -> str:
+        """What is told of a node; one that has ended is started anew, where it is to be."""
+        running, before = self._processes.running, self._states.get(node.name, "")
+        status = running[node.name].poll()
+        wait_s = self._processes.start_anew(node) if node.respawn and status is not None else 0.0
+        if status is None or node.respawn and not wait_s:
+            times = self._processes.restarts[node.name]
+            again = f", started anew {times} times" if times else ""
+            return f"runs as process {running[node.name].pid}{again}"
+        again = f", is started anew in {wait_s:.1f} s" if node.respawn else ""
+        # What is waited for is told once, with all of its wait.
+        return before if before.startswith("ended") else f"ended with status {status}{again}"
 
 
 def supervise(nodes: Sequence[NodeProcess]) -> None:
