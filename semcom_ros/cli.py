@@ -37,6 +37,12 @@ COMMANDS = {
         "start camera, vehicle, channel and RSU, as `ros2 launch` does", "launch_command", "nodes"
     ),
     "inspect": Command("print what a payload file holds", "inspect_payload"),
+    "bag": Command("bags of ROS 2: made from data sets, and what they hold"),
+    "bag cityscapes": Command(
+        "write drives of Cityscapes with time, mounting and motion", "bag.from_cityscapes"
+    ),
+    "bag from": Command("write the frames of any source", "bag.from_source"),
+    "bag info": Command("print the topics of a bag", "bag.info"),
     "train": Command("make the weights in models/"),
     "train segmenter": Command(
         "train the vehicle's segmenter", "training.segmenter:SegmenterTraining"

@@ -28,7 +28,7 @@ from semcom_ros.datasets.files import (
 )
 from semcom_ros.datasets.label_maps import LABEL_IDS, TRAIN_IDS
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Camera, Frame, fit_camera
+from semcom_ros.frame import Camera, Frame, Mounting, fit_camera
 
 CAMERA_SIZE = (1024, 2048)
 """Height and width in pixels of the images that the camera files speak of."""
@@ -41,14 +41,19 @@ _SUFFIXES = {
     "disparity": "disparity.png",
     "disparity_sequence": "disparity.png",
     "camera": "camera.json",
+    "vehicle": "vehicle.json",
+    "vehicle_sequence": "vehicle.json",
+    "timestamp_sequence": "timestamp.txt",
 }
 
 
 class Calibration(NamedTuple):
-    """One camera file: intrinsics at `CAMERA_SIZE`, and metres between the two cameras."""
+    """One camera file: intrinsics at `CAMERA_SIZE`, metres between the two cameras, and where the
+    left one is on the vehicle, if the file tells."""
 
     camera: Camera
     baseline: float
+    mounting: Mounting | None = None
 
 
 class Cityscapes(Files):
@@ -137,7 +142,9 @@ def read_calibration(path: Path) -> Calibration:
     try:
         values = json.loads(path.read_text())
         fx, fy, u0, v0 = (float(values["intrinsic"][name]) for name in ("fx", "fy", "u0", "v0"))
-        baseline = float(values["extrinsic"]["baseline"])
+        extrinsic = values["extrinsic"]
+        baseline = float(extrinsic["baseline"])
+        placed = [float(extrinsic[name]) for name in Mounting._fields if name in extrinsic]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SemcomError(
             f"The camera file '{path}' cannot be used ({error!r}): it must hold intrinsic fx, fy, "
@@ -145,7 +152,8 @@ def read_calibration(path: Path) -> Calibration:
         ) from error
     if not all(value > 0 for value in (fx, fy, baseline)):
         raise SemcomError(f"The camera file '{path}' needs fx, fy and baseline above 0.")
-    return Calibration(Camera(*CAMERA_SIZE, fx, fy, u0, v0), baseline)
+    mounting = Mounting(*placed) if len(placed) == len(Mounting._fields) else None
+    return Calibration(Camera(*CAMERA_SIZE, fx, fy, u0, v0), baseline, mounting)
 
 
 def scaled(camera: Camera, size: tuple[int, int]) -> Camera:

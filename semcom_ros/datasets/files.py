@@ -75,6 +75,10 @@ class Files:
         index = position(index, len(self))
         return self.frame(self._files[index], round(index * 1e9 / self.rate_hz))
 
+    def file(self, index: int) -> Path:
+        """The image file of frame `index`."""
+        return self._files[index]
+
     def frame(self, file: Path, stamp: int) -> Frame:
         """The frame of one file. Raises SemcomError."""
         image = read_rgb(self._checked(file), self.turned)
