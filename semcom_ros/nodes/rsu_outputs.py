@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from geometry_msgs import msg as geometry
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
@@ -28,7 +29,6 @@ from semcom_ros.nodes.messages import (
 )
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.topics import latched
-from semcom_ros.nodes.transforms import camera_transform
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.rsu import Wanted
 
@@ -118,10 +118,13 @@ class RsuOutputs:
         base, frame = self._node.settings.base_frame, header.frame_id
         if mounting is None or not self._transforms or self._mountings.get(frame) == mounting:
             return
+        # scipy takes a moment, and most mountings are not known.
+        from semcom_ros.messages.placing import camera_transform
+
         self._mountings[frame] = mounting
+        vehicle = Header(stamp=header.stamp, frame_id=base)
         placed = [
-            camera_transform(Header(stamp=header.stamp, frame_id=camera), at, base)
-            for camera, at in self._mountings.items()
+            camera_transform(geometry, vehicle, name, at) for name, at in self._mountings.items()
         ]
         self._transforms.publish(TFMessage(transforms=placed))
 

@@ -12,18 +12,19 @@ from scipy.spatial.transform import Rotation
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
+from geometry_msgs import msg as geometry  # noqa: E402
 from rsu_bench import CAMERA, rsu, send, show_camera, street  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from semcom_ros.frame import Mounting  # noqa: E402
-from semcom_ros.nodes.transforms import camera_transform  # noqa: E402
+from semcom_ros.messages.placing import camera_transform  # noqa: E402
 
 AHEAD, RIGHT, DOWN = np.eye(3)[[2, 0, 1]]
 
 
 def placed(mounting: Mounting, point: np.ndarray) -> np.ndarray:
     """A point of the optical frame in the vehicle's."""
-    made = camera_transform(Header(frame_id="front"), mounting, "base_link").transform
+    made = camera_transform(geometry, Header(frame_id="base_link"), "front", mounting).transform
     turn, move = made.rotation, made.translation
     turned = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).apply(point)
     return turned + (move.x, move.y, move.z)

@@ -24,7 +24,7 @@ class Motion(NamedTuple):
     yaw_rate: float
 
 
-class Moment(NamedTuple):
+class DriveFrame(NamedTuple):
     """A frame of a drive. stamp: ns since the start of the bag. follows: whether the frame before
     is of the same snippet."""
 
@@ -68,7 +68,7 @@ class CityscapesDrive(Cityscapes):
                     raise SemcomError(f"'{where}' has no '{name}' in {split}: there are {there}.")
             self._files = kept
 
-    def moments(self, start_ns: int) -> Iterator[Moment]:
+    def frames(self, start_ns: int) -> Iterator[DriveFrame]:
         """Every frame; the first has the stamp `start_ns`."""
         stamp, time, before = start_ns - GAP_NS, 0, ("", "", 0)
         for index, file in enumerate(self._files):
@@ -83,7 +83,7 @@ class CityscapesDrive(Cityscapes):
             time, before = self._time(file), (city, snippet, int(number))
             mounting = self._calibration(file).mounting
             motion = self._motion(file) if self._vehicle else None
-            yield Moment(self.frame(file, stamp), file, follows, mounting, motion)
+            yield DriveFrame(self.frame(file, stamp), file, follows, mounting, motion)
 
     def _time(self, file: Path) -> int:
         """Of a frame in its snippet, in ns."""

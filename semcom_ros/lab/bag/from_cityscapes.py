@@ -46,16 +46,16 @@ def run(args: argparse.Namespace) -> None:
     drive = CityscapesDrive(args.folder, args.split, only, wanted)
     written, mounting, car = set[str](), None, Car()
     with new_bag(args, drive.name) as bag:
-        for moment in drive.moments(START_NS):
-            frame, motion = moment.frame, moment.motion
-            bag.write(frame, moment.file)
-            if moment.mounting not in (None, mounting):
-                mounting = moment.mounting
+        for one in drive.frames(START_NS):
+            frame, motion = one.frame, one.motion
+            bag.write(frame, one.file)
+            if one.mounting not in (None, mounting):
+                mounting = one.mounting
                 base = header_of(frame.stamp, BASE)
                 placed = camera_transform(GEOMETRY, base, CAMERA_FRAME, mounting)
                 bag.place(placed, frame.stamp, "/tf_static")
             if motion:
-                car.move(motion, frame.stamp, moment.follows)
+                car.move(motion, frame.stamp, one.follows)
                 world = header_of(frame.stamp, WORLD)
                 bag.put("/odom", car.odometry(world, motion), frame.stamp)
                 at, turned = (car.x, car.y, 0.0), Rotation.from_euler("z", car.yaw)
