@@ -21,7 +21,7 @@ from semcom_ros.messages.camera import camera_of, compressed_array, depth_array,
 
 SLACK_NS = 200_000_000
 """So much later a recorder may have written what belongs to a picture."""
-Shot = tuple[int, bytes, dict[str, bytes]]
+Recorded = tuple[int, bytes, dict[str, bytes]]
 """A picture's stamp, its message, and by topic the messages that belong to it."""
 
 
@@ -54,7 +54,7 @@ class Bag:
         self.rate_hz = (self._count - 1) / lasted if lasted and self._count > 1 else 10.0
         self._train_ids = self._read_label_info()
         self.camera = self._first_camera()
-        self._shots, self._at = self._read(), 0
+        self._recorded, self._at = self._read(), 0
 
     def __len__(self) -> int:
         return self._count
@@ -63,21 +63,21 @@ class Bag:
         """Frame `index` at its own size."""
         index = position(index, len(self))
         if index < self._at:
-            self._shots, self._at = self._read(), 0
-        for shot in self._shots:
+            self._recorded, self._at = self._read(), 0
+        for recorded in self._recorded:
             self._at += 1
             if self._at > index:
-                return self._frame(*shot)
+                return self._frame(*recorded)
         self._at = sys.maxsize  # whichever frame is next, the bag is read anew for it
         raise IndexError(f"frame {index} of '{self._bag.path}'")
 
-    def _read(self) -> Iterator[Shot]:
+    def _read(self) -> Iterator[Recorded]:
         """Every picture with what belongs to it."""
         topics, waiting = self._topics, deque[tuple[int, int, bytes]]()
         beside: dict[tuple[str, int], bytes] = {}
         newest = dict[str, bytes]()
 
-        def next_shot() -> Shot:
+        def next_picture() -> Recorded:
             _, stamp, picture = waiting.popleft()
             for key in sorted((k for k in beside if k[1] <= stamp), key=lambda k: k[1]):
                 # Of intrinsics the newest count, of labels and depth those of the picture.
@@ -91,14 +91,14 @@ class Bag:
         read = {topics.picture, topics.info, topics.labels, topics.depth} - {""}
         for topic, logged, cdr in self._bag.messages(read):
             while waiting and logged > waiting[0][0] + SLACK_NS:
-                yield next_shot()
+                yield next_picture()
             stamp = stamp_of(cdr) or logged
             if topic == topics.picture:
                 waiting.append((logged, stamp, cdr))
             else:
                 beside[topic, stamp] = cdr
         while waiting:
-            yield next_shot()
+            yield next_picture()
 
     def _frame(self, stamp: int, picture: bytes, beside: dict[str, bytes]) -> Frame:
         topics = self._topics
