@@ -140,23 +140,6 @@ def _picture_size(data: bytes) -> tuple[int, int] | None:
         return None
 
 
-def depth_array(message: Any) -> np.ndarray:
-    """Depth float32 [H, W] in metres, NaN unknown, of an Image in 32FC1; SemcomError for others."""
-    height, width, step = message.height, message.width, message.step
-    if (
-        message.encoding != "32FC1"
-        or step % 4
-        or not 4 * width <= step <= len(message.data) / height
-    ):
-        raise SemcomError(
-            f"An image of {width}x{height} {message.encoding} with {len(message.data)} bytes in "
-            f"rows of {step} is no depth: publish metres as 32FC1."
-        )
-    kind = ">f4" if message.is_bigendian else "<f4"
-    lines = np.frombuffer(message.data, kind, height * step // 4).reshape(height, step // 4)
-    return lines[:, :width].astype(np.float32)
-
-
 def camera_of(message: Any, rectified: bool = False) -> Camera:
     """Intrinsics of the images beside a CameraInfo; those of a camera not calibrated are all 0.
 

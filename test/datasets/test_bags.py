@@ -31,7 +31,7 @@ def text(data: str) -> memoryview:
     return STORE.serialize_cdr(STORE.types[TEXT](data), TEXT)
 
 
-def write(path: Path, storage: str = "mcap", compress: bool = False) -> BagWriter:
+def write(path: Path, storage: str = "mcap", compress: bool = False) -> None:
     """Three messages of /said and one of /tf_static, not in the order of their stamps."""
     with BagWriter(path, storage, compress) as bag:
         said = bag.topic("/said", TEXT, Qos())
@@ -41,7 +41,6 @@ def write(path: Path, storage: str = "mcap", compress: bool = False) -> BagWrite
             bag.write(said, START + i * 10**8, text(str(i)))
         empty = STORE.serialize_cdr(STORE.types[TRANSFORM]([]), TRANSFORM)
         bag.write(static, START, empty)
-    return bag
 
 
 def recorded(durability: str, depth: int) -> list[dict]:
@@ -122,7 +121,7 @@ def test_another_reader_of_mcap_finds_the_same(tmp_path: Path, compress: bool) -
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_what_was_written_is_read_in_the_order_of_its_stamps(tmp_path: Path, storage: str) -> None:
-    written = write(tmp_path / "drive", storage)
+    write(tmp_path / "drive", storage)
     for path in (tmp_path / "drive", tmp_path / "drive" / FILES[storage]):
         with BagReader(path) as bag:
             messages = list(bag.messages(["/said"]))
@@ -131,7 +130,10 @@ def test_what_was_written_is_read_in_the_order_of_its_stamps(tmp_path: Path, sto
             assert len(list(bag.messages())) == 4 and not list(bag.messages([]))
             assert bag.topics["/said"] == Topic("/said", TEXT, Qos(), 3)
             assert bag.topics["/tf_static"].qos == Qos(latched=True, depth=1)
-            assert bag.table() == written.table()
+            assert [(one.count, one.first_ns, one.last_ns) for one in bag.table()] == [
+                (3, START, START + 2 * 10**8),
+                (1, START, START),
+            ]
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -146,7 +148,9 @@ def test_the_same_input_makes_the_same_bytes(tmp_path: Path, storage: str) -> No
 
 
 def test_the_table_says_what_a_bag_holds(tmp_path: Path) -> None:
-    lines = table_text(write(tmp_path / "drive").table()).splitlines()
+    write(tmp_path / "drive")
+    with BagReader(tmp_path / "drive") as bag:
+        lines = table_text(bag.table()).splitlines()
     assert lines[0].split() == ["topic", "type", "messages", "Hz", "first", "last", "QoS"]
     cells = [re.split(r"\s\s+", line) for line in lines[1:]]
     first, last = "2023-11-14 22:13:20.000", "2023-11-14 22:13:20.200"

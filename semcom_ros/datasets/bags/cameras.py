@@ -23,7 +23,6 @@ class CameraTopics(NamedTuple):
     info: str
     labels: str
     label_info: str
-    depth: str
 
 
 def find_camera(bag: BagReader, picture: str = "") -> CameraTopics:
@@ -38,13 +37,11 @@ def find_camera(bag: BagReader, picture: str = "") -> CameraTopics:
     known = [name for name in bag.topics if name.startswith(f"{camera}/{TRUTH}/")]
     label_info = next((t for t in known if bag.topics[t].type_name == LABEL_INFO), "")
     labels = label_info.removesuffix("/label_info")
-    depth = f"{camera}/{TRUTH}/depth"
     return CameraTopics(
         picture,
         f"{camera}/camera_info" * (f"{camera}/camera_info" in bag.topics),
         next((t for t in known if t in (labels, f"{labels}/compressed")), ""),
         label_info,
-        depth * (depth in known),
     )
 
 

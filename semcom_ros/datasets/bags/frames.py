@@ -7,7 +7,9 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,12 +19,19 @@ from semcom_ros.datasets.files import position
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame
 from semcom_ros.labels import TRAIN_ID, VOID
-from semcom_ros.messages.camera import camera_of, compressed_array, depth_array, image_array
+from semcom_ros.messages.camera import camera_of, compressed_array, image_array
 
 SLACK_NS = 200_000_000
 """So much later a recorder may have written what belongs to a picture."""
-Recorded = tuple[int, bytes, dict[str, bytes]]
-"""A picture's stamp, its message, and by topic the messages that belong to it."""
+
+
+class Recorded(NamedTuple):
+    """A picture's stamp in ns, and the serialized messages of it, its camera and its labels."""
+
+    stamp: int
+    picture: bytes
+    info: bytes | None
+    labels: bytes | None
 
 
 def stamp_of(cdr: bytes) -> int:
@@ -36,8 +45,8 @@ class Bag:
 
     where: the bag, and after a # the topic of the pictures where it has several cameras. A frame
     has the stamp of its header, or the recorder's where that is 0; the newest intrinsics of its
-    time; labels and depth of the same stamp (`cameras.find_camera`). Quickest when asked for in
-    order. Raises SemcomError where there is no picture.
+    time; labels of the same stamp (`cameras.find_camera`). Quickest when asked for in order.
+    Raises SemcomError where there is no picture.
     """
 
     def __init__(self, where: str) -> None:
@@ -67,53 +76,42 @@ class Bag:
         for recorded in self._recorded:
             self._at += 1
             if self._at > index:
-                return self._frame(*recorded)
+                return self._frame(recorded)
         self._at = sys.maxsize  # whichever frame is next, the bag is read anew for it
         raise IndexError(f"frame {index} of '{self._bag.path}'")
 
     def _read(self) -> Iterator[Recorded]:
         """Every picture with what belongs to it."""
         topics, waiting = self._topics, deque[tuple[int, int, bytes]]()
-        beside: dict[tuple[str, int], bytes] = {}
-        newest = dict[str, bytes]()
-
-        def next_picture() -> Recorded:
-            _, stamp, picture = waiting.popleft()
-            for key in sorted((k for k in beside if k[1] <= stamp), key=lambda k: k[1]):
-                # Of intrinsics the newest count, of labels and depth those of the picture.
-                if key[0] == topics.info or key[1] == stamp:
-                    newest[key[0]] = beside[key]
-                del beside[key]
-            belong = dict(newest)
-            newest.pop(topics.labels, None), newest.pop(topics.depth, None)
-            return stamp, picture, belong
-
-        read = {topics.picture, topics.info, topics.labels, topics.depth} - {""}
-        for topic, logged, cdr in self._bag.messages(read):
+        infos, labels, info = dict[int, bytes](), dict[int, bytes](), None
+        read = {topics.picture, topics.info, topics.labels} - {""}
+        for topic, logged, cdr in chain(self._bag.messages(read), [("", sys.maxsize, b"")]):
             while waiting and logged > waiting[0][0] + SLACK_NS:
-                yield next_picture()
+                _, stamp, picture = waiting.popleft()
+                for at in [at for at in infos if at <= stamp]:
+                    info = infos.pop(at)
+                yield Recorded(stamp, picture, info, labels.pop(stamp, None))
+                labels = {at: one for at, one in labels.items() if at > stamp}
+            if not cdr:
+                return
             stamp = stamp_of(cdr) or logged
             if topic == topics.picture:
                 waiting.append((logged, stamp, cdr))
             else:
-                beside[topic, stamp] = cdr
-        while waiting:
-            yield next_picture()
+                (infos if topic == topics.info else labels)[stamp] = cdr
 
-    def _frame(self, stamp: int, picture: bytes, beside: dict[str, bytes]) -> Frame:
-        topics = self._topics
-        image = self._pixels(topics.picture, picture)
-        camera, labels, depth = self.camera, None, None
-        if topics.info in beside:
-            camera = self._camera(beside[topics.info])
-        if topics.labels in beside:
-            labels = self._train_ids[self._pixels(topics.labels, beside[topics.labels])[..., 0]]
-        if topics.depth in beside:
-            depth = depth_array(self._bag.deserialize(topics.depth, beside[topics.depth]))
-        for what, known in (("labels", labels), ("depth", depth)):
-            if known is not None and known.shape != image.shape[:2]:
-                raise SemcomError(f"The {what} of stamp {stamp} in '{self._bag.path}' do not fit.")
-        return Frame(image, labels, stamp, camera, depth)
+    def _frame(self, one: Recorded) -> Frame:
+        image = self._pixels(self._topics.picture, one.picture)
+        camera = self._camera(one.info) if one.info else self.camera
+        labels = None
+        if one.labels:
+            labels = self._train_ids[self._pixels(self._topics.labels, one.labels)[..., 0]]
+            if labels.shape != image.shape[:2]:
+                raise SemcomError(
+                    f"The labels of stamp {one.stamp} in '{self._bag.path}' are not in the size of "
+                    "their picture."
+                )
+        return Frame(image, labels, one.stamp, camera)
 
     def _pixels(self, topic: str, cdr: bytes) -> np.ndarray:
         message = self._bag.deserialize(topic, cdr)

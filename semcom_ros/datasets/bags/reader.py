@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from rosbags.interfaces import MessageDefinitionFormat
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import get_types_from_idl, get_types_from_msg
 
-from semcom_ros.datasets.bags.topics import Stamps, Topic, qos_of
+from semcom_ros.datasets.bags.topics import Topic, qos_of
 from semcom_ros.datasets.bags.types import type_store
 from semcom_ros.datasets.files import existing
 from semcom_ros.errors import SemcomError
@@ -97,10 +98,11 @@ class BagReader:
 
     def table(self) -> list[Topic]:
         """The topics with their first and last stamps, for which the whole bag is read."""
-        stamps = Stamps()
+        rows = dict(self.topics)
         for name, stamp, _ in self.messages():
-            stamps.count(name, stamp)
-        return stamps.table(self.topics.values())
+            one = rows[name]
+            rows[name] = replace(one, first_ns=one.first_ns or stamp, last_ns=stamp)
+        return list(rows.values())
 
     def close(self) -> None:
         """Let go of the files."""
@@ -123,4 +125,8 @@ class BagReader:
         self._store.register({k: v for k, v in types.items() if k not in self._store.fielddefs})
 
     def _unreadable(self, error: Exception) -> SemcomError:
-        return SemcomError(f"The bag '{self.path}' cannot be read: {error}.")
+        mend = ": where its recording was cut off, 'mcap recover' mends it"
+        return SemcomError(
+            f"The bag '{self.path}' cannot be read ({str(error).rstrip('.')})"
+            f"{mend * (self.path.suffix == '.mcap')}."
+        )

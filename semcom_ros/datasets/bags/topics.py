@@ -34,21 +34,14 @@ class Qos:
     @property
     def recorded(self) -> rosbags.Qos:
         """All nine keys, as rosbag2 writes them."""
+        history = "KEEP_ALL" if self.keep_all else "KEEP_LAST"
+        reliability = "RELIABLE" if self.reliable else "BEST_EFFORT"
+        durability = "TRANSIENT_LOCAL" if self.latched else "VOLATILE"
         return rosbags.Qos(
-            rosbags.QosHistory.KEEP_ALL if self.keep_all else rosbags.QosHistory.KEEP_LAST,
-            self.depth,
-            rosbags.QosReliability.RELIABLE
-            if self.reliable
-            else rosbags.QosReliability.BEST_EFFORT,
-            rosbags.QosDurability.TRANSIENT_LOCAL
-            if self.latched
-            else rosbags.QosDurability.VOLATILE,
-            _FOREVER,
-            _FOREVER,
-            rosbags.QosLiveliness.AUTOMATIC,
-            _FOREVER,
-            avoid_ros_namespace_conventions=False,
-        )
+            rosbags.QosHistory[history], self.depth, rosbags.QosReliability[reliability],
+            rosbags.QosDurability[durability], _FOREVER, _FOREVER, rosbags.QosLiveliness.AUTOMATIC,
+            _FOREVER, avoid_ros_namespace_conventions=False,
+        )  # fmt: skip
 
 
 def qos_of(recorded: Iterable[rosbags.Qos], topic: str) -> Qos:
@@ -88,23 +81,6 @@ class Topic:
         """Messages a second between the first and the last; 0 where there is no time between."""
         lasted = (self.last_ns or 0) - (self.first_ns or 0)
         return (self.count - 1) * 1e9 / lasted if lasted > 0 else 0.0
-
-
-class Stamps:
-    """The topics of a bag while its messages go by."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, list[int]] = {}
-
-    def count(self, topic: str, stamp_ns: int) -> None:
-        """One message more."""
-        seen = self._seen.setdefault(topic, [0, stamp_ns, stamp_ns])
-        self._seen[topic] = [seen[0] + 1, min(seen[1], stamp_ns), max(seen[2], stamp_ns)]
-
-    def table(self, topics: Iterable[Topic]) -> list[Topic]:
-        """`topics` with what was counted."""
-        rows = ((one, self._seen.get(one.name, ())) for one in topics)
-        return [Topic(one.name, one.type_name, one.qos, *seen) for one, seen in rows]
 
 
 def table_text(topics: Iterable[Topic]) -> str:

@@ -10,7 +10,7 @@ from types import TracebackType
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from semcom_ros.datasets.bags.topics import Qos, Stamps, Topic
+from semcom_ros.datasets.bags.topics import Qos
 from semcom_ros.datasets.bags.types import type_store
 from semcom_ros.errors import SemcomError, choose
 
@@ -40,22 +40,22 @@ class BagWriter:
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._writer.open()
         self._store = type_store()
-        self._topics: list[Topic] = []
-        self._stamps, self._open = Stamps(), True
+        self._topics = set[str]()
+        self._open = True
 
     def topic(self, name: str, type_name: str, qos: Qos) -> Connection:
         """A new topic, to be named to `write`. type_name: such as sensor_msgs/msg/Image.
 
         Raises SemcomError for a topic that is there already or a type that is not known.
         """
-        if any(one.name == name for one in self._topics):
+        if name in self._topics:
             raise SemcomError(f"The bag '{self.path}' has the topic {name} already.")
         if type_name not in self._store.fielddefs:
             raise SemcomError(
                 f"The type {type_name} of {name} is none of Jazzy's or vision_msgs, so that "
                 f"'{self.path}' cannot say what its messages hold: leave the topic out."
             )
-        self._topics.append(Topic(name, type_name, qos))
+        self._topics.add(name)
         return self._writer.add_connection(
             name, type_name, typestore=self._store, offered_qos_profiles=[qos.recorded]
         )
@@ -63,11 +63,6 @@ class BagWriter:
     def write(self, topic: Connection, stamp_ns: int, cdr: bytes | memoryview) -> None:
         """One message, serialized, of a `topic` made before; ns since the epoch."""
         self._writer.write(topic, stamp_ns, cdr)
-        self._stamps.count(topic.topic, stamp_ns)
-
-    def table(self) -> list[Topic]:
-        """What was written so far, in the order in which the topics were made."""
-        return self._stamps.table(self._topics)
 
     def note(self, key: str, value: str) -> None:
         """Something about the bag as a whole, for its metadata (custom_data)."""

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from semcom_ros.datasets.bags import STORAGES, BagWriter, Qos, table_text
+from semcom_ros.datasets.bags import STORAGES, BagReader, BagWriter, Qos, table_text
 from semcom_ros.datasets.bags.cameras import TRUTH
 from semcom_ros.datasets.bags.types import Package, cdr, type_store
 from semcom_ros.errors import SemcomError
@@ -52,7 +52,7 @@ class CameraBag:
 
     def __init__(self, bag: BagWriter, raw: bool) -> None:
         self._bag, self._raw = bag, raw
-        self._topics: dict[str, Any] = {}
+        self.topics: dict[str, Any] = {}
         self._first_ns, self._last_ns = 0, -1
 
     def write(self, frame: Frame, file: Path | None) -> None:
@@ -66,7 +66,7 @@ class CameraBag:
                 f"The frame '{file or self._bag.path}' of stamp {frame.stamp} is not after the one "
                 f"before it, {self._last_ns}: set a rate with --rate-hz."
             )
-        if not self._topics:
+        if not self.topics:
             self._first_ns = frame.stamp
         self._last_ns = frame.stamp
         header, truth = header_of(frame.stamp), f"/camera/{TRUTH}"
@@ -80,7 +80,7 @@ class CameraBag:
             info = build.camera_info_message(_SENSOR, header, frame.camera)
             self.put("/camera/camera_info", info, frame.stamp)
         if frame.labels is not None:
-            if f"{truth}/segmentation" not in self._topics:
+            if f"{truth}/segmentation" not in self.topics:
                 names = build.label_info_message(_VISION, header_of(self._first_ns))
                 self.put(f"{truth}/segmentation/label_info", names, self._first_ns, latched=True)
             labels = build.image_message(_SENSOR, header, frame.labels)
@@ -94,16 +94,16 @@ class CameraBag:
     def place(self, transform: Any, stamp: int, topic: str = "/tf") -> None:
         """A transform from one frame to another. On /tf_static the first counts from the start."""
         static = topic == "/tf_static"
-        if static and topic not in self._topics:
+        if static and topic not in self.topics:
             stamp = self._first_ns
         self.put(topic, _TF.TFMessage(transforms=[transform]), stamp, latched=static)
 
     def put(self, topic: str, message: Any, stamp: int, latched: bool = False) -> None:
         """Any message."""
-        if topic not in self._topics:
+        if topic not in self.topics:
             qos = Qos(latched=True, depth=1) if latched else Qos()
-            self._topics[topic] = self._bag.topic(topic, message.__msgtype__, qos)
-        self._bag.write(self._topics[topic], stamp, cdr(message, _STORE))
+            self.topics[topic] = self._bag.topic(topic, message.__msgtype__, qos)
+        self._bag.write(self.topics[topic], stamp, cdr(message, _STORE))
 
     def _put_objects(
         self, truth: str, header: Any, objects: tuple[Object, ...], stamp: int
@@ -136,11 +136,12 @@ def new_bag(args: argparse.Namespace, source: str) -> Iterator[CameraBag]:
     with BagWriter(args.out, args.storage) as bag:
         # Without the place, so that the same data makes the same bytes wherever it lies.
         bag.note("source", Path(source).name)
-        yield CameraBag(bag, args.raw)
-        table = bag.table()
-        if not table:
+        written = CameraBag(bag, args.raw)
+        yield written
+        if not written.topics:
             raise SemcomError(f"{source} gave no frames: there is nothing to write.")
-    print(table_text(table))
+    with BagReader(args.out) as read:
+        print(table_text(read.table()))
 
 
 def header_of(stamp: int, frame_id: str = CAMERA_FRAME) -> Any:
