@@ -20,18 +20,19 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.messages import build
 from semcom_ros.messages.placing import turn
-from semcom_ros.objects import Box3D, Object
+from semcom_ros.objects import Object
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.projection import Detection3D
 
 START_NS = 1_577_836_800 * 10**9
 """2020-01-01 UTC, where data begins that counts from its own start: a 0 is no time in ROS."""
 CAMERA_FRAME = "camera_optical"
+_LABELS = f"/camera/{TRUTH}/segmentation"
 _KINDS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 _STORE = type_store()
 _SENSOR, _VISION = Package("sensor_msgs", _STORE), Package("vision_msgs", _STORE)
 _STD, _TIME = Package("std_msgs", _STORE), Package("builtin_interfaces", _STORE)
-_TF, GEOMETRY, NAV = (Package(name, _STORE) for name in ("tf2_msgs", "geometry_msgs", "nav_msgs"))
+TF, GEOMETRY, NAV = (Package(name, _STORE) for name in ("tf2_msgs", "geometry_msgs", "nav_msgs"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,8 +53,8 @@ class CameraBag:
 
     def __init__(self, bag: BagWriter, raw: bool) -> None:
         self._bag, self._raw = bag, raw
-        self.topics: dict[str, Any] = {}
-        self._first_ns, self._last_ns = 0, -1
+        self._topics: dict[str, Any] = {}
+        self.first_ns, self._last_ns = -1, -1
 
     def write(self, frame: Frame, file: Path | None) -> None:
         """The picture, and what the frame knows beside it: intrinsics, labels, depth, objects.
@@ -66,10 +67,9 @@ class CameraBag:
                 f"The frame '{file or self._bag.path}' of stamp {frame.stamp} is not after the one "
                 f"before it, {self._last_ns}: set a rate with --rate-hz."
             )
-        if not self.topics:
-            self._first_ns = frame.stamp
-        self._last_ns = frame.stamp
-        header, truth = header_of(frame.stamp), f"/camera/{TRUTH}"
+        if self.first_ns < 0:
+            self.first_ns = frame.stamp
+        self._last_ns, header = frame.stamp, header_of(frame.stamp)
         if self._raw:
             picture = build.image_message(_SENSOR, header, frame.image)
             self.put("/camera/image_raw", picture, frame.stamp)
@@ -80,51 +80,27 @@ class CameraBag:
             info = build.camera_info_message(_SENSOR, header, frame.camera)
             self.put("/camera/camera_info", info, frame.stamp)
         if frame.labels is not None:
-            if f"{truth}/segmentation" not in self.topics:
-                names = build.label_info_message(_VISION, header_of(self._first_ns))
-                self.put(f"{truth}/segmentation/label_info", names, self._first_ns, latched=True)
+            if _LABELS not in self._topics:
+                names = build.label_info_message(_VISION, header_of(self.first_ns))
+                self.put(f"{_LABELS}/label_info", names, self.first_ns, latched=True)
             labels = build.image_message(_SENSOR, header, frame.labels)
-            self.put(f"{truth}/segmentation", labels, frame.stamp)
+            self.put(_LABELS, labels, frame.stamp)
         if frame.depth is not None:
             depth = build.depth_message(_SENSOR, header, frame.depth)
-            self.put(f"{truth}/depth", depth, frame.stamp)
+            self.put(f"/camera/{TRUTH}/depth", depth, frame.stamp)
         if frame.objects is not None:
-            self._put_objects(truth, header, frame.objects, frame.stamp)
-
-    def place(self, transform: Any, stamp: int, topic: str = "/tf") -> None:
-        """A transform from one frame to another. On /tf_static the first counts from the start."""
-        static = topic == "/tf_static"
-        if static and topic not in self.topics:
-            stamp = self._first_ns
-        self.put(topic, _TF.TFMessage(transforms=[transform]), stamp, latched=static)
+            flat = [Detection(one.name, 1.0, *one.box) for one in frame.objects]
+            boxes = build.detections_message(_VISION, header, flat)
+            self.put(f"/camera/{TRUTH}/detections", boxes, frame.stamp)
+            solids = _solids(header, frame.objects)
+            self.put(f"/camera/{TRUTH}/detections_3d", solids, frame.stamp)
 
     def put(self, topic: str, message: Any, stamp: int, latched: bool = False) -> None:
         """Any message."""
-        if topic not in self.topics:
+        if topic not in self._topics:
             qos = Qos(latched=True, depth=1) if latched else Qos()
-            self.topics[topic] = self._bag.topic(topic, message.__msgtype__, qos)
-        self._bag.write(self.topics[topic], stamp, cdr(message, _STORE))
-
-    def _put_objects(
-        self, truth: str, header: Any, objects: tuple[Object, ...], stamp: int
-    ) -> None:
-        flat = [Detection(one.name, 1.0, *one.box) for one in objects]
-        found = build.detections_message(_VISION, header, flat)
-        self.put(f"{truth}/detections", found, stamp)
-        solid = [
-            Detection3D(o.name, 1.0, o.box_3d.centre, _size(o.box_3d), np.zeros((3, 3)))
-            for o in objects
-        ]
-        found = build.detections_3d_message(_VISION, header, solid)
-        for message, one in zip(found.detections, objects, strict=True):
-            message.id = str(one.id)
-            length, right, up = one.box_3d.axes
-            turned = Rotation.from_matrix(np.array([right, -up, length]).T)
-            hypothesis = message.results[0].pose
-            hypothesis.covariance = np.zeros(36)  # they are known exactly
-            for pose in (hypothesis.pose, message.bbox.center):
-                turn(pose.orientation, turned)
-        self.put(f"{truth}/detections_3d", found, stamp)
+            self._topics[topic] = self._bag.topic(topic, message.__msgtype__, qos)
+        self._bag.write(self._topics[topic], stamp, cdr(message, _STORE))
 
 
 @contextmanager
@@ -138,7 +114,7 @@ def new_bag(args: argparse.Namespace, source: str) -> Iterator[CameraBag]:
         bag.note("source", Path(source).name)
         written = CameraBag(bag, args.raw)
         yield written
-        if not written.topics:
+        if written.first_ns < 0:
             raise SemcomError(f"{source} gave no frames: there is nothing to write.")
     with BagReader(args.out) as read:
         print(table_text(read.table()))
@@ -150,10 +126,22 @@ def header_of(stamp: int, frame_id: str = CAMERA_FRAME) -> Any:
     return _STD.Header(stamp=_TIME.Time(sec=seconds, nanosec=rest), frame_id=frame_id)
 
 
-def _size(box: Box3D) -> tuple[float, float, float]:
-    """Along x, y and z of the optical frame, for a box that heads away from the camera."""
-    length, width, height = box.size
-    return width, height, length
+def _solids(header: Any, objects: tuple[Object, ...]) -> Any:
+    """Boxes that are known exactly, with their headings."""
+    found = []
+    for one in objects:
+        length, width, height = one.box_3d.size
+        size = width, height, length  # along x, y and z, of what heads away from the camera
+        found.append(Detection3D(one.name, 1.0, one.box_3d.centre, size, np.zeros((3, 3))))
+    made = build.detections_3d_message(_VISION, header, found)
+    for message, one in zip(made.detections, objects, strict=True):
+        message.id = str(one.id)
+        ahead, right, up = one.box_3d.axes
+        hypothesis = message.results[0].pose
+        hypothesis.covariance = np.zeros(36)
+        for pose in (hypothesis.pose, message.bbox.center):
+            turn(pose.orientation, Rotation.from_matrix(np.array([right, -up, ahead]).T))
+    return made
 
 
 def _compressed(header: Any, image: np.ndarray, file: Path | None) -> Any:

@@ -16,6 +16,7 @@ from semcom_ros.lab.bag.camera_bag import (
     GEOMETRY,
     NAV,
     START_NS,
+    TF,
     header_of,
     new_bag,
 )
@@ -50,16 +51,17 @@ def run(args: argparse.Namespace) -> None:
             frame, motion = one.frame, one.motion
             bag.write(frame, one.file)
             if one.mounting not in (None, mounting):
-                mounting = one.mounting
-                base = header_of(frame.stamp, BASE)
+                stamp, mounting = frame.stamp if mounting else bag.first_ns, one.mounting
+                base = header_of(stamp, BASE)
                 placed = camera_transform(GEOMETRY, base, CAMERA_FRAME, mounting)
-                bag.place(placed, frame.stamp, "/tf_static")
+                bag.put("/tf_static", TF.TFMessage(transforms=[placed]), stamp, latched=True)
             if motion:
                 car.move(motion, frame.stamp, one.follows)
                 world = header_of(frame.stamp, WORLD)
                 bag.put("/odom", car.odometry(world, motion), frame.stamp)
                 at, turned = (car.x, car.y, 0.0), Rotation.from_euler("z", car.yaw)
-                bag.place(transform_message(GEOMETRY, world, BASE, at, turned), frame.stamp)
+                placed = transform_message(GEOMETRY, world, BASE, at, turned)
+                bag.put("/tf", TF.TFMessage(transforms=[placed]), frame.stamp)
             told = zip(EXTRAS, (frame.labels, frame.depth, motion), strict=True)
             written |= {name for name, found in told if found is not None}
         for name in wanted:
