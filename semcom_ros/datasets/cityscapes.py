@@ -62,7 +62,10 @@ class Cityscapes(Files):
     With `sequence` the frames are those of `leftImg8bit_sequence`, snippets of 30 at 17 Hz of which
     one has labels; without, the labelled frames, played at 10 Hz. Each frame has the intrinsics of
     its own camera file, for a sequence that of its snippet; `camera` is the first frame's.
+    labelled: whether labels must be there.
     """
+
+    labelled = True
 
     def __init__(self, where: str, split: str, sequence: bool = False) -> None:
         self._root, self._split, self._sequence = existing(where), split, sequence
@@ -74,7 +77,7 @@ class Cityscapes(Files):
         kind = "cityscapes_sequence" if sequence else "cityscapes"
         super().__init__(f"{kind}:{where}", files)
         kinds = [kind for kind in ("gtFine", "gtCoarse") if self._folder(kind).is_dir()]
-        if split in ("train", "val") and not sequence and not kinds:
+        if self.labelled and split in ("train", "val") and not sequence and not kinds:
             self._needed("gtFine")
         # Those of test are not published: its files mark the own car and void alone.
         self._truth = kinds[0] if kinds and split != "test" else ""

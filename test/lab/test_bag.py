@@ -148,7 +148,8 @@ def test_only_the_cities_and_snippets_asked_for_are_written(drive: Path, tmp_pat
     # Without their times they play at 17 Hz; without snippets the labelled frames play at 10.
     (drive / "timestamp_sequence").rename(drive / "nor_this")
     assert stamps("timeless", "--cities", "munster") == [0, round(1e9 / 17)]
-    (drive / "leftImg8bit_sequence").rename(drive / "nor_these")
+    for kind in ("leftImg8bit_sequence", "gtFine"):
+        (drive / kind).rename(drive / f"no_{kind}")
     assert stamps("stills") == [0, 100 * MS]
 
 

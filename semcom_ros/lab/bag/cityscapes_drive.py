@@ -44,6 +44,8 @@ class CityscapesDrive(Cityscapes):
     of labels, depth and odometry. Raises SemcomError where a folder that this needs is missing.
     """
 
+    labelled = False
+
     def __init__(
         self, where: str, split: str, only: Collection[list[str]], wanted: Collection[str]
     ) -> None:

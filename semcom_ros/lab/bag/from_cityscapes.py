@@ -7,6 +7,8 @@ import argparse
 import math
 from typing import Any
 
+from rich.console import Console
+from rich.progress import track
 from scipy.spatial.transform import Rotation
 
 from semcom_ros.errors import SemcomError
@@ -46,8 +48,9 @@ def run(args: argparse.Namespace) -> None:
     only = [names.split(",") for names in (args.cities, args.snippets) if names]
     drive = CityscapesDrive(args.folder, args.split, only, wanted)
     written, mounting, car = set[str](), None, Car()
+    console = Console(stderr=True)
     with new_bag(args, drive.name) as bag:
-        for one in drive.frames(START_NS):
+        for one in track(drive.frames(START_NS), "frames", len(drive), console=console):
             frame, motion = one.frame, one.motion
             bag.write(frame, one.file)
             if one.mounting not in (None, mounting):
