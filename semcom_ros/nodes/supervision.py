@@ -21,8 +21,6 @@ from semcom_ros.nodes.topics import reliable
 
 LOOK_S, REPORT_S = 0.1, 1.0
 """How often the processes are looked at, and how seldom at least that is told."""
-CLOSED = "ended with status 0"
-"""What is said of a window that was closed, which nobody need be warned of."""
 
 
 class Supervisor(Node):
@@ -46,11 +44,8 @@ class Supervisor(Node):
             self._states, self._told = states, now
             header, own = Header(), self.get_fully_qualified_name()
             header.stamp = self.get_clock().now().to_msg()
-            troubles = [
-                f"{name} {state}"
-                for name, state in states.items()
-                if state[:4] != "runs" and state != CLOSED
-            ]
+            told = (f"{name} {state}" for name, state in states.items())
+            troubles = [one for one in told if " ended with" in one]
             level = DiagnosticStatus.WARN if troubles else DiagnosticStatus.OK
             sentence = "; ".join(troubles) or "all nodes run"
             self._diagnostics.publish(diagnostics_message(header, own, level, sentence, states))
@@ -65,6 +60,8 @@ class Supervisor(Node):
             times = self._processes.restarts[node.name]
             again = f", started anew {times} times" if times else ""
             return f"runs as process {running[node.name].pid}{again}"
+        if not (status or node.respawn):  # such as a window that was closed
+            return "has ended"
         again = f", is started anew in {wait_s:.1f} s" if node.respawn else ""
         # What is waited for is told once, with all of its wait.
         return before if before.startswith("ended") else f"ended with status {status}{again}"
