@@ -25,6 +25,7 @@ SWITCHES = {
 }  # fmt: skip
 """By executable: the argument that says whether the node is started. Those that are none of
 `graph.VEHICLE_RSU` come after it."""
+NODES = tuple(dict.fromkeys((*graph.VEHICLE_RSU, *SWITCHES)))
 _ARGUMENTS = (
     Parameter("namespace", graph.NAMESPACE, "Namespace of all nodes and topics."),
     Parameter("config", "", "YAML file of parameters that win over all arguments."),
@@ -47,7 +48,7 @@ _ARGUMENTS = (
 
 def arguments() -> dict[str, Parameter]:
     """Those of the whole, and all parameters of its nodes, by name."""
-    return {parameter.name: parameter for parameter in _ARGUMENTS} | graph.arguments()
+    return {parameter.name: parameter for parameter in _ARGUMENTS} | graph.arguments(NODES)
 
 
 def in_words(argument: Parameter) -> tuple[str, str, list[str]]:
@@ -79,9 +80,8 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
         (f"{IMAGE}/compressed", f"{image}/compressed"),
         (CAMERA_INFO, texts["camera_info_topic"]),
     )
-    known = dict.fromkeys((*graph.VEHICLE_RSU, *SWITCHES))
-    started = [one for one in known if one not in SWITCHES or values[SWITCHES[one].name]]
-    of_nodes = {name: values[name] for name in graph.arguments()}
+    started = [one for one in NODES if one not in SWITCHES or values[SWITCHES[one].name]]
+    of_nodes = {name: values[name] for name in graph.arguments(NODES)}
     found = [
         replace(
             node,

@@ -191,13 +191,13 @@ class NodeProcess:
     respawn: bool = False
 
 
-def arguments() -> dict[str, Parameter]:
-    """What can be set about the whole graph: the parameters of all its nodes by name.
+def arguments(executables: Iterable[str] = VEHICLE_RSU) -> dict[str, Parameter]:
+    """What can be set about a graph: the parameters of all its nodes by name.
 
     A name that several nodes share is one argument and reaches all of them. Unlike a node by
     itself, the graph starts by itself.
     """
-    found = {name: p for node in EXECUTABLES for name, p in table(node).items()}
+    found = {name: p for node in executables for name, p in table(node).items()}
     return found | {"autostart": replace(found["autostart"], default=True)}
 
 
@@ -216,7 +216,7 @@ def vehicle_rsu(
             f"The namespace is '{namespace}'; it must be like '{NAMESPACE}': a slash, then letters,"
             " digits and underscores, no digit first."
         )
-    known = arguments()
+    known = arguments(EXECUTABLES)
     for name in values:
         choose(name, known, "parameter")
     return tuple(

@@ -18,7 +18,8 @@ def by_name(**given: str) -> dict[str, graph.NodeProcess]:
 def test_every_parameter_of_the_graph_is_a_described_argument() -> None:
     own = {"camera", "image_topic", "camera_info_topic", "namespace", "config", "log_level"}
     own |= {"rviz", "respawn", "use_sim_time"}
-    assert set(bringup.arguments()) == own | set(graph.arguments())
+    of_nodes = graph.arguments(bringup.NODES)
+    assert set(bringup.arguments()) == own | set(of_nodes) and not own & set(of_nodes)
     for argument in bringup.arguments().values():
         default, text, choices = bringup.in_words(argument)
         assert text and argument.parse(default) == argument.default
