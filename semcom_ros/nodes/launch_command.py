@@ -49,8 +49,8 @@ def parse(words: Iterable[str]) -> dict[str, str]:
     """The values by name. Raises SemcomError for a word that is no argument."""
     found = {}
     for word in words:
-        name, given, value = word.partition(":=")
-        if not name or not given:
+        name, _, value = word.partition(":=")
+        if not (name and value):
             raise SemcomError(f"'{word}' is no launch argument: they are written NAME:=VALUE.")
         found[name] = value
     return found

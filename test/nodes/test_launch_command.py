@@ -95,6 +95,7 @@ def test_it_ends_when_all_nodes_have_ended_for_good() -> None:
         (["vehicle_rsu", "payload_byts:=300"], "did you mean 'payload_bytes'?"),
         (["vehicle_rsu", "payload_bytes"], "'payload_bytes' is no launch argument: they are wri"),
         (["vehicle_rsu", ":=300"], "':=300' is no launch argument"),
+        (["vehicle_rsu", "image_topic:="], "'image_topic:=' is no launch argument"),
         (["vehicle_rsu.launch.py"], "did you mean 'vehicle_rsu'?"),
     ],
 )
