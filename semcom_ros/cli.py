@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -174,7 +176,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             if path := vars(args).get(name):
                 output = output or path
                 check_output(path, is_file=bool((parser.get_default(name) or path).suffix))
-        return module.run(args) or 0
+        status = module.run(args) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads the output has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except SemcomError as error:
         print(f"semcom: {error}", file=sys.stderr)
         return 2

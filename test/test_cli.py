@@ -51,6 +51,14 @@ def test_a_group_that_is_a_command_too_takes_options_and_names_its_commands(
     assert "--snr-db" not in capsys.readouterr().out
 
 
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    line = [sys.executable, "-m", "semcom_ros.cli", "launch", "vehicle_rsu", "--show-args"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
+        shown.stdout.close()
+        assert shown.stderr.read() == b""
+    assert shown.returncode == 141  # as a shell has it of a process that a pipe ended
+
+
 def test_a_missing_command_shows_the_choices(capsys: pytest.CaptureFixture) -> None:
     assert main([]) == 2
     assert "inspect" in capsys.readouterr().out
