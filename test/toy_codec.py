@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.base import Codec, Settings, attempt, setting
+from semcom_ros.codecs.base import Codec, CodecEnd, Settings, attempt, setting
 from semcom_ros.payload import Part
 from semcom_ros.reconstruction import Reconstruction
 
@@ -24,14 +24,8 @@ class Small(Reconstruction):
     small: np.ndarray | None = None
 
 
-class Encoder:
-    model, last = b"", None
-
-    def __init__(self, settings, device="cpu", models=None):
-        self.settings = settings
-
-    def warm_up(self):
-        pass
+class Encoder(CodecEnd):
+    last = None
 
     def encode(self, frame, request):
         small = cv2.resize(frame.image, (16, 8), interpolation=cv2.INTER_AREA)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
@@ -71,6 +71,15 @@ class Request:
         return cls(budget_bytes, SYMBOLS_PER_BYTE * budget_bytes, **rest)
 
 
+class Reading(NamedTuple):
+    """What a request in words means to a codec: its instruction, the likeness to it (cosine), and
+    by how much it is more like it than like the next."""
+
+    instruction: str
+    score: float = 1.0
+    margin: float = 1.0
+
+
 class Memory:
     """What is kept of one vehicle from frame to frame; safe to use from several threads.
 
@@ -124,6 +133,9 @@ class _Either(Protocol):
     def warm_up(self) -> None:
         """Do what the first frame would wait for, in the thread that is going to work."""
 
+    def read(self, words: str) -> Reading:
+        """What a request means. Raises SemcomError where it means nothing to the codec."""
+
 
 class Encoder(_Either, Protocol):
     """The vehicle's end. It knows no header, no sequence and no clock."""
@@ -146,8 +158,9 @@ class Decoder(_Either, Protocol):
 
     def decode_images(
         self, batch: Sequence[Received], known: Sequence[Reconstruction]
-    ) -> Sequence[np.ndarray | PayloadError]:
-        """Images uint8 [H, W, 3] RGB, from the payloads and what `decode_labels` gave for them."""
+    ) -> Sequence[np.ndarray | None | PayloadError]:
+        """Images uint8 [H, W, 3] RGB, from the payloads and what `decode_labels` gave for them;
+        None where the payload was not asked for one."""
 
 
 def setting(
@@ -234,11 +247,15 @@ class CodecEnd:
     def __init__(
         self, settings: Any = None, device: str = "cpu", models: Path | None = None
     ) -> None:
-        self.settings: Any = settings or self.defaults()
         self.device, self.models = device, models or models_dir()
+        self.settings: Any = settings or self.defaults()
 
     def warm_up(self) -> None:
         """Nothing is waited for."""
+
+    def read(self, words: str) -> Reading:
+        """As it was asked: this codec sends the same whatever is asked for."""
+        return Reading(words)
 
 
 def attempt(call: Callable[..., Result], *args: Any) -> Result | PayloadError:

@@ -3,7 +3,8 @@
 
 The attribute is an object, or what makes one when called, with `encode(frame, request)` ->
 parts and `decode_images(batch, known)` -> images; a `decode_labels(batch)` of its own makes it a
-codec that sends label maps. `docs/architecture.md` has an example.
+codec that sends label maps; a `Codec` of two ends is taken as it is. `docs/architecture.md` has an
+example.
 """
 
 from __future__ import annotations
@@ -34,15 +35,17 @@ def made(place: str) -> Any:
             "module on PYTHONPATH."
         ) from error
     missing = [name for name in ("encode", "decode_images") if not hasattr(found, name)]
-    if missing:
+    if missing and not isinstance(found, Codec):
         raise SemcomError(f"The codec '{place}' has no method {missing[0]}: it needs one.")
     return found
 
 
 def codec(place: str) -> Codec:
     """The codec around the object that `place` names. Raises SemcomError."""
-    end = "semcom_ros.codecs.foreign:Foreign"
-    return Codec(end, end, 1, hasattr(made(place), "decode_labels"), options={"place": place})
+    found, end = made(place), "semcom_ros.codecs.foreign:Foreign"
+    if isinstance(found, Codec):
+        return found
+    return Codec(end, end, 1, hasattr(found, "decode_labels"), options={"place": place})
 
 
 class Foreign(CodecEnd):

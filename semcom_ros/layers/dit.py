@@ -53,21 +53,23 @@ class DitBlock(nn.Module):
 
 
 class DiffusionTransformer(nn.Module):
-    """`depth` blocks over tokens [B, N, width], conditioned by [B, width].
+    """`depth` blocks over tokens [B, N, width], conditioned by [B, width], passed `repeats` times.
 
     shared: as in `DitBlock`. A new one gives back the tokens that it is given.
     """
 
-    def __init__(self, width: int, depth: int, heads: int, shared: bool = False):
+    def __init__(self, width: int, depth: int, heads: int, shared: bool = False, repeats: int = 1):
         super().__init__()
+        self.repeats = repeats
         self.blocks = nn.ModuleList(DitBlock(width, heads, shared) for _ in range(depth))
         self.modulate = zero(nn.Linear(width, 6 * width)) if shared else None
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         if self.modulate is not None:
             condition = self.modulate(F.silu(condition))
-        for block in self.blocks:
-            x = block(x, condition)
+        for _ in range(self.repeats):
+            for block in self.blocks:
+                x = block(x, condition)
         return x
 
 

@@ -17,7 +17,8 @@ from semcom_ros.errors import SemcomError
 WORDS = ("", "gesco", "classical", "cityscapes19", "labels", "image", "thumbnail", "jpeg2000",
          "hevc", "av1", "classes", "planes", "sqgan", "map_tokens", "image_1", "image_2", "image_3",
          "x264", "x265", "svtav1", "context", "webp", "png", "gsc", "plumb_bob", "equidistant",
-         "rational_polynomial", "picture", "foreign")  # fmt: skip
+         "rational_polynomial", "picture", "foreign", "symbols_1", "symbols_2", "symbols_3",
+         "symbols_4", "image reconstruction", "image segmentation")  # fmt: skip
 SIZES = ((0, 0), (256, 512), (360, 480), (720, 960), (1024, 2048), (720, 1280), (1080, 1920),
          (480, 640), (376, 1241), (375, 1242), (370, 1224))  # fmt: skip
 _OTHER = 255

@@ -135,7 +135,7 @@ class Rsu:
             if isinstance(image, PayloadError):
                 # Whatever became of its image, the map was received, and so were its objects.
                 before = replace(before, error=image)
-            else:
+            elif image is not None:
                 arrival.memory.image = (arrival.payload.header.sequence, image)
                 before = replace(before, image=image)
             views.append(_View(self, arrival, before, wanted))

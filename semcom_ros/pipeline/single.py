@@ -54,5 +54,6 @@ def steps(
     (image,) = decoder.decode_images([received], [known])
     if isinstance(image, PayloadError):
         raise image
-    received.memory.image = (sequence, image)
+    if image is not None:
+        received.memory.image = (sequence, image)
     yield replace(known, image=image)

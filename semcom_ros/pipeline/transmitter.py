@@ -81,6 +81,7 @@ class Transmitter:
             return self._transmit(frame, payload_bytes, task, refresh_every)
 
     def _transmit(self, frame: Frame, payload_bytes: int, task: str, refresh_every: int) -> Sent:
+        task = self.encoder.read(task).instruction
         (height, width), camera = frame.image.shape[:2], _told(frame)
         frame = frame if (height, width) == WORK_SIZE else fit(frame)
         if self.codec.sends_labels and frame.labels is None and self.segment is not None:

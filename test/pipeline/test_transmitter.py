@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from semcom_ros.codecs.base import LinkState, Request
+from semcom_ros.codecs.base import CodecEnd, LinkState, Request
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, Mounting, mounting_of
 from semcom_ros.payload import Part, pack
@@ -19,12 +19,11 @@ CAMERA = Camera(360, 480, 500.0, 500.0, 239.5, 179.5, mounting=Mounting(1.5, 0.0
 FRAME = Frame(np.zeros((360, 480, 3), np.uint8), stamp=7, camera=CAMERA)
 
 
-class Asked:
+class Asked(CodecEnd):
     """An encoder that notes its requests and fills its budget."""
 
-    model, settings = b"", None
-
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[Request] = []
         self.fails = False
 

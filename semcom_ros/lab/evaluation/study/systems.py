@@ -157,10 +157,9 @@ class System:
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
         """Send frame `index` of the drive, frames in their order.
 
-        frame: with its true labels, where they are known. labels: uint8 [H, W] trainId, the map at
-        the vehicle, or None where the system uses none. All that is random comes from the seed of
-        `begin` and `index`. A frame that the vehicle cannot encode within the budget is not sent;
-        then, and where too little arrives, the RSU goes on showing the last good one.
+        frame: with its true labels, where known. labels: uint8 [H, W] trainId, the vehicle's map,
+        or None where it uses none. All that is random comes from `begin`'s seed and `index`. Of a
+        frame over the budget, and where too little arrives, the RSU shows the last good one.
         """
         if labels is not None and self.mapped is not None:
             labels = self.mapped(labels)
@@ -225,6 +224,8 @@ class System:
             self.decoder.disturb = partial(self._link.add_noise, random=random)
         read = partial(decode, self.name, self.decoder, received, self._memory, self.contract)
         shown, ms = timed(read)
+        if shown.image is None:  # a map alone was asked for
+            shown = replace(shown, image=np.full((*shown.labels.shape, 3), GREY, np.uint8))
         made = shown, getattr(self.decoder, "decode_ms", ms)
         digital = all(part.bits is not None or part.erased for part in received.parts)
         alone = not (self.contract.leans or self.contract.remembers)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gsc at the roadside: from noisy symbols to the map, the picture, or both, as the header says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from semcom_ros import weights
+from semcom_ros.codecs.base import CodecEnd, Reading, Received, attempt, on_good
+from semcom_ros.codecs.gsc import GscSettings
+from semcom_ros.codecs.gsc.image_network import ImageHead, refine
+from semcom_ros.codecs.gsc.networks import GscReceiver, Heard
+from semcom_ros.codecs.gsc.shared import (
+    DECODER_FILE,
+    PERCEPTUAL_FILE,
+    ArrivedPlanes,
+    grid_of,
+    load_files,
+    read_planes,
+)
+from semcom_ros.codecs.gsc.task import WANTED, TaskKnowledge
+from semcom_ros.frame import WORK_SIZE
+from semcom_ros.layers.image_input import to_images
+from semcom_ros.layers.residual import for_inference
+from semcom_ros.payload import PayloadError
+from semcom_ros.reconstruction import Reconstruction
+
+WARM_UPS = 3
+RECEIVED = 128
+"""Confidence from which a pixel of the map counts as received: rather right than wrong."""
+SEED = 7
+"""Of the noise that further passes grow from: the same for every frame."""
+
+
+@dataclass(frozen=True)
+class HeardFrame(Reconstruction):
+    """A map where one was asked for, and what the picture is made of where one was.
+
+    context: [1, C, h, w], told: [1, 4], as the picture's decoder takes them.
+    """
+
+    context: torch.Tensor | None = None
+    told: torch.Tensor | None = None
+
+
+class Decoder(CodecEnd):
+    """Payloads in; the map first where it is asked for, then the picture where that is.
+
+    An item that asks for the map alone has no image. Settings that want a perceptual decoder are
+    refused where its weights are missing.
+    """
+
+    defaults = GscSettings
+
+    def __init__(self, **end: Any) -> None:
+        self.tasks, self._heads = TaskKnowledge(), dict[str, nn.Module]()
+        super().__init__(**end)
+        path = self.models / DECODER_FILE
+        tensors, card, self.sizes, self.model = load_files(path)
+        self.classes = np.array(weights.classes_of(card, path), np.uint8)
+        self.profits = [step for step in card.get("steps", ()) if type(step) is int] or [1]
+        network = GscReceiver(self.sizes, len(self.classes))
+        weights.fill(network, tensors, path)
+        self._heads["mse"] = network.image.head
+        self.network = for_inference(network, torch.bfloat16).to(self.device)
+
+    @property
+    def settings(self) -> GscSettings:
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: GscSettings) -> None:
+        if settings.decoder != "mse" and settings.decoder not in self._heads:
+            self._heads[settings.decoder] = self._perceptual()
+        self._settings = settings
+
+    def _perceptual(self) -> nn.Module:
+        """What makes pixels, taught to make them look true. Raises SemcomError."""
+        path = self.models / PERCEPTUAL_FILE
+        tensors, _, sizes, _ = load_files(path)
+        head = ImageHead(sizes)
+        weights.fill(head, tensors, path)
+        return for_inference(head, torch.bfloat16).to(self.device)
+
+    def read(self, words: str) -> Reading:
+        """Which instruction a planner's words are. Raises SemcomError."""
+        return self.tasks.read(words)
+
+    def warm_up(self) -> None:
+        grid = grid_of(self.sizes)
+        blank = ArrivedPlanes(np.zeros((1, *grid), np.complex64), np.ones((1, *grid), np.float32))
+        for _ in range(WARM_UPS):
+            for known in self._labels([(blank, (True, True))]):
+                self._paint([known])
+
+    def decode_labels(self, batch: Sequence[Received]) -> list[HeardFrame | PayloadError]:
+        """Map, confidence and support of each that asks for a map; the networks see all at once."""
+        return on_good([attempt(self._read, one) for one in batch], self._labels)
+
+    def decode_images(
+        self, batch: Sequence[Received], known: Sequence[HeardFrame]
+    ) -> list[np.ndarray | None]:
+        """Images uint8 [H, W, 3] of those that ask for a picture; None for the others."""
+        made = iter(self._paint([one for one in known if one.context is not None]))
+        return [None if one.context is None else next(made) for one in known]
+
+    def _read(self, received: Received) -> tuple[ArrivedPlanes, tuple[bool, bool]]:
+        task = received.payload.header.task
+        if task not in WANTED:
+            asked = ", ".join(f"'{name}'" for name in WANTED if name)
+            raise PayloadError("malformed", f"The payload's task '{task}' is none of {asked}.")
+        return read_planes(received.payload, self.sizes), WANTED[task]
+
+    @torch.inference_mode()
+    def _labels(self, items: list[tuple[ArrivedPlanes, tuple[bool, bool]]]) -> list[HeardFrame]:
+        grid, count = grid_of(self.sizes), self.sizes.planes
+        symbols = np.zeros((len(items), count, *grid), np.complex64)
+        variance = np.ones(symbols.shape, np.float32)
+        for at, (planes, _) in enumerate(items):
+            symbols[at, : planes.kept], variance[at, : planes.kept] = planes
+        kept = torch.tensor([planes.kept for planes, _ in items], device=self.device)
+        wanted = torch.tensor([task for _, task in items], device=self.device).float()
+        arrived, noise = (
+            torch.from_numpy(values.reshape(len(items), -1)).to(self.device)
+            for values in (symbols, variance)
+        )
+        heard = Heard.of(arrived, noise, kept, wanted, grid)
+        contexts = self.network.understand(heard)
+        found: list[HeardFrame] = []
+        mapped = [at for at, (_, task) in enumerate(items) if task[1]]
+        maps = iter(self._maps(contexts.shapes[mapped], variance[mapped]) if mapped else ())
+        for at, (_, (image, labels)) in enumerate(items):
+            known = next(maps) if labels else {}
+            if image:
+                known |= {"context": contexts.context[at : at + 1], "told": heard.told[at : at + 1]}
+            found.append(HeardFrame(**known))
+        return found
+
+    def _maps(self, shapes: torch.Tensor, variance: np.ndarray) -> list[dict[str, Any]]:
+        """Labels, confidence and support of each, uint8, uint8 and bool [H, W]."""
+        logits = self.network.map(shapes)
+        two = logits.float().softmax(1).topk(2, 1).values
+        margin = F.interpolate(two[:, :1] - two[:, 1:], size=WORK_SIZE, mode="bilinear")
+        full = F.interpolate(logits, size=WORK_SIZE, mode="bilinear")
+        labels = self.classes[full.argmax(1).to(torch.uint8).cpu().numpy()]
+        # As if all planes of a place told the same: their SNRs add up.
+        snr = (1 / np.clip(variance, 1e-6, 1) - 1).sum(1, keepdims=True)
+        evidence = torch.from_numpy(snr / (1 + snr)).to(margin)
+        sure = margin * F.interpolate(evidence, size=WORK_SIZE, mode="bilinear")
+        confidence = (255 * sure[:, 0]).clamp(0, 255).to(torch.uint8).cpu().numpy()
+        return [
+            {"labels": own, "confidence": told, "support": told >= RECEIVED}
+            for own, told in zip(labels, confidence, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def _paint(self, known: Sequence[HeardFrame]) -> list[np.ndarray]:
+        if not known:
+            return []
+        settings = self.settings
+        context = torch.cat([one.context for one in known if one.context is not None])
+        told = torch.cat([one.told for one in known if one.told is not None])
+        small = tuple(2 * side for side in context.shape[-2:])
+        random = torch.Generator().manual_seed(SEED)
+        noise = torch.randn(1, 3, *small, generator=random).to(self.device)
+        images = refine(
+            partial(self.network.image, context, told, head=self._heads[settings.decoder]),
+            (small[0], small[1]),
+            max(step for step in self.profits if step <= settings.steps),
+            noise.expand(len(known), -1, -1, -1),
+        )
+        return list(to_images(images.mul_(255)))

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gsc at the vehicle: an image and what is asked for, to complex symbols."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+
+from semcom_ros import weights
+from semcom_ros.codecs.base import SYMBOLS_PER_BYTE, BudgetError, CodecEnd, Reading, Request
+from semcom_ros.codecs.gsc import GscSettings
+from semcom_ros.codecs.gsc.networks import GscSender
+from semcom_ros.codecs.gsc.shared import (
+    EDGES,
+    ENCODER_FILE,
+    PARTS,
+    SNR_RANGE_DB,
+    USUAL_SNR_DB,
+    grid_of,
+    load_files,
+)
+from semcom_ros.codecs.gsc.symbols import to_symbols, unit_power
+from semcom_ros.codecs.gsc.task import MAP, WANTED, TaskKnowledge
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import WORK_SIZE, Frame
+from semcom_ros.layers.image_input import to_input
+from semcom_ros.layers.residual import for_inference
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, Part
+
+WARM_UPS = 3
+_log = logging.getLogger(__name__)
+
+
+class Encoder(CodecEnd):
+    """Frames in, parts of symbols out; the first planes in the first part.
+
+    tasks: reads requests. Settings whose task means nothing are refused.
+    """
+
+    defaults = GscSettings
+
+    def __init__(self, **end: Any) -> None:
+        self.tasks = TaskKnowledge()
+        super().__init__(**end)
+        path = self.models / ENCODER_FILE
+        tensors, _, self.sizes, self.model = load_files(path)
+        network = GscSender(self.sizes)
+        weights.fill(network, tensors, path)
+        self.network = for_inference(network, torch.bfloat16).to(self.device)
+
+    @property
+    def settings(self) -> GscSettings:
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: GscSettings) -> None:
+        self._own = self.tasks.read(settings.task)
+        self._settings = settings
+
+    def read(self, words: str) -> Reading:
+        """What the RSU asks for; where it asks for nothing, or for what gsc does not do, what the
+        settings do."""
+        if not words:
+            return self._own
+        try:
+            return self.tasks.read(words)
+        except SemcomError as error:
+            _log.warning("%s", error)
+            return self._own
+
+    def warm_up(self) -> None:
+        for _ in range(WARM_UPS):
+            street = Frame(np.zeros((*WORK_SIZE, 3), np.uint8))
+            self.encode(street, Request.of_bytes(MAX_PAYLOAD_BYTES))
+
+    @torch.inference_mode()
+    def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
+        """The parts of `frame`, in as many channel uses as the budget's bytes would take.
+
+        Raises BudgetError where not one plane fits.
+        """
+        task = request.task if request.task in WANTED else self.read(request.task).instruction
+        wanted = torch.tensor([WANTED[task]], dtype=torch.float32, device=self.device)
+        reported = None if request.link is None else request.link.snr_db
+        snr_db = self.settings.told_snr_db(reported)
+        told = np.clip(USUAL_SNR_DB if snr_db is None else snr_db, *SNR_RANGE_DB)
+        images = to_input(frame.image[np.newaxis], torch.bfloat16, self.device)
+        planes = self.network(images, wanted, torch.tensor([told], device=self.device).float())
+        area = int(np.prod(grid_of(self.sizes)))
+        kept = self._planes(request, task, area)
+        sent = unit_power(to_symbols(planes[:, : 2 * kept]), kept * area)[0].cpu().numpy()
+        ends = [min(end, kept) for end in (*EDGES[1:], kept)]
+        return tuple(
+            Part(name, at, symbols=sent[first * area : end * area])
+            for at, (name, first, end) in enumerate(zip(PARTS, EDGES, ends, strict=True))
+            if first < end
+        )
+
+    def _planes(self, request: Request, task: str, area: int) -> int:
+        """How many planes are sent."""
+        most = self.settings.symbols
+        if not most:
+            most = request.budget_symbols
+            if most < area:
+                raise BudgetError(-(-area // SYMBOLS_PER_BYTE))
+            # A map needs less than a picture.
+            most = most // 2 if task == MAP else most
+        return int(min(max(1, most // area), self.sizes.planes))
