@@ -76,6 +76,10 @@ COMMANDS = {
     "train sqgan-paper": Command(
         "train the networks of SQ-GAN's paper, on CUDA machines", "papers.sqgan:SqganPaperTraining"
     ),
+    "train gsc": Command(
+        "train both ends of gsc through the emulated radio, step by step",
+        "training.gsc.training:GscTraining",
+    ),
     "train denoiser": Command(
         "train the map denoiser that fast denoising is held against",
         "training.gesco.denoiser:DenoiserTraining",

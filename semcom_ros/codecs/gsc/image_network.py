@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros.codecs.gsc.sizes import GscSizes
+from semcom_ros.errors import given
 from semcom_ros.layers.dit import DiffusionTransformer, LastLayer, LevelEmbedding, grid_positions
 from semcom_ros.layers.residual import PlainResidual
 
@@ -97,6 +98,7 @@ class PictureTransformer(nn.Module):
         self.trunk = ImageTrunk(sizes, cin)
         self.head = ImageHead(sizes)
         self.coarse = nn.Conv2d(cin, 3, 1)
+        nn.init.constant_(given(self.coarse.bias), 0.4)  # grey, not black
 
     def forward(
         self,

@@ -46,7 +46,8 @@ class SourceKnowledge(nn.Module):
         size = [side // UNSHUFFLED for side in images.shape[-2:]]
         total: torch.Tensor | None = None
         for at, level in enumerate(self.pyramid(images)):
-            if at == 0 and not wanted[:, 0].any():
+            # While it learns no pass waits to hear what is in the batch.
+            if at == 0 and not self.training and not wanted[:, 0].any():
                 continue
             shown = self.project[at](self.norms[at](level).permute(0, 3, 1, 2))
             if shown.shape[-2:] != torch.Size(size):

@@ -35,7 +35,7 @@ def draw_snr(count: int, device: torch.device, low: float, high: float) -> torch
     return low + (high - low) * torch.rand(count, device=device)
 
 
-def draw_gains(count: int, n: int, device: torch.device) -> torch.Tensor:
+def draw_gains(count: int, n: int, *, device: torch.device) -> torch.Tensor:
     """Gains complex64 [count, n] of unit mean power, by `SHARES`: Rayleigh with its phase."""
     kind = torch.multinomial(torch.tensor([*SHARES.values()]), count, replacement=True)
     kind = kind.to(device)[:, None]

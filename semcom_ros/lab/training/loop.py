@@ -26,7 +26,7 @@ from semcom_ros.labels import NAMES
 
 LOG_EVERY = 50
 """Updates between lines of the log, besides those that tell scores."""
-ENTRIES = ("forward", "condition", "denoise")
+ENTRIES = ("forward", "condition", "denoise", "planes", "understand", "paint", "label")
 """Methods by which networks are called: what is compiled."""
 
 

@@ -40,7 +40,9 @@ class MixedPrecision:
             if isinstance(module, nn.BatchNorm2d):
                 module.float()
         self.used = list(network.parameters())
-        self.masters = [p.detach().float().clone().requires_grad_(True) for p in self.used]
+        # As they were given: a part that does not learn stays what it was, to the last bit.
+        given = self.average.parameters()
+        self.masters = [p.detach().float().clone().requires_grad_(True) for p in given]
         self.decay, self.steps = decay, 0
         groups = [
             {

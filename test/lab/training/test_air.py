@@ -49,7 +49,7 @@ def test_the_snr_is_that_of_complex_symbols_not_of_their_parts() -> None:
 
 def test_gains_have_unit_power_and_a_fade_any_phase() -> None:
     torch.manual_seed(2)
-    gains = air.draw_gains(6000, 8, torch.device("cpu"))
+    gains = air.draw_gains(6000, 8, device=torch.device("cpu"))
     assert float(gains.abs().square().mean()) == pytest.approx(1, abs=0.05)
     steady = (gains == 1).all(1)
     assert float(steady.float().mean()) == pytest.approx(air.SHARES["awgn"], abs=0.03)

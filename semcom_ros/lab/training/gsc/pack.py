@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +12,47 @@ from typing import Any
 from torch import nn
 
 from semcom_ros import weights
-from semcom_ros.codecs.gsc.shared import DECODER_FILE, ENCODER_FILE, PERCEPTUAL_FILE
+from semcom_ros.codecs.gsc.image_network import ImageHead
+from semcom_ros.codecs.gsc.shared import DECODER_FILE, ENCODER_FILE, PERCEPTUAL_FILE, RECIPE
 from semcom_ros.codecs.gsc.sizes import GscSizes
+from semcom_ros.lab.training import street_pack
+from semcom_ros.lab.training.data import Samples
+from semcom_ros.lab.training.gsc.held_out import HELD_EVERY, HeldOut
+from semcom_ros.lab.training.gsc.link import GscLink
+from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
+
+MORE = 1.02
+"""Of the distance of one pass: beyond it further passes are not offered."""
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read the last step in `args.work`, find which passes pay, write `args.models`.
+
+    The perceptual head goes with them where that step was taken. Raises SemcomError for a step that
+    has not been.
+    """
+    path = args.work / "gsc_segmentation.safetensors"
+    tensors, card = weights.load(path, RECIPE)
+    sizes = GscSizes.of_card(card, path)
+    network = GscLink(sizes, len(weights.classes_of(card, path)))
+    weights.fill(network, tensors, path)
+    perceptual, last = None, args.work / "gsc_perceptual.safetensors"
+    if last.is_file():
+        perceptual = ImageHead(sizes)
+        tensors, _ = weights.load(last, RECIPE)
+        start = "receiver.image.head."
+        own = {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
+        weights.fill(perceptual, own, last)
+    camvid = street_pack.read_pack(args.pack)["camvid"]
+    held = HeldOut(Samples(*camvid[::HELD_EVERY][: args.held]), args.device)
+    network = network.to(args.device).eval()
+    apart = held.passes(network, ImagenetFeatures(1, args.pack).to(args.device))
+    steps = [1, *(n for n in (2, 4) if apart[n] <= MORE * apart[1])]
+    scores = {**card["scores"], **{f"lite1 {n} passes": round(v, 4) for n, v in apart.items()}}
+    told = {k: v for k, v in card.items() if k not in ("name", "sha256", "parameters", "commit")}
+    told |= {"steps": steps, "scores": scores}
+    write_files(args.models, sizes, network.sender, network.receiver, perceptual, told)
+    print(scores)
 
 
 def write_files(
