@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
-from semcom_ros.codecs.base import Received
+from semcom_ros.codecs.base import CodecEnd, Received
 from semcom_ros.frame import WORK_SIZE, Camera, Frame
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.nodes.messages import payload_message
@@ -71,16 +71,12 @@ def street(car: bool = True, confidence: int = 204) -> Reconstruction:
     )
 
 
-class FakeDecoder:
+class FakeDecoder(CodecEnd):
     """Decodes every payload to `gives`, and calls `between` before its image."""
 
-    model, settings = b"", None
-
     def __init__(self, gives: Reconstruction, between: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
         self.gives, self.between = gives, between
-
-    def warm_up(self) -> None:
-        pass
 
     def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction]:
         return [replace(self.gives, image=None)] * len(batch)

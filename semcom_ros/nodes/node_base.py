@@ -43,7 +43,9 @@ class SemcomNode(ReportingNode):
         super().__init__(self.executable)
         self.settings = SimpleNamespace()
         self.owns_process, self.ends = False, ExitStack()
-        self._node_parameters = NodeParameters(self, self.executable, self.load, self._on_change)
+        self._node_parameters = NodeParameters(
+            self, self.executable, self.load, self._on_change, self.read
+        )
         self._report_timer: Timer | None = None
         self.warm: Future[None] | None = None
         group = MutuallyExclusiveCallbackGroup()
@@ -66,6 +68,9 @@ class SemcomNode(ReportingNode):
         """Go on with new run-time `settings`, or raise SemcomError and go on with the old.
 
         loaded: what `load` gave, where the codec is another."""
+
+    def read(self, words: str) -> Any:
+        """What the codec at work makes of a task in words. May raise SemcomError."""
 
     def prepare_compute(self) -> None:
         """Set up threads and memory for networks; raise SemcomError if there is no such device."""

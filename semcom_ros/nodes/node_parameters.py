@@ -39,6 +39,7 @@ class NodeParameters:
     load: gives what another codec in the settings takes; who asks for it by a service waits, and
     the node goes on meanwhile. change: called with the settings that a configured node is to go on
     with, and what was loaded for them. Both may raise SemcomError, and then nothing is changed.
+    read: what the codec at work makes of a task in words.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class NodeParameters:
         executable: str,
         load: Callable[[SimpleNamespace], Any],
         change: Callable[[SimpleNamespace, Any], None],
+        read: Callable[[str], Any],
     ):
         self._node = node
         self._table = table(executable)
-        self._load, self._change = load, change
+        self._load, self._change, self._read = load, change, read
         self._codecs = CODECS if "codec" in self._table else ()
+        self._tasks = [name for name in self._table if name == "task" or name.endswith("_task")]
         self._loader = ThreadPoolExecutor(1, "load")
         # By codec: one that was loaded stays at hand, so that going back and forth costs no frame.
         self._loads: dict[str, Future[Any]] = {}
@@ -96,7 +99,15 @@ class NodeParameters:
             if settings is not None and codec in self._codecs and codec != settings.codec:
                 wanted = SimpleNamespace(**{**vars(settings), "codec": codec})
                 await finished(self._node, self._begin_load(wanted))
+        for words in [p.value.string_value for p in request.parameters if p.name in self._tasks]:
+            await self.foresee(words)
         return serve(request, response)
+
+    async def foresee(self, words: str) -> None:
+        """Let the codec read a task in another thread: what reads it may have to be loaded first,
+        and knows the words when the change comes."""
+        if self._settings is not None:
+            await finished(self._node, self._loader.submit(self._read, words))
 
     def _begin_load(self, settings: SimpleNamespace) -> Future[Any]:
         if settings.codec not in self._loads:

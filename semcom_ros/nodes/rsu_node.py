@@ -11,11 +11,12 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
-from semcom_ros.codecs.base import Codec
+from semcom_ros.codecs.base import Codec, Reading
 from semcom_ros.nodes.messages import link_values, stamp_ns
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options
@@ -50,6 +51,7 @@ class RsuNode(SemcomNode):
         self._rsu: Rsu | None = None
         self._outputs: RsuOutputs | None = None
         self._received, self._reported_at = 0, 0.0
+        self._asked = Reading("")
 
     def setup(self) -> None:
         self.prepare_compute()
@@ -57,6 +59,7 @@ class RsuNode(SemcomNode):
         self._rsu = self._make(self.settings)
         s = self.settings
         self._receiver = Receiver(*self._read(s.codec), s.max_age_s, s.max_payload_bytes)
+        self._asked = self.read(s.task)
         self._link_report = self.publisher(DiagnosticArray, "rsu/link")
 
     def start(self) -> None:
@@ -76,6 +79,7 @@ class RsuNode(SemcomNode):
         self.subscribe(
             CompressedImage, "camera/image_raw/semcom/received", self._on_payload, reliable()
         )
+        self.subscribe(String, "rsu/task", self._on_task, reliable(1))
 
     def free(self) -> None:
         self._rsu = self._outputs = None
@@ -88,8 +92,9 @@ class RsuNode(SemcomNode):
 
     def change(self, settings: SimpleNamespace, loaded: Rsu | None) -> None:
         rsu = loaded or self._rsu
+        asked = rsu.decoder.read(settings.task)
         rsu.decoder.settings = settings_of(settings.codec, vars(settings))
-        rsu.min_area = settings.min_area
+        rsu.min_area, self._asked = settings.min_area, asked
         if loaded:
             self._rsu = loaded
             self._receiver.expect(*self._read(settings.codec))
@@ -102,7 +107,19 @@ class RsuNode(SemcomNode):
         values = {name: str(n) for name, n in counts.items()}
         values["rejected"] = str(sum(reasons.values()))
         values |= {f"rejected.{reason}": str(n) for reason, n in reasons.items()}
+        task, score, margin = self._asked
+        values |= {"task": task, "task_score": f"{score:.2f}", "task_margin": f"{margin:.2f}"}
         return {**values, "codec": self.settings.codec}
+
+    def read(self, words: str) -> Reading:
+        return self._rsu.decoder.read(words)
+
+    async def _on_task(self, message: String) -> None:
+        """A planner's words become the parameter `task`, where they mean anything to the codec."""
+        await self._node_parameters.foresee(message.data)
+        (result,) = self.set_parameters([Parameter("task", value=message.data)])
+        if not result.successful:
+            self.complain(result.reason)
 
     def _make(self, settings: SimpleNamespace, before: Rsu | None = None) -> Rsu:
         """An RSU that looks by the networks of the one `before` where the choice is the same."""
@@ -156,6 +173,8 @@ class RsuNode(SemcomNode):
                 self._refuse(seen.error)
             return
         self.flow.got_through()
+        if last and self._asked.instruction not in ("", arrival.payload.header.task):
+            self.statistics.count("other_task")
         if last:
             self.statistics.output(time.monotonic() - arrival.context.at, self.age_s(header))
 
@@ -172,7 +191,7 @@ class RsuNode(SemcomNode):
         seconds, self._reported_at = time.monotonic() - self._reported_at, time.monotonic()
         values = {"rate_hz": f"{came / seconds:.2f}"}
         state = self._receiver.link_state(self.get_clock().now().nanoseconds)
-        values |= link_values(state, self.settings.task)
+        values |= link_values(state, self._asked.instruction)
         self.tell(self._link_report, level, sentence, values, part="/link")
 
 

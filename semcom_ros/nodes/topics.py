@@ -64,7 +64,7 @@ class Listener:
         node: Node,
         kind: type,
         topic: str,
-        callback: Callable[..., None],
+        callback: Callable[..., Any],
         profile: QoSProfile,
         raw: bool = False,
     ) -> None:
@@ -160,7 +160,7 @@ class TopicsNode(LifecycleNode):
         self,
         kind: type,
         topic: str,
-        callback: Callable[..., None],
+        callback: Callable[..., Any],
         profile: QoSProfile | None = None,
     ) -> None:
         """Listen until the node is deactivated or nobody listens to it."""

@@ -38,7 +38,7 @@ LOST = 0.2
 REFUSED = "refused"
 
 if TYPE_CHECKING:
-    from semcom_ros.codecs.base import Encoder
+    from semcom_ros.codecs.base import Encoder, Reading
     from semcom_ros.perception.segmentation import Segmenter
 
 
@@ -87,6 +87,9 @@ class VehicleNode(SemcomNode):
         encoder.settings = settings_of(settings.codec, vars(settings))
         if loaded:
             self._transmitter.use(settings.codec, encoder)
+
+    def read(self, words: str) -> Reading:
+        return self._transmitter.encoder.read(words)
 
     def values(self) -> dict[str, str]:
         s = self.settings
