@@ -80,6 +80,9 @@ COMMANDS = {
         "train both ends of gsc through the emulated radio, step by step",
         "training.gsc.training:GscTraining",
     ),
+    "train gsc-paper": Command(
+        "train gsc at the papers' sizes, on CUDA machines", "papers.gsc:GscPaperTraining"
+    ),
     "train denoiser": Command(
         "train the map denoiser that fast denoising is held against",
         "training.gesco.denoiser:DenoiserTraining",

@@ -83,6 +83,17 @@ class NoisyDraws(Draws):
         return {"image": levels / 127.5 - 1, "noise": noise, "planes": planes, "step": step}
 
 
+class StreetDraws(Draws):
+    """For gsc: images float32 [B, 3, H, W] in 0..1 and labels int64 [B, H, W], augmented."""
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = np.random.default_rng((self.seed, index))
+        chosen = rng.integers(len(self.source), size=self.batch)
+        drawn = (augment(pixels_of(self.frame(int(at))), rng, self.size, ZOOM) for at in chosen)
+        images, labels = map(np.stack, zip(*drawn, strict=True))
+        return to_input(images, torch.float32), torch.from_numpy(labels.astype(np.int64))
+
+
 class MaskedDraw(TypedDict):
     """A batch for SQ-GAN: image float32 [B, 3, H, W], normalised; planes one-hot float32 [B,
     PLANES, H, W]; labels int64 [B, H, W], their places; fraction of latent vectors to keep, float32

@@ -47,12 +47,10 @@ class PaperTraining(Training):
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
-        paper, add, run = cls.sizes(), parser.add_argument, f"out/train/{cls.name}"
-        several = {"type": int, "nargs": "+", "default": list(paper.multipliers)}
+        add, run = parser.add_argument, f"out/train/{cls.name}"
         add("--data", required=True, help="labelled source, as cityscapes:DIR")
         add("--split", default="train", help="split of the data")
-        add("--width", type=int, default=paper.width, help="channels at full resolution")
-        add("--multipliers", **several, help="of the width, one a level")
+        cls.size_options(parser)
         size = "height and width of images"
         add("--size", type=int, nargs=2, default=list(WORK_SIZE), help=size)
         add("--batch", type=int, default=cls.batch, help="samples an update and a GPU")
@@ -68,14 +66,27 @@ class PaperTraining(Training):
         cls.options(parser)
         parser.set_defaults(minutes=None, compile=False)
 
+    @classmethod
+    def size_options(cls, parser: argparse.ArgumentParser) -> None:
+        """Those of the networks' sizes."""
+        paper, add = cls.sizes(), parser.add_argument
+        several = {"type": int, "nargs": "+", "default": list(paper.multipliers)}
+        add("--width", type=int, default=paper.width, help="channels at full resolution")
+        add("--multipliers", **several, help="of the width, one a level")
+
+    def configured(self) -> Any:
+        """The networks' sizes. Raises SemcomError where they, or the size of images, do not fit."""
+        sizes = self.sizes(width=self.args.width, multipliers=tuple(self.args.multipliers))
+        sizes.check_size(tuple(self.args.size))
+        return sizes
+
     def check(self) -> None:
         """Raises SemcomError for sizes that do not fit the network, data without labels and a state
         of another run."""
         args = self.args
         if min(args.steps, args.batch, args.every) < 1:
             raise SemcomError("Updates, samples and the updates between states start at 1: more.")
-        self.configuration = self.sizes(width=args.width, multipliers=tuple(args.multipliers))
-        self.configuration.check_size(tuple(args.size))
+        self.configuration = self.configured()
         self.begun = check_state(self.states, self.named(), args.resume, args.steps)
         source = open_source(args.data, args.split)
         self.batches = self.draws(source, tuple(args.size), args.seed, args.batch)

@@ -84,6 +84,12 @@ class GscLink(nn.Module):
     ) -> torch.Tensor:
         return self.sender(images, wanted, snr_db)
 
+    def forward(self, images: torch.Tensor, draw: Draw, picture: bool) -> torch.Tensor:
+        """Pictures of images through the radio, or the logits of their maps."""
+        heard = self.send(images, draw)
+        contexts, whole = self.understand(heard), slice(None)
+        return self.paint(contexts, heard, whole) if picture else self.label(contexts, whole)
+
     def understand(self, heard: Heard) -> Contexts:
         return self.receiver.understand(heard)
 
