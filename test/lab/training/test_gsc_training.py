@@ -103,7 +103,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_step_by_step_to_files_that_both_ends_load(train, tmp_path: Path) -> None:
     for name in training.STAGES:
-        rows = train(name, "--steps", "1")
+        rows = train(name, "--steps", "1", "--rate", "0.1")
         assert rows[-1]["step"] == 1 and np.isfinite(rows[-1]["psnr"])
     train("pack")
     encoder = create_encoder("gsc", models=tmp_path / "models")

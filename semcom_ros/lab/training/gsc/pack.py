@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
         own = {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
         weights.fill(perceptual, own, last)
     camvid = street_pack.read_pack(args.pack)["camvid"]
-    held = HeldOut(Samples(*camvid[::HELD_EVERY][: args.held]), args.device)
+    held = HeldOut(Samples(*camvid[: HELD_EVERY * args.held : HELD_EVERY]), args.device)
     network = network.to(args.device).eval()
     apart = held.passes(network, ImagenetFeatures(1, args.pack).to(args.device))
     steps = [1, *(n for n in (2, 4) if apart[n] <= MORE * apart[1])]
