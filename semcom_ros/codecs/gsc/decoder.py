@@ -147,10 +147,13 @@ class Decoder(CodecEnd):
     def _maps(self, shapes: torch.Tensor, variance: np.ndarray) -> list[dict[str, Any]]:
         """Labels, confidence and support of each, uint8, uint8 and bool [H, W]."""
         logits = self.network.map(shapes)
-        two = logits.float().softmax(1).topk(2, 1).values
-        margin = F.interpolate(two[:, :1] - two[:, 1:], size=WORK_SIZE, mode="bilinear")
+        # By maxima: on a processor topk takes twice as long, and argmax half as long again.
+        posteriors = logits.float().softmax(1)
+        first, places = posteriors.max(1, keepdim=True)
+        second = posteriors.scatter_(1, places, 0.0).amax(1, keepdim=True)
+        margin = F.interpolate(first - second, size=WORK_SIZE, mode="bilinear")
         full = F.interpolate(logits, size=WORK_SIZE, mode="bilinear")
-        labels = self.classes[full.argmax(1).to(torch.uint8).cpu().numpy()]
+        labels = self.classes[full.max(1).indices.to(torch.uint8).cpu().numpy()]
         # As if all planes of a place told the same: their SNRs add up.
         snr = (1 / np.clip(variance, 1e-6, 1) - 1).sum(1, keepdims=True)
         evidence = torch.from_numpy(snr / (1 + snr)).to(margin)

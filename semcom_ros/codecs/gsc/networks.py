@@ -193,10 +193,10 @@ class SymbolsToMap(nn.Module):
         if self.full:
             self.last: nn.Module = nn.Conv2d(hidden, classes, 3, padding=1)
         else:
-            half = hidden // 2
-            self.narrow = nn.Conv2d(hidden, half, 1)
+            less = 3 * hidden // 8
+            self.narrow = nn.Conv2d(hidden, less, 1)
             self.last = nn.Sequential(
-                PlainResidual(half), nn.Conv2d(half, 4 * classes, 1), nn.PixelShuffle(2)
+                PlainResidual(less), nn.Conv2d(less, 4 * classes, 1), nn.PixelShuffle(2)
             )
 
     def forward(self, shapes: torch.Tensor) -> torch.Tensor:
