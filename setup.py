@@ -32,6 +32,7 @@ setup(
     package_data={
         f"{NAME}.channel.phy": ["block_errors.json"],
         f"{NAME}.nodes": ["fastdds.xml"],
+        f"{NAME}.nodes.dashboard": ["static/*"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

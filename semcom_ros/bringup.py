@@ -22,6 +22,9 @@ SWITCHES = {
     "camera_node": Parameter(
         "camera", True, "Start camera_node; false where a camera publishes already."
     ),
+    "dashboard_node": Parameter(
+        "dashboard", False, "Start dashboard_node: a page in the browser, whose address it logs."
+    ),
 }  # fmt: skip
 """By executable: the argument that says whether the node is started. Those that are none of
 `graph.VEHICLE_RSU` come after it."""

@@ -65,6 +65,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             "wait_for_subscribers", 1, "Begin when so many listen to the images; 0 begins at once.",
             0, 100,
         ),
+        Parameter("paused", False, "Play no frame until this is false again.", when="at once"),
         Parameter("frame_id", "camera_optical", "Frame of the camera, z along the optical axis."),
         *COMMON,
     ),
@@ -143,6 +144,20 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         *COMMON,
     ),
     "autoware_node": COMMON,
+    "dashboard_node": (
+        Parameter(
+            "dashboard_address", "127.0.0.1",
+            "Where the page is: this machine alone, or an address that others reach, with a token.",
+        ),
+        Parameter("dashboard_port", 8080, "TCP port of the page; 0 takes a free one.", 0, 65535),
+        Parameter("dashboard_token", "", "What a visitor brings, as ?token=...; empty: nothing."),
+        Parameter("pictures_hz", 5.0, "Pictures a second, of all vehicles together.", 0.5, 20.0),
+        Parameter(
+            "foxglove_port", 0, "Port of a server for Foxglove and Lichtblick, on this machine "
+            "alone; 0: none.", 0, 65535,
+        ),
+        *COMMON,
+    ),
 }  # fmt: skip
 
 

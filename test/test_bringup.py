@@ -17,7 +17,7 @@ def by_name(**given: str) -> dict[str, graph.NodeProcess]:
 
 def test_every_parameter_of_the_graph_is_a_described_argument() -> None:
     own = {"camera", "image_topic", "camera_info_topic", "namespace", "config", "log_level"}
-    own |= {"rviz", "respawn", "use_sim_time"}
+    own |= {"rviz", "dashboard", "respawn", "use_sim_time"}
     of_nodes = graph.arguments(bringup.NODES)
     assert set(bringup.arguments()) == own | set(of_nodes) and not own & set(of_nodes)
     for argument in bringup.arguments().values():
@@ -44,6 +44,12 @@ def test_a_camera_of_ones_own_takes_the_place_of_camera_node() -> None:
     assert "camera/image_raw:=/front/image" in line
     assert "camera/image_raw/compressed:=/front/image/compressed" in line
     assert "camera/camera_info:=/front/info" in line
+
+
+def test_a_dashboard_is_started_where_it_is_asked_for() -> None:
+    assert "dashboard_node" not in by_name()
+    found = by_name(dashboard="true", dashboard_port="9000")["dashboard_node"]
+    assert found.parameters["dashboard_port"] == 9000 and found.parameters["autostart"]
 
 
 def test_every_node_takes_the_time_of_a_simulation_and_of_a_bag() -> None:

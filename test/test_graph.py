@@ -29,8 +29,8 @@ def test_a_name_that_nodes_share_means_the_same_to_all_of_them():
 
 def test_the_graph_has_every_node_of_the_package():
     folder = Path(graph.__file__).parent / "nodes"
-    # Autoware's messages are no dependency, so that its node is started by those who have them.
-    nodes = sorted({*graph.VEHICLE_RSU, "autoware_node"})
+    # Neither Autoware's messages nor a browser is needed: those who have them start these nodes.
+    nodes = sorted({*graph.VEHICLE_RSU, "autoware_node", "dashboard_node"})
     assert nodes == sorted(p.stem for p in folder.glob("*_node.py")) == sorted(EXECUTABLES)
 
 

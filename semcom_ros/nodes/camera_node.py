@@ -21,7 +21,7 @@ from semcom_ros.nodes.shared_memory import make_room
 
 SETTLE_S = 0.3
 """From seeing a listener to the first frame: the listener has to find the camera, too."""
-PLAYING, FAILED = "playing", "stopped by an error"
+PLAYING, PAUSED, FAILED = "playing", "paused", "stopped by an error"
 
 
 class CameraNode(SemcomNode):
@@ -63,14 +63,14 @@ class CameraNode(SemcomNode):
         return super().status() if self._doing == PLAYING else (DiagnosticStatus.OK, self._doing)
 
     def values(self) -> dict[str, str]:
-        return {"data": self.settings.data}
+        return {"data": self.settings.data, "paused": str(self.settings.paused).lower()}
 
     def _play(self) -> None:
         try:
             self._wait_for_listeners()
             due = time.monotonic()
             for prepared in islice(self._passes(), self.settings.frames or None):
-                if self._stopping.wait(max(0.0, due - time.monotonic())):
+                if self._stopping.wait(max(0.0, due - time.monotonic())) or self._hold():
                     return
                 if prepared is not None:
                     self._publish(*prepared)
@@ -81,6 +81,17 @@ class CameraNode(SemcomNode):
             self._doing = FAILED
             self.fail_frame(error)
 
+    def _hold(self) -> bool:
+        """Wait while the drive is paused; whether it ends meanwhile."""
+        if not self.settings.paused:
+            return False
+        self._doing = PAUSED
+        while self.settings.paused:
+            if self._stopping.wait(0.05):
+                return True
+        self._play_on()
+        return False
+
     def _wait_for_listeners(self) -> None:
         wanted = self.settings.wait_for_subscribers
         if wanted:
@@ -88,6 +99,9 @@ class CameraNode(SemcomNode):
                 if self._stopping.wait(0.05):
                     return
             self._stopping.wait(SETTLE_S)
+        self._play_on()
+
+    def _play_on(self) -> None:
         self.flow = Flow(self.takes, 1 / self.settings.rate_hz)
         self._doing = PLAYING
 

@@ -112,6 +112,24 @@ def test_a_paused_drive_begins_again_from_the_first_frame(tmp_path):
             b.node.trigger_cleanup()
 
 
+def test_a_drive_that_is_held_goes_on_with_the_next_frame(tmp_path):
+    folder = make_frames(tmp_path, 30)
+    with bench(CameraNode, data=f"folder:{folder}", rate_hz=RATE_HZ, loop=False) as b:
+        b.up()
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: images, "a frame")
+        assert b.set(paused=True) == ""
+        b.until(lambda: b.node.status() == (DiagnosticStatus.OK, "paused"), "the pause")
+        assert b.node.values()["paused"] == "true"
+        b.until(lambda: len(images) == counted(b, "sent"), "what was sent before")
+        held = len(images)
+        assert held < 30
+        assert b.set(paused=False) == ""
+        b.until(lambda: b.node.status()[1] == "finished", "the end of the drive")
+        b.until(lambda: len(images) == 30, "all frames")
+        assert numbers(images) == [*range(30)]
+
+
 @pytest.mark.parametrize("container", ["avi", "mp4", "ts", "mjpeg"])
 def test_a_looped_video_plays_every_frame_of_each_pass_in_order(tmp_path, container):
     video = make_video(tmp_path / f"drive.{container}", 7)

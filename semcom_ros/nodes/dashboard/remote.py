@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters and lifecycles of the other nodes, asked for and set from the server's thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rcl_interfaces.msg import ParameterEvent
+from rcl_interfaces.srv import GetParameters, SetParametersAtomically
+from rclpy.client import Client
+from rclpy.node import Node
+from rclpy.parameter import Parameter, parameter_value_to_python
+from rclpy.task import Future
+
+from semcom_ros.errors import SemcomError
+from semcom_ros.nodes.dashboard.taps import Tap
+from semcom_ros.parameter import Value
+
+FIND_S, ANSWER_S = 3.0, 60.0
+"""How long a node may take to be found, and to answer: it may be loading another codec."""
+
+
+class Remote:
+    """What is known of other nodes' parameters, through `node`, until it is closed.
+
+    run_soon: runs a function in the executor's thread. values: by node (its full name) and
+    parameter, as last heard.
+    """
+
+    def __init__(self, node: Node, run_soon: Callable[[Callable[[], None]], None]) -> None:
+        self._node, self._run_soon = node, run_soon
+        self._clients: dict[str, Client] = {}
+        self._tap = Tap(node, ParameterEvent, "/parameter_events", 100)
+        self.values: dict[str, dict[str, Value]] = {}
+
+    @property
+    def clients(self) -> int:
+        """How many services are at hand."""
+        return len(self._clients)
+
+    def take(self) -> None:
+        """Hear what has been set since the last call, by whomever."""
+        for event, _ in self._tap.take():
+            known = self.values.get(event.node)
+            if known is not None:
+                for one in (*event.new_parameters, *event.changed_parameters):
+                    known[one.name] = parameter_value_to_python(one.value)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._tap.close()
+        while self._clients:
+            self._node.destroy_client(self._clients.popitem()[1])
+
+    async def read(self, of: str, names: Iterable[str]) -> dict[str, Value]:
+        """Values of the node's parameters of these names. Raises SemcomError."""
+        names = list(names)
+        request = GetParameters.Request(names=names)
+        response = await self._ask(GetParameters, f"{of}/get_parameters", request)
+        values = (parameter_value_to_python(value) for value in response.values)
+        self.values[of] = dict(zip(names, values, strict=False))
+        return self.values[of]
+
+    async def write(self, of: str, values: Mapping[str, Value]) -> None:
+        """Set parameters of a node, all or none. Raises SemcomError with the node's reason."""
+        request = SetParametersAtomically.Request()
+        request.parameters = [
+            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
+        ]
+        kind = SetParametersAtomically
+        response = await self._ask(kind, f"{of}/set_parameters_atomically", request)
+        if not response.result.successful:
+            raise SemcomError(response.result.reason)
+
+    async def _ask(self, kind: type, service: str, request: Any) -> Any:
+        """The answer of a service."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def settle(done: Future) -> None:
+            if not answer.done():
+                answer.set_result(done.result())
+
+        def ask() -> None:
+            if service not in self._clients:
+                self._clients[service] = self._node.create_client(kind, service)
+            client = self._clients[service]
+            if client.service_is_ready():
+                asked = client.call_async(request)
+                asked.add_done_callback(lambda done: loop.call_soon_threadsafe(settle, done))
+            else:
+                loop.call_soon_threadsafe(loop.call_later, 0.1, again)
+
+        def again() -> None:
+            if not answer.done() and loop.time() < until:
+                self._run_soon(ask)
+            elif not answer.done():
+                answer.cancel()
+
+        until = loop.time() + FIND_S
+        self._run_soon(ask)
+        try:
+            return await asyncio.wait_for(answer, ANSWER_S)
+        except (asyncio.CancelledError, TimeoutError):
+            node, _, _ = service.rpartition("/")
+            raise SemcomError(f"{node} does not answer: it has gone, or hangs.") from None
