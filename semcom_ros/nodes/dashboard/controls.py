@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 from nicegui import ui
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import VEHICLE_RSU, table
-from semcom_ros.nodes.dashboard.remote import Remote
+from semcom_ros.nodes.dashboard.fleet import Fleet
 from semcom_ros.parameter import Parameter, Value
 from semcom_ros.runtime import shipped_folder
 
@@ -54,21 +54,6 @@ def step(p: Parameter) -> float:
     share = (p.maximum - p.minimum) / 100
     power = 10 ** math.floor(math.log10(share))
     return power * max(n for n in (1, 2, 5) if n * power <= share * 1.001)
-
-
-class Fleet(Protocol):
-    """The vehicles whose nodes are controlled."""
-
-    @property
-    def vehicles(self) -> Mapping[str, Any]:
-        """By namespace."""
-
-    @property
-    def remote(self) -> Remote | None:
-        """Their parameters; None while no page is open."""
-
-    def alive(self, vehicle: str) -> set[str]:
-        """The nodes of a vehicle that were heard of lately."""
 
 
 class Controls:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from nicegui import ui
 from nicegui.events import KeyEventArguments
 
-from semcom_ros.nodes.dashboard.controls import Controls, Fleet
+from semcom_ros.nodes.dashboard.controls import Controls
+from semcom_ros.nodes.dashboard.fleet import Fleet
 
 FOLLOW_S = 0.5
 """How often the controls follow what others have set."""

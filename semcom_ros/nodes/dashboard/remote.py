@@ -18,6 +18,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.nodes.dashboard.taps import Tap
 from semcom_ros.parameter import Value
 
+RunSoon = Callable[[Callable[[], None]], None]
 FIND_S, ANSWER_S = 3.0, 60.0
 """How long a node may take to be found, and to answer: it may be loading another codec."""
 
@@ -29,16 +30,11 @@ class Remote:
     parameter, as last heard.
     """
 
-    def __init__(self, node: Node, run_soon: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, node: Node, run_soon: RunSoon) -> None:
         self._node, self._run_soon = node, run_soon
         self._clients: dict[str, Client] = {}
         self._tap = Tap(node, ParameterEvent, "/parameter_events", 100)
         self.values: dict[str, dict[str, Value]] = {}
-
-    @property
-    def clients(self) -> int:
-        """How many services are at hand."""
-        return len(self._clients)
 
     def take(self) -> None:
         """Hear what has been set since the last call, by whomever."""

@@ -29,17 +29,11 @@ LOST_S = 2.0
 POINTS_S = 2.0
 """From one cloud to the next: while somebody listens, the RSU measures every frame."""
 _DEPTH = 30
-_SHOWN: dict[str, tuple[type, Any]] = {
-    "sent": (Image, pictures.deflated),
-    "received": (Image, pictures.deflated),
-    "confidence": (Image, pictures.deflated),
-    "image": (Image, pictures.jpeg),
-}
-_TOPICS = {
-    "sent": "vehicle/segmentation",
-    "received": "rsu/segmentation",
-    "confidence": "rsu/segmentation/confidence",
-    "image": "rsu/image",
+_SHOWN = {
+    "sent": ("vehicle/segmentation", pictures.deflated),
+    "received": ("rsu/segmentation", pictures.deflated),
+    "confidence": ("rsu/segmentation/confidence", pictures.deflated),
+    "image": ("rsu/image", pictures.jpeg),
 }
 SENT = "camera/image_raw/semcom"
 
@@ -53,13 +47,12 @@ class VehicleView:
         self._captured: dict[int, int] = {}
         self._latencies = {of: deque[float](maxlen=50) for of in LIMITS_MS}
         self._boxes: list[Any] = []
-        self._camera_topics: dict[str, str] = {}
         self._points_due = 0.0
         self._taps: dict[str, Tap] = {}
         self._tap("crossing", CompressedImage, SENT, _DEPTH)
         self._tap("crossed", CompressedImage, f"{SENT}/received", _DEPTH)
         self._tap("boxes", Detection2DArray, "rsu/detections")
-        for what, topic in _TOPICS.items():
+        for what, (topic, _) in _SHOWN.items():
             if what != "sent":
                 self._tap(what, Image, topic, raw=True)
 
@@ -67,11 +60,6 @@ class VehicleView:
         """Listen to nothing any more."""
         while self._taps:
             self._taps.popitem()[1].close()
-
-    @property
-    def taps(self) -> int:
-        """How many topics are listened to."""
-        return len(self._taps)
 
     def follow(self) -> None:
         """Listen to the camera that the vehicle listens to, and to its map if that is sent."""
@@ -87,7 +75,7 @@ class VehicleView:
                 self._tap("captured", CameraInfo, topic, _DEPTH)
         if self._sends_labels:
             # Of another the vehicle would make a map for this page alone.
-            self._tap("sent", Image, _TOPICS["sent"], raw=True)
+            self._tap("sent", Image, _SHOWN["sent"][0], raw=True)
         else:
             self._untap("sent")
 
@@ -104,20 +92,17 @@ class VehicleView:
         for message, _ in self._messages("boxes"):
             self._boxes = pictures.boxes(message)
 
-    def pictures(self, with_points: bool) -> dict[str, bytes]:
+    def pictures(self) -> dict[str, bytes]:
         """What is new of them, by what they show."""
-        made = {}
-        camera = self._taps.get("camera")
-        kinds = _SHOWN | ({"camera": (camera.kind, pictures.jpeg)} if camera else {})
-        for what, (kind, draw) in kinds.items():
+        made = self._look_at_points()
+        for what, draw in (("camera", pictures.jpeg), *((n, d) for n, (_, d) in _SHOWN.items())):
             for data, came_ns in self._messages(what)[-1:]:
-                message = deserialize_message(data, kind)
+                message = deserialize_message(data, self._taps[what].kind)
                 try:
                     made[what] = draw(message)
                 except SemcomError as error:
                     self._node.complain(str(error))
                 self._note_latency(what, stamp_ns(message.header), came_ns)
-        made |= self._look_at_points(with_points)
         return made
 
     def head(self, reports: Mapping[str, Report]) -> dict[str, Any]:
@@ -165,16 +150,13 @@ class VehicleView:
         if of and captured:
             self._latencies[of].append((came_ns - captured) / 1e6)
 
-    def _look_at_points(self, wanted: bool) -> dict[str, bytes]:
+    def _look_at_points(self) -> dict[str, bytes]:
         """A cloud now and then, listened to no longer than until it is there."""
-        now = time.monotonic()
-        if not wanted:
-            self._untap("points")
-        elif "points" not in self._taps and now >= self._points_due:
+        if "points" not in self._taps and time.monotonic() >= self._points_due:
             self._tap("points", PointCloud2, "rsu/points", raw=True)
         for data, _ in self._messages("points")[-1:]:
             self._untap("points")
-            self._points_due = now + POINTS_S
+            self._points_due = time.monotonic() + POINTS_S
             return {"points": pictures.points(deserialize_message(data, PointCloud2))}
         return {}
 

@@ -14,8 +14,9 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.nodes.dashboard.controls import Fleet
+from semcom_ros.nodes.dashboard.fleet import Fleet
 from semcom_ros.nodes.dashboard.gate import Gate
+from semcom_ros.nodes.dashboard.live import Live
 from semcom_ros.nodes.dashboard.page import build
 
 STATIC = Path(__file__).parent / "static"
@@ -30,7 +31,7 @@ def _application() -> FastAPI:
 
     @app.websocket("/live")
     async def live(page: WebSocket) -> None:
-        await app.state.fleet.live.serve(page)
+        await app.state.live.serve(page)
 
     @ui.page("/", title="semcom_ros")
     async def index() -> None:
@@ -42,12 +43,13 @@ def _application() -> FastAPI:
 
 
 class WebServer:
-    """Serves what `fleet` has on `address` and `port` until `stop`; port 0 takes a free one.
+    """Serves pages that `live` shows and that set what `fleet` has, on `address` and `port` until
+    `stop`; port 0 takes a free one.
 
     Raises SemcomError where it cannot listen there.
     """
 
-    def __init__(self, fleet: Fleet, address: str, port: int, token: str) -> None:
+    def __init__(self, fleet: Fleet, live: Live, address: str, port: int, token: str) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -64,7 +66,7 @@ class WebServer:
             ) from error
         self.port = self._socket.getsockname()[1]
         app = _application()
-        app.state.fleet = fleet
+        app.state.fleet, app.state.live = fleet, live
         # What uvicorn has to say goes by no log of a node's.
         config = uvicorn.Config(
             Gate(app, token),

@@ -84,7 +84,7 @@ def test_a_port_that_is_taken_is_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SemcomError, match=f"cannot listen on 127.0.0.1 port {port}: .* in use"):
-            WebServer(None, "127.0.0.1", port, "")
+            WebServer(None, None, "127.0.0.1", port, "")
 
 
 def test_without_nicegui_the_node_says_what_to_install(monkeypatch):

@@ -191,5 +191,5 @@ def test_reconnects_leave_nothing_behind_and_the_last_page_ends_all_work(run, ta
     run(tab.call("Page.navigate", url="about:blank"))
     # Of a node without pages: what it says of time and parameters to itself.
     until(before - Counter(pages=1, Client=1, WebSocket=1, subscriptions=8, services=1))
-    assert node.vehicles == {} and node.remote is None
+    assert node.fleet.vehicles == {} and node.fleet.remote is None
     assert node.status()[1] == "idle: no page is open"

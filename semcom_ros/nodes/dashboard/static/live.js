@@ -261,7 +261,7 @@ function connect() {
   if (socket || document.hidden) return;
   socket = new WebSocket(`${location.origin.replace("http", "ws")}/live`);
   socket.binaryType = "arraybuffer";
-  socket.onopen = () => { socket.send("points"); showEmpty("No vehicle yet: start a drive and it appears."); };
+  socket.onopen = () => { showEmpty("No vehicle yet: start a drive and it appears."); };
   socket.onclose = () => {
     socket = undefined;
     for (const { root } of vehicles.values()) {
@@ -277,7 +277,7 @@ function connect() {
     busy = true;
     try {
       const size = new DataView(data).getUint32(0, true);
-      const { vehicles: heads } = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, size)));
+      const heads = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, size)));
       const blobs = new Uint8Array(data, 4 + size);
       for (const head of heads) {
         if (!vehicles.size) byId("vehicles").replaceChildren();
