@@ -12,7 +12,7 @@ import numpy as np
 
 from semcom_ros.drawing import FONT, PAPER, draw_boxes, write
 from semcom_ros.labels import colorize, tint
-from semcom_ros.nodes.record import Box
+from semcom_ros.perception.detection import Detection
 
 BAR = 28
 """Height in pixels of a caption bar."""
@@ -48,11 +48,10 @@ def captions(texts: Sequence[str], width: int, gap: int = 0) -> np.ndarray:
     return bar
 
 
-def overlay(image: np.ndarray, labels: np.ndarray | None, boxes: Sequence[Box]) -> np.ndarray:
+def overlay(image: np.ndarray, labels: np.ndarray | None, boxes: Sequence[Detection]) -> np.ndarray:
     """`image` uint8 [H, W, 3] tinted with the classes of `labels` [H, W], boxes drawn."""
     painted = image.copy() if labels is None else tint(image, labels)
-    sides = [(b.left, b.top, b.right - b.left, b.bottom - b.top) for b in boxes]
-    return draw_boxes(painted, [(b.name, s) for b, s in zip(boxes, sides, strict=True)])
+    return draw_boxes(painted, [(box.name, box.box) for box in boxes])
 
 
 def save_picture(path: Path, picture: np.ndarray) -> None:

@@ -7,10 +7,8 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import domain_coordinator
 from rclpy.task import Future
@@ -18,7 +16,6 @@ from rclpy.task import Future
 from semcom_ros.graph import NodeProcess
 from semcom_ros.nodes.drive_recorder import CAPTURED, IMAGES, DriveRecorder, recording
 from semcom_ros.nodes.processes import Processes
-from semcom_ros.nodes.record import DriveRecord
 
 START_S = 300.0
 """How long the nodes may take to load and compile what they need."""
@@ -42,25 +39,25 @@ def drive(
     frames: int,
     rate_hz: float,
     logs: Path,
-    spool: BinaryIO,
+    bag: Path,
     sends_labels: bool,
     advance: Advance,
     respawn: bool = True,
-) -> DriveRecord:
+) -> dict[str, int]:
     """Run `nodes`, in the order in which data flows, until `frames` have gone through them.
 
-    sends_labels: whether the codec sends a label map. respawn: whether a node that ends amid the
-    drive is started anew. The record reads from `spool` for as long as that is open. Raises
-    NodeFailure.
+    bag: file that the drive is recorded to. sends_labels: whether the codec sends a label map.
+    respawn: whether a node that ends amid the drive is started anew. Returns how often each was, by
+    its name. Raises NodeFailure.
     """
     with (
         isolated(),
         Processes(nodes, logs) as processes,
-        recording(nodes[0].namespace, spool, sends_labels) as recorder,
+        recording(nodes[0].namespace, bag, sends_labels) as recorder,
     ):
         _bring_up(nodes, processes, recorder, advance)
         _play(frames, rate_hz, processes, recorder, advance, respawn)
-        return replace(recorder.record(), restarts=dict(processes.restarts))
+        return dict(processes.restarts)
 
 
 @contextmanager
@@ -129,6 +126,5 @@ def _play(
                 raise processes.failure("camera_node", f"played no frame in {FIRST_FRAME_S:.0f} s")
         # A frame that cannot be read is left out, so that the camera may play fewer.
         elif quiet > (QUIET_S if captured >= frames else QUIET_S + SKIPPED / rate_hz):
-            under_way = recorder.status().get("rsu_node", {}).get("in_flight", "0") != "0"
-            if all_run and (not under_way or quiet > STUCK_S):
+            if all_run and (recorder.in_flight == "0" or quiet > STUCK_S):
                 return

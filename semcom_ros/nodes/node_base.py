@@ -107,7 +107,7 @@ class SemcomNode(ReportingNode):
 
     def destroy_node(self) -> None:
         self._node_parameters.end()
-        super().destroy_node()  # type: ignore[no-untyped-call]
+        super().destroy_node()
 
     def start_by_itself(self, ending: Callable[[], bool]) -> None:
         """Configure and, unless it is `ending` by then, activate if `autostart` says so; if that

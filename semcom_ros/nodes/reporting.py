@@ -9,13 +9,15 @@ import traceback
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.clock import Clock
+from rclpy.clock import Clock, JumpThreshold
 from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
 from rclpy.publisher import Publisher
 from rclpy.timer import Timer
 from std_msgs.msg import Header
 
 from semcom_ros.errors import NO_CLOCK, SemcomError, printable
+from semcom_ros.nodes.clock_history import ClockHistory
 from semcom_ros.nodes.flow import Flow
 from semcom_ros.nodes.messages import diagnostics_message, stamp_ns
 from semcom_ros.nodes.statistics import Statistics
@@ -46,6 +48,14 @@ class ReportingNode(TopicsNode):
         self.statistics = Statistics()
         self._complaints: dict[str, float] = {}
         self._told: dict[str, tuple[float, str]] = {}
+        self._shown = ClockHistory()
+        tick = Duration(nanoseconds=1)
+        self._ticks = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=tick, min_backward=Duration(nanoseconds=-1)),
+            post_callback=lambda _: self._shown.tick(
+                self.get_clock().now().nanoseconds, time.monotonic_ns()
+            ),
+        )
         self.watch()
 
     def watch(self) -> None:
@@ -127,8 +137,16 @@ class ReportingNode(TopicsNode):
         return self.create_timer(period_s, callback, clock=clock)
 
     def age_s(self, header: Header) -> float:
-        """Seconds since the stamp of `header`, by the node's clock."""
-        return (self.get_clock().now().nanoseconds - stamp_ns(header)) / 1e9
+        """Seconds since the stamp of `header`; those of the steady clock where /clock tells the
+        time, which goes by steps and at a pace of its own."""
+        if not self.get_parameter("use_sim_time").value:
+            return (self.get_clock().now().nanoseconds - stamp_ns(header)) / 1e9
+        now = time.monotonic_ns()
+        return (now - (self._shown.reached(stamp_ns(header)) or now)) / 1e9
+
+    def destroy_node(self) -> None:
+        self._ticks.unregister()
+        super().destroy_node()  # type: ignore[no-untyped-call]
 
 
 def in_full(error: BaseException) -> str:

@@ -11,17 +11,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mcap.reader import make_reader
 
 from semcom_ros.cli import main
+from semcom_ros.datasets import open_source
+from semcom_ros.datasets.bags import BagReader
 from semcom_ros.frame import WORK_SIZE, Frame
-from semcom_ros.graph import NodeProcess
+from semcom_ros.graph import NAMESPACE, NodeProcess
 from semcom_ros.lab.demo.pictures import ROWS, TILE, choose_rows, draw_strip, video
+from semcom_ros.lab.demo.record import DriveRecord, Moment, moments, read_drive
 from semcom_ros.lab.demo.run import losses
 from semcom_ros.lab.demo.summary import DriveScores, count_frames, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import NOTHING
 from semcom_ros.labels import TRAIN_ID
+from semcom_ros.messages.camera import image_array
+from semcom_ros.nodes.clock_history import ClockHistory
 from semcom_ros.nodes.processes import NodeFailure, Processes
-from semcom_ros.nodes.record import Box, DriveRecord, Moment, moments
+from semcom_ros.perception.detection import Detection
 
 MS = 1_000_000
 STAMPS = [100 * MS * i for i in range(4)]
@@ -35,7 +41,7 @@ def labels_of(name: str) -> np.ndarray:
 def a_moment() -> Moment:
     image = np.zeros((*WORK_SIZE, 3), np.uint8)
     road, sky = labels_of("road"), labels_of("sky")
-    return Moment(0.0, image, road, road, sky, image + 1, [Box("car", 1, 5, 5, 9, 9)], b"ab")
+    return Moment(0.0, image, road, road, sky, image + 1, [Detection("car", 1, 5, 5, 4, 4)], b"ab")
 
 
 @pytest.fixture
@@ -206,7 +212,7 @@ def test_a_node_that_ends_is_reported_with_its_last_words(
     monkeypatch.setattr("semcom_ros.nodes.processes.command", lambda node: words)
     node = NodeProcess("camera_node", "camera_node", "/vehicle_1", {})
     with Processes([node], tmp_path) as processes:
-        processes._running["camera_node"].wait()
+        processes.running["camera_node"].wait()
         with pytest.raises(NodeFailure, match="(?s)camera_node ended with status 3.*lens is dirty"):
             processes.check()
 
@@ -219,7 +225,7 @@ def test_nodes_are_stopped_when_the_demo_leaves_early(
     node = NodeProcess("camera_node", "camera_node", "/vehicle_1", {})
     with pytest.raises(KeyboardInterrupt), Processes([node], tmp_path) as processes:
         raise KeyboardInterrupt
-    assert processes._running["camera_node"].wait() != 0
+    assert processes.running["camera_node"].wait() != 0
 
 
 @pytest.mark.timeout(180)
@@ -241,6 +247,27 @@ def test_one_command_takes_a_drive_through_the_whole_graph(tmp_path: Path) -> No
     for name in ("strip.png", "drive.mp4", "payload.bin", "logs/rsu_node.log"):
         assert (tmp_path / name).stat().st_size
     assert main(["inspect", str(tmp_path / "payload.bin")]) == 0
+    with BagReader(tmp_path / "drive.mcap") as bag:
+        record = read_drive(bag, sends_labels=False, restarts={})
+        assert count_frames(record).items() <= summary.items()
+        assert record.payloads[min(record.payloads)] == (tmp_path / "payload.bin").read_bytes()
+        camera = f"{NAMESPACE}/camera/image_raw"
+        pictures = [bag.deserialize(camera, cdr) for _, _, cdr in bag.messages([camera])]
+        source = open_source("scenes:1")
+        assert len(pictures) == 10
+        assert all((image_array(p) == source[i].image).all() for i, p in enumerate(pictures))
+    # Foxglove reads the same file by itself, without metadata beside it.
+    with (tmp_path / "drive.mcap").open("rb") as file:
+        topics = {channel.topic for _, channel, _ in make_reader(file).iter_messages()}
+    assert {"/diagnostics", camera, f"{NAMESPACE}/rsu/link", f"{NAMESPACE}/rsu/image"} <= topics
+
+
+def test_latencies_are_by_the_steady_clock_where_a_bag_tells_the_time(record: DriveRecord) -> None:
+    clock, later = ClockHistory(None), 10**18
+    for stamp in STAMPS:
+        clock.tick(stamp, later + 2 * stamp)
+    arrivals = {stamp: later + 2 * stamp + 30 * MS for stamp in STAMPS}
+    assert replace(record, clock=clock).latencies_ms(arrivals) == [30.0] * 4
 
 
 @pytest.mark.timeout(180)

@@ -12,13 +12,19 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
 from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
+from rclpy.serialization import serialize_message  # noqa: E402
+from rclpy.time import Time  # noqa: E402
 from ros_bench import Bench, bench  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 from tiny_videos import make_video  # noqa: E402
 from tiny_videos import numbers as numbers_shown  # noqa: E402
 
+from semcom_ros.datasets.bags import BagWriter, Qos  # noqa: E402
 from semcom_ros.messages.camera import image_array  # noqa: E402
 from semcom_ros.nodes.camera_node import CameraNode  # noqa: E402
+from semcom_ros.nodes.messages import image_message, stamp_ns  # noqa: E402
 
 RATE_HZ = 50.0
 
@@ -76,8 +82,8 @@ def test_a_drive_that_an_error_stopped_is_reported_as_an_error(tmp_path, monkeyp
     with bench(CameraNode, data=str(folder), rate_hz=RATE_HZ, wait_for_subscribers=0) as b:
         monkeypatch.setattr(b.node, "_publish", lambda message: 1 // 0)
         b.up()
-        b.until(lambda: b.node.status()[1] != "playing", "the end of the drive")
-        assert b.node.status() == (DiagnosticStatus.ERROR, "stopped by an error")
+        failed = (DiagnosticStatus.ERROR, "stopped by an error")
+        b.until(lambda: b.node.status() == failed, "the end of the drive")
 
 
 def test_a_looped_drive_begins_again_and_ends_after_the_frames_asked_for(tmp_path):
@@ -165,3 +171,28 @@ def test_frames_that_cannot_be_read_in_a_row_are_a_warning_until_one_can(tmp_pat
             path.write_bytes(data)
         b.until(lambda: counted(b, "sent") > 1, "frames again")
         assert b.node.status() == (DiagnosticStatus.OK, "playing")
+
+
+def test_frames_of_a_bag_keep_their_stamps_and_a_pass_that_follows_goes_on_in_time(tmp_path):
+    start, bag = 1_300_000_000 * 10**9, tmp_path / "bag"
+    with BagWriter(bag) as writer:
+        topic = writer.topic("/front/image_raw", "sensor_msgs/msg/Image", Qos())
+        for i in range(2):
+            header = Header(stamp=Time(nanoseconds=start + i * 10**8).to_msg())
+            image = image_message(header, np.full((60, 120, 3), i, np.uint8))
+            writer.write(topic, start + i * 10**8, serialize_message(image))
+    simulated = {"use_sim_time": True, "rate_hz": RATE_HZ, "frames": 5}
+    with bench(CameraNode, data=f"bag:{bag}", **simulated) as b:
+        clocks = b.listen(Clock, "/clock")
+        b.up()
+        b.until(lambda: clocks, "the time before the first frame")
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: len(images) == 5, "five frames")
+        assert numbers(images) == [0, 1, 0, 1, 0]
+        stamps = [stamp_ns(image.header) - start for image in images]
+        assert stamps == [0, 10**8, 2 * 10**8, 3 * 10**8, 4 * 10**8]
+        b.until(lambda: b.node.get_clock().now().nanoseconds == start + 4 * 10**8, "its own time")
+        shown = [clock.clock.sec * 10**9 + clock.clock.nanosec - start for clock in clocks]
+        assert shown[0] < 0 and sorted(shown) == shown and {*stamps} <= {*shown}
+        # Ages are of the steady clock: the bag's time stands still from frame to frame.
+        assert 0 <= float(b.node.statistics.snapshot()["age_ms_p99"]) < 1e4

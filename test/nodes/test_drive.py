@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import psutil
@@ -15,11 +14,11 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed for this Python")
 
-from semcom_ros.graph import NodeProcess, vehicle_rsu  # noqa: E402
+from semcom_ros.datasets.bags import BagReader  # noqa: E402
+from semcom_ros.graph import NAMESPACE, NodeProcess, vehicle_rsu  # noqa: E402
 from semcom_ros.nodes import processes as module  # noqa: E402
 from semcom_ros.nodes.drive import RESTARTS, drive, isolated  # noqa: E402
 from semcom_ros.nodes.processes import NodeFailure, Processes  # noqa: E402
-from semcom_ros.nodes.record import DriveRecord  # noqa: E402
 
 
 def test_a_full_disk_within_a_drive_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,8 +111,9 @@ def kill(name: str) -> bool:
     return False
 
 
-def drive_until(killed: dict[str, int], frames: int, folder: Path) -> DriveRecord:
-    """A drive in which nodes are killed, each once so many pictures have come in all."""
+def drive_until(killed: dict[str, int], frames: int, folder: Path) -> dict[str, int]:
+    """A drive, recorded in `folder`, in which nodes are killed, each once so many pictures came
+    Returns how often each was started anew."""
 
     def advance(doing: str, captured: int, received: int) -> None:
         for name, pictures in list(killed.items()):
@@ -121,8 +121,7 @@ def drive_until(killed: dict[str, int], frames: int, folder: Path) -> DriveRecor
                 del killed[name]
 
     nodes = vehicle_rsu(codec="classical", frames=frames, loop=False, autostart=False)
-    with tempfile.TemporaryFile() as spool:
-        return drive(nodes, frames, 10.0, folder, spool, False, advance)
+    return drive(nodes, frames, 10.0, folder, folder / "drive.mcap", False, advance)
 
 
 @pytest.mark.timeout(180)
@@ -132,9 +131,14 @@ def test_pictures_go_on_when_a_node_was_killed_until_the_camera_is(tmp_path: Pat
     with pytest.raises(NodeFailure, match="camera_node ended with status -9"):
         drive_until(killed, 100_000, tmp_path)
     assert not killed
+    # What was recorded until then is there to be looked at, and nothing beside it.
+    with BagReader(tmp_path / "drive.mcap") as bag:
+        assert bag.topic(f"{NAMESPACE}/rsu/image").count >= 30
+    assert {path.suffix for path in tmp_path.iterdir()} == {".log", ".mcap"}
 
 
 @pytest.mark.timeout(180)
-def test_the_record_of_a_drive_tells_which_nodes_were_started_anew(tmp_path: Path) -> None:
-    record = drive_until({"channel_node": 1}, 20, tmp_path)
-    assert record.restarts == {"channel_node": 1} and len(record.captured) == 20
+def test_a_drive_tells_which_nodes_were_started_anew(tmp_path: Path) -> None:
+    assert drive_until({"channel_node": 1}, 20, tmp_path) == {"channel_node": 1}
+    with BagReader(tmp_path / "drive.mcap") as bag:
+        assert bag.topic(f"{NAMESPACE}/camera/camera_info").count == 20

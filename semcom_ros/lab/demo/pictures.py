@@ -14,9 +14,9 @@ import numpy as np
 
 from semcom_ros.drawing import PAPER, write
 from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.demo.record import Moment
 from semcom_ros.lab.picture import BAR, captions, overlay, text_width, tile
 from semcom_ros.labels import CLASSES
-from semcom_ros.nodes.record import Moment
 
 ROWS = 5
 TILE = (192, 384)

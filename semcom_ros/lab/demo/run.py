@@ -9,23 +9,24 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from semcom_ros.channel import PARAMETERS
 from semcom_ros.codecs import codec_of
-from semcom_ros.datasets import Source, open_source
+from semcom_ros.datasets import Source, is_bag, open_source
+from semcom_ros.datasets.bags import BagReader
 from semcom_ros.graph import arguments, codec_parameters, vehicle_rsu
 from semcom_ros.lab.demo.pictures import choose_rows, draw_strip, video
+from semcom_ros.lab.demo.record import DriveRecord, moments, read_drive
 from semcom_ros.lab.demo.summary import DriveScores, Summary, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import write_json
 from semcom_ros.lab.picture import save_picture
 from semcom_ros.nodes.processes import NodeFailure
-from semcom_ros.nodes.record import DriveRecord, moments
 from semcom_ros.parameter import Value
 from semcom_ros.runtime import check_ros
 
@@ -34,7 +35,8 @@ DEFAULTS = {"detection": "none"}
 than two cores have left at 10 Hz, so that they come from the received map alone."""
 ENDLESS_FRAMES = 100
 """Frames played of the procedural drive, which has no end."""
-RESULTS = ("summary.json", "strip.png", "drive.mp4", "payload.bin")
+BAG = "drive.mcap"
+RESULTS = ("summary.json", "strip.png", "drive.mp4", BAG, "payload.bin")
 
 
 def options() -> tuple[str, ...]:
@@ -78,16 +80,16 @@ def run(args: argparse.Namespace) -> int:
     # What ends the demo from outside must end its nodes too: leave by way of every `finally`.
     signal.signal(signal.SIGTERM, _leave)
     try:
-        with tempfile.TemporaryFile(dir=args.out) as spool:
-            with Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("frames, {task.fields[received]} pictures at the RSU"),
-                TimeElapsedColumn(),
-            ) as progress:
-                logs = args.out / "logs"
-                record = _drive(values, sends_labels, logs, spool, progress, args.respawn)
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("frames, {task.fields[received]} pictures at the RSU"),
+            TimeElapsedColumn(),
+        ) as progress:
+            restarts = _drive(values, sends_labels, args.out, progress, args.respawn)
+        with BagReader(args.out / BAG) as bag:
+            record = read_drive(bag, sends_labels, restarts)
             summary = _report(record, source, values, args.out)
     except NodeFailure as failure:
         print(f"semcom: {failure}", file=sys.stderr)
@@ -112,9 +114,8 @@ def make_folder(out: Path) -> None:
 
 
 def _drive(
-    values: dict[str, Value], sends_labels: bool, logs: Path, spool: BinaryIO, progress: Progress,
-    respawn: bool,
-) -> DriveRecord:  # fmt: skip
+    values: dict[str, Value], sends_labels: bool, out: Path, progress: Progress, respawn: bool
+) -> dict[str, int]:
     # Here and not above: it needs ROS, and without ROS the user is told so by then.
     from semcom_ros.nodes.drive import drive
 
@@ -123,9 +124,14 @@ def _drive(
     def advance(doing: str, captured: int, received: int) -> None:
         progress.update(task, description=doing, completed=captured, received=received)
 
-    nodes = vehicle_rsu(**values, loop=False, autostart=False)
-    of_drive = (values["frames"], values["rate_hz"], logs, spool, sends_labels, advance, respawn)
-    return drive(nodes, *of_drive)
+    # Where a bag tells the time, its frames are of now.
+    clock = {"use_sim_time": is_bag(str(values["data"]))}
+    nodes = [
+        replace(node, parameters=node.parameters | clock)
+        for node in vehicle_rsu(**values, loop=False, autostart=False)
+    ]
+    played = (values["frames"], values["rate_hz"])
+    return drive(nodes, *played, out / "logs", out / BAG, sends_labels, advance, respawn)
 
 
 def _report(record: DriveRecord, source: Source, values: dict[str, Value], out: Path) -> Summary:

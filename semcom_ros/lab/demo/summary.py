@@ -16,10 +16,10 @@ import numpy as np
 from rich.table import Column
 
 from semcom_ros.frame import WORK_SIZE
+from semcom_ros.lab.demo.record import DriveRecord, Moment
 from semcom_ros.lab.evaluation.shared import NOTHING, number, show
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
 from semcom_ros.lab.rates import rates
-from semcom_ros.nodes.record import DriveRecord, Moment
 from semcom_ros.parameter import Value
 from semcom_ros.payload import REASONS
 
@@ -51,7 +51,7 @@ class DriveScores:
 def summarise(record: DriveRecord, scores: DriveScores, settings: Mapping[str, Value]) -> Summary:
     """All of `summary.json`; `settings` are the parameters that the graph was started with.
 
-    Latencies are from the capture stamp to the arrival at the recorder. mIoU is pooled over the
+    Latencies are from the capture to the arrival at the recorder. mIoU is pooled over the
     frames that arrived, null where there is nothing to compare with.
     """
     sizes = [len(payload) for payload in record.payloads.values()]
@@ -67,8 +67,8 @@ def summarise(record: DriveRecord, scores: DriveScores, settings: Mapping[str, V
         "bits_per_pixel_grid": f"{rate.height}x{rate.width}",
         "kbit_per_s": round(rate.kbit_per_s, 2),
         "channel_uses": rate.channel_uses,
-        "label_latency_ms": _latency(record.label_arrivals),
-        "image_latency_ms": _latency(record.image_arrivals),
+        "label_latency_ms": _latency(record.latencies_ms(record.label_arrivals)),
+        "image_latency_ms": _latency(record.latencies_ms(record.image_arrivals)),
         "rsu_rate_hz": _rate(record.image_arrivals),
         "miou_received_vs_truth": _rounded(scores.received_vs_truth.miou()),
         "miou_received_vs_sent": _rounded(scores.received_vs_sent.miou()),
@@ -182,10 +182,9 @@ def show_summary(s: Summary) -> None:
     show(title, ("measure", Column("value", justify="right")), rows.items(), *notes)
 
 
-def _latency(arrivals: Mapping[int, int]) -> dict[str, float | None]:
-    if not arrivals:
+def _latency(ages: list[float]) -> dict[str, float | None]:
+    if not ages:
         return {"p50": None, "p99": None}
-    ages = [(arrival - stamp) / 1e6 for stamp, arrival in arrivals.items()]
     p50, p99 = np.percentile(ages, (50, 99))
     return {"p50": round(float(p50), 1), "p99": round(float(p99), 1)}
 
