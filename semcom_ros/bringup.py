@@ -12,15 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from semcom_ros import graph
+from semcom_ros.datasets import is_bag
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.graph import NodeProcess
 from semcom_ros.parameter import Parameter, Value
+from semcom_ros.parameter_file import check_file
 from semcom_ros.runtime import shipped_folder
 
 IMAGE, CAMERA_INFO = "camera/image_raw", "camera/camera_info"
 SWITCHES = {
     "camera_node": Parameter(
         "camera", True, "Start camera_node; false where a camera publishes already."
+    ),
+    "bag_node": Parameter(
+        "player", False, "Start bag_node in the place of camera_node, to play all of `bag`."
     ),
     "dashboard_node": Parameter(
         "dashboard", False, "Start dashboard_node: a page in the browser, whose address it logs."
@@ -43,8 +48,8 @@ _ARGUMENTS = (
     Parameter("respawn", True, "Start a node anew, a while after it ended by itself."),
     Parameter(
         "use_sim_time", False,
-        "Take the time from /clock, as with a simulator or `ros2 bag play --clock`; always with "
-        "data:=bag:PATH, which publishes it.",
+        "Take the time from /clock, as with a simulator, bag_node or `ros2 bag play --clock`; "
+        "always where a bag is played, be it by camera_node.",
     ),
 )  # fmt: skip
 
@@ -74,9 +79,10 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
     texts = {name: given.get(name, in_words(it)[0]) for name, it in arguments().items()}
     values = {name: it.parse(texts[name]) for name, it in arguments().items()}
     if texts["config"]:
-        graph.check_file(Path(texts["config"]))
-    of_bag = bool(values["camera"]) and texts["data"].startswith("bag:")
-    clock: dict[str, Value] = {"use_sim_time": of_bag or values["use_sim_time"]}
+        check_file(Path(texts["config"]))
+    values["camera"] = values["camera"] and not values["player"]
+    of_bag = values["player"] or (values["camera"] and is_bag(texts["data"]))
+    clock: dict[str, Value] = {"use_sim_time": bool(of_bag or values["use_sim_time"])}
     image = texts["image_topic"]
     topics = (
         (IMAGE, image),

@@ -11,9 +11,6 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
-
-import yaml
 
 from semcom_ros import channel
 from semcom_ros.codecs import CODECS, codec_of
@@ -42,6 +39,12 @@ _PERCEPTION = (
         0.2, 10.0,
     ),
 )  # fmt: skip
+_WAIT = Parameter(
+    "wait_for_subscribers", 1, "Begin when so many listen to the images; 0 begins at once.", 0, 100
+)  # fmt: skip
+_PAUSED = Parameter(
+    "paused", False, "Play nothing until this is false again.", when="at once"
+)  # fmt: skip
 COMMON = (
     Parameter(
         "autostart", False, "Configure and activate without waiting for a lifecycle manager.",
@@ -61,11 +64,8 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         channel.PARAMETERS["rate_hz"],
         Parameter("loop", True, "Begin again after the last frame."),
         Parameter("frames", 0, "Stop after so many frames; 0 plays all.", 0, 1_000_000_000),
-        Parameter(
-            "wait_for_subscribers", 1, "Begin when so many listen to the images; 0 begins at once.",
-            0, 100,
-        ),
-        Parameter("paused", False, "Play no frame until this is false again.", when="at once"),
+        _WAIT,
+        _PAUSED,
         Parameter("frame_id", "camera_optical", "Frame of the camera, z along the optical axis."),
         *COMMON,
     ),
@@ -144,6 +144,26 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         *COMMON,
     ),
     "autoware_node": COMMON,
+    "bag_node": (
+        Parameter("bag", "", "What is played: the folder of a bag, or its .mcap or .db3 file."),
+        Parameter("bag_topics", "", "Topics that are played, with commas between; empty: all."),
+        Parameter(
+            "bag_camera", "",
+            "Pictures of the bag that become the vehicle's; empty: those of its only camera.",
+        ),
+        Parameter("bag_start_s", 0.0, "Seconds from the bag's begin that are left out.", 0.0, 1e6),
+        Parameter("bag_rate", 1.0, "Pace: at 2 the bag takes half its time.", 0.01, 100.0),
+        Parameter(
+            "bag_repeat", "no",
+            "What follows the last message: nothing, or the first again, while the time goes on "
+            "and the stamps of headers with it, or at its own time, so that the time goes back.",
+            choices=("no", "onward", "rewind"),
+        ),
+        Parameter("clock_hz", 40.0, "How often /clock tells the time between messages.", 1.0, 1e3),
+        _WAIT,
+        _PAUSED,
+        *COMMON,
+    ),
     "dashboard_node": (
         Parameter(
             "dashboard_address", "127.0.0.1",
@@ -164,8 +184,6 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
 _ENDS: dict[str, End] = {"vehicle_node": "encoder", "rsu_node": "decoder"}
 """The nodes that run an end of a codec."""
 EXECUTABLES = tuple(_TABLES)
-_OF_ROS = ("use_sim_time", "qos_overrides", "start_type_description_service")
-"""Parameters that every node has, or what their names begin with."""
 
 
 def codec_parameters(end: End | None = None) -> tuple[Parameter, ...]:
@@ -243,34 +261,6 @@ def vehicle_rsu(
         )
         for executable in executables
     )
-
-
-def check_file(path: Path) -> None:
-    """Raise SemcomError unless `path` is a YAML file of parameters that ROS and its nodes take."""
-    try:
-        _check_node("", yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise SemcomError(f"The parameter file {path} cannot be used: {reason}.") from None
-
-
-def _check_node(name: str, held: object) -> None:
-    """What a file of parameters holds below a name: of a node, or of a namespace around one."""
-    if not isinstance(held, dict) or not isinstance(held.get("ros__parameters", {}), dict):
-        raise SemcomError(f"{name or 'it'} holds no parameters of a node below `ros__parameters:`")
-    if "ros__parameters" not in held:
-        for inner, more in held.items():
-            _check_node(str(inner), more)
-        return
-    executable = name.rpartition("/")[2]
-    known = table(executable) if executable in EXECUTABLES else {}
-    for parameter, value in held["ros__parameters"].items():
-        if parameter in known:
-            p = known[parameter]
-            # Some numbers, such as 1e3, are texts to PyYAML and numbers to ROS.
-            (p.parse if isinstance(value, str) else p.check)(value)
-        elif known and not str(parameter).startswith(_OF_ROS):
-            choose(str(parameter), known, f"parameter of {executable}")
 
 
 def command(process: NodeProcess) -> list[str]:

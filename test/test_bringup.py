@@ -17,7 +17,7 @@ def by_name(**given: str) -> dict[str, graph.NodeProcess]:
 
 def test_every_parameter_of_the_graph_is_a_described_argument() -> None:
     own = {"camera", "image_topic", "camera_info_topic", "namespace", "config", "log_level"}
-    own |= {"rviz", "dashboard", "respawn", "use_sim_time"}
+    own |= {"player", "rviz", "dashboard", "respawn", "use_sim_time"}
     of_nodes = graph.arguments(bringup.NODES)
     assert set(bringup.arguments()) == own | set(of_nodes) and not own & set(of_nodes)
     for argument in bringup.arguments().values():
@@ -52,11 +52,18 @@ def test_a_dashboard_is_started_where_it_is_asked_for() -> None:
     assert found.parameters["dashboard_port"] == 9000 and found.parameters["autostart"]
 
 
+def test_a_bag_that_is_played_takes_the_place_of_camera_node() -> None:
+    found = by_name(player="true", bag="drive", bag_repeat="onward")
+    assert list(found) == ["vehicle_node", "channel_node", "rsu_node", "bag_node"]
+    assert found["bag_node"].parameters["bag_repeat"] == "onward"
+
+
 def test_every_node_takes_the_time_of_a_simulation_and_of_a_bag() -> None:
     def clocks(**given: str) -> set[object]:
         return {process.parameters["use_sim_time"] for process in by_name(**given).values()}
 
     assert clocks(use_sim_time="true") == clocks(data="bag:drive") == {True}
+    assert clocks(player="true", bag="drive") == {True}
     assert clocks() == clocks(data="bag:drive", camera="false") == {False}
 
 

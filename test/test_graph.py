@@ -12,6 +12,7 @@ import yaml
 from semcom_ros import graph
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import EXECUTABLES
+from semcom_ros.parameter_file import check_file
 
 
 def test_a_value_reaches_every_node_that_has_the_parameter():
@@ -29,8 +30,8 @@ def test_a_name_that_nodes_share_means_the_same_to_all_of_them():
 
 def test_the_graph_has_every_node_of_the_package():
     folder = Path(graph.__file__).parent / "nodes"
-    # Neither Autoware's messages nor a browser is needed: those who have them start these nodes.
-    nodes = sorted({*graph.VEHICLE_RSU, "autoware_node", "dashboard_node"})
+    # Neither Autoware's messages, a browser nor a bag is needed: who has them starts these nodes.
+    nodes = sorted({*graph.VEHICLE_RSU, "autoware_node", "bag_node", "dashboard_node"})
     assert nodes == sorted(p.stem for p in folder.glob("*_node.py")) == sorted(EXECUTABLES)
 
 
@@ -76,9 +77,9 @@ vehicle_1:
 
 
 def test_a_file_of_parameters_may_speak_of_other_nodes_and_of_what_all_have(tmp_path: Path):
-    graph.check_file(SHIPPED)
+    check_file(SHIPPED)
     (tmp_path / "good.yaml").write_text(GOOD)
-    graph.check_file(tmp_path / "good.yaml")
+    check_file(tmp_path / "good.yaml")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_a_broken_file_of_parameters_is_one_sentence(text: str, reason: str, tmp
     file = tmp_path / "broken.yaml"
     file.write_text(text)
     with pytest.raises(SemcomError, match=f"file {file} cannot be used: .*{reason}") as caught:
-        graph.check_file(file)
+        check_file(file)
     assert "\n" not in str(caught.value)
 
 
@@ -108,4 +109,4 @@ def test_a_file_of_parameters_that_is_no_text_is_one_sentence(tmp_path: Path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     for name, sentence in (("binary.yaml", "cannot be used"), ("none.yaml", "used: .*No such")):
         with pytest.raises(SemcomError, match=sentence):
-            graph.check_file(tmp_path / name)
+            check_file(tmp_path / name)

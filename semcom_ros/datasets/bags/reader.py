@@ -12,6 +12,7 @@ from rosbags.interfaces import MessageDefinitionFormat
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import get_types_from_idl, get_types_from_msg
 
+from semcom_ros.datasets.bags.shifting import shift_stamps
 from semcom_ros.datasets.bags.topics import Topic, qos_of
 from semcom_ros.datasets.bags.types import type_store
 from semcom_ros.datasets.files import existing
@@ -90,6 +91,17 @@ class BagReader:
             raise SemcomError(
                 f"A message of {topic} in '{self.path}' is no {type_name}: {error}."
             ) from error
+
+    def later(self, topic: str, cdr: bytes, by_ns: int) -> bytes:
+        """The same message with the stamps of all its headers later by `by_ns`."""
+        message = self.deserialize(topic, cdr)
+        shift_stamps(message, by_ns)
+        return bytes(self._store.serialize_cdr(message, self.topics[topic].type_name))
+
+    @property
+    def start_ns(self) -> int:
+        """The stamp of the first message, in ns since the epoch."""
+        return self._reader.start_time
 
     @property
     def duration_s(self) -> float:
