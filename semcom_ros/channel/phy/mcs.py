@@ -34,6 +34,7 @@ MCS_TABLE = (
     Mcs("16qam_1/2", "16qam", 1 / 2),
     Mcs("16qam_2/3", "16qam", 2 / 3),
     Mcs("64qam_1/2", "64qam", 1 / 2),
+    Mcs("16qam_5/6", "16qam", 5 / 6),
     Mcs("64qam_2/3", "64qam", 2 / 3),
     Mcs("64qam_5/6", "64qam", 5 / 6),
 )

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blocks", type=int, default=300, help="sent at each SNR")
     parser.add_argument("--seed", type=int, default=0, help="of data and noise")
     parser.add_argument("--date", help="kept with the table as when it was made")
+    names, one = [mcs.name for mcs in MCS_TABLE], "measure this scheme alone: the others stay"
+    parser.add_argument("--mcs", choices=names, metavar="NAME", help=one)
     parser.add_argument("--out", type=Path, default=TABLE_PATH, help="file to write")
 
 
@@ -49,8 +51,9 @@ def run(args: argparse.Namespace) -> None:
     if args.blocks < 1 or args.seed < 0:
         raise SemcomError("Give --blocks of 1 or more and a --seed of 0 or more.")
     link, rng = ExactLink(), np.random.default_rng(args.seed)
-    curves = []
-    for mcs in MCS_TABLE:
+    kept = json.loads(args.out.read_text()) if args.mcs else {"curves": [], "provenance": {}}
+    curves = ["    " + json.dumps(curve) for curve in kept["curves"] if curve["mcs"] != args.mcs]
+    for mcs in (mcs for mcs in MCS_TABLE if args.mcs in (None, mcs.name)):
         for n_bytes in PART_BYTES:
             points = measure(link, mcs, n_bytes, args.blocks, rng)
             threshold, width = fit(points)
@@ -63,7 +66,9 @@ def run(args: argparse.Namespace) -> None:
             }
             curves.append("    " + json.dumps(curve))
             print(f"{mcs.name:9} {n_bytes:5} bytes: half lost at {threshold:6.2f} dB", flush=True)
-    about = json.dumps(_provenance(args), indent=2).replace("\n", "\n  ")
+    told = _provenance(args)
+    told = kept["provenance"] | {args.mcs: told["command"]} if args.mcs else told
+    about = json.dumps(told, indent=2).replace("\n", "\n  ")
     rows = ",\n".join(curves)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(f'{{\n  "provenance": {about},\n  "curves": [\n{rows}\n  ]\n}}\n')
@@ -114,7 +119,8 @@ def fit(points: list[Point]) -> tuple[float, float]:
 
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     about = {
-        "command": f"semcom channel table --blocks {args.blocks} --seed {args.seed}",
+        "command": f"semcom channel table --blocks {args.blocks} --seed {args.seed}"
+        + (f" --mcs {args.mcs}" if args.mcs else ""),
         "chain": "CRC-24A, 5G LDPC code, rate matching and interleaver, Gray QAM, white noise, "
         "exact log-likelihood ratios, SNR = E|x|^2 / E|n|^2 of a complex symbol",
         "decoder": f"layered normalised min-sum, factor {NORMALISATION}, "
