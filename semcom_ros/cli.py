@@ -83,6 +83,9 @@ COMMANDS = {
     "train gsc-paper": Command(
         "train gsc at the papers' sizes, on CUDA machines", "papers.gsc:GscPaperTraining"
     ),
+    "train jscc": Command(
+        "train the learned links that gsc is held against", "jscc.training:JsccTraining"
+    ),
     "train denoiser": Command(
         "train the map denoiser that fast denoising is held against",
         "training.gesco.denoiser:DenoiserTraining",

@@ -135,7 +135,7 @@ def command_line(name: str, args: argparse.Namespace) -> str:
     told = [
         option(key, value)
         for key, value in vars(args).items()
-        if value is not None and not isinstance(value, Path) and key not in MACHINE
+        if not (value is None or value is False or isinstance(value, Path) or key in MACHINE)
     ]
     files = ["--start FILE"] if getattr(args, "start", None) else []
     data = "pack" if "pack" in args else "camvid"
@@ -144,6 +144,8 @@ def command_line(name: str, args: argparse.Namespace) -> str:
 
 def option(name: str, value: Any) -> str:
     """One option as it is typed."""
+    if value is True:
+        return f"--{name.replace('_', '-')}"
     text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f"--{name.replace('_', '-')} {text}"
 

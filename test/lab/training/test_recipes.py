@@ -25,6 +25,7 @@ from semcom_ros.codecs.sqgan.paper import inference
 from semcom_ros.coding import map_prior
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab import learned_denoiser
+from semcom_ros.lab.jscc import networks
 from semcom_ros.lab.training import data, judge, segmenter
 from semcom_ros.lab.training.gesco import received
 from semcom_ros.lab.training.gesco import training as gesco
@@ -48,6 +49,7 @@ RECIPES = (
     perceive.RECIPE,
     segmentation.RECIPE,
     sampling.RECIPE,
+    networks.recipe("witt", full=True),
     f"{inference.RECIPE} --stage map",
 )
 

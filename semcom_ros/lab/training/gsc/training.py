@@ -62,6 +62,30 @@ STAGES = {
 FILES = {step: f"gsc_{step}.safetensors" for step in STAGES}
 
 
+def streets(args: argparse.Namespace) -> tuple[WindowBatches, Samples, torch.Tensor]:
+    """What is learned from, the frames that choose, and weights of the classes, on a device.
+
+    args: pack, scenes, batch, crop, held and device, as options give them.
+    """
+    known = street_pack.read_pack(args.pack)
+    if args.scenes:
+        known["drive"] = render_scenes(args.scenes, TOWNS, STEP)
+    camvid = known["camvid"]
+    held = np.arange(0, len(camvid), HELD_EVERY)
+    known["camvid"] = Samples(*camvid[np.setdiff1d(np.arange(len(camvid)), held)])
+    shares = {name: share for name, share in SETS.items() if name in known}
+    counts = split(args.batch, list(shares.values()))
+    sets = [
+        (Windows(known[name], ROWS, args.device), count)
+        for name, count in zip(shares, counts, strict=True)
+        if count
+    ]
+    balance = class_weights(known["camvid"].labels, tuple(range(len(CLASSES))), BALANCE)
+    weight = torch.from_numpy(balance.clip(max=10.0)).to(args.device)
+    batches = WindowBatches(sets, tuple(args.crop), PASTEABLE)
+    return batches, Samples(*camvid[held[: args.held]]), weight
+
+
 class GscTraining(Training):
     """Pictures alone at 20 dB; both tasks over all links; each decoder alone; what makes pixels, by
     ImageNet's features; the files. Each keeps its best in the folder `--work`, for the next."""
@@ -121,23 +145,8 @@ class GscTraining(Training):
 
     def begin(self) -> None:
         args, device = self.args, self.args.device
-        known = street_pack.read_pack(args.pack)
-        if args.scenes:
-            known["drive"] = render_scenes(args.scenes, TOWNS, STEP)
-        camvid = known["camvid"]
-        held = np.arange(0, len(camvid), HELD_EVERY)
-        self.held_out = HeldOut(Samples(*camvid[held[: args.held]]), device)
-        known["camvid"] = Samples(*camvid[np.setdiff1d(np.arange(len(camvid)), held)])
-        shares = {name: share for name, share in SETS.items() if name in known}
-        counts = split(args.batch, list(shares.values()))
-        sets = [
-            (Windows(known[name], ROWS, device), count)
-            for name, count in zip(shares, counts, strict=True)
-            if count
-        ]
-        self.batches = WindowBatches(sets, tuple(args.crop), PASTEABLE)
-        balance = class_weights(known["camvid"].labels, tuple(range(len(CLASSES))), BALANCE)
-        self.weight = torch.from_numpy(balance.clip(max=10.0)).to(device)
+        self.batches, held, self.weight = streets(args)
+        self.held_out = HeldOut(held, device)
         network = GscLink(self.sizes, len(CLASSES))
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(name.startswith(self.stage.learns))
