@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+class MissingWeights(SemcomError):
+    """A file of weights or its card is not there; the sentence names what makes it."""
+
+
 MOST_TOLD = 2**20
 """Bytes that a card, or the header of a file of tensors, may take."""
 
@@ -68,7 +72,7 @@ def read_card(path: Path, recipe: str) -> dict[str, Any]:
     """
     card = path.with_suffix(".json")
     if not card.is_file():
-        raise SemcomError(
+        raise MissingWeights(
             f"The card {card} is missing: restore models/ from the repository "
             f"or make it with `{recipe}`."
         )
@@ -91,10 +95,9 @@ def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict[str, Any]
     file is missing or altered; `recipe` is the command that makes it.
     """
     if not path.is_file():
-        raise SemcomError(
-            f"The weights {path} are missing: restore models/ from the repository "
-            f"or make them with `{recipe}`."
-        )
+        ships = path.resolve().parent == models_dir().resolve()
+        restore = "restore models/ from the repository or " if ships else ""
+        raise MissingWeights(f"The weights {path} are missing: {restore}make them with `{recipe}`.")
     card = read_card(path, recipe)
     why, size = "", path.stat().st_size
     with path.open("rb") as file:

@@ -221,7 +221,8 @@ class Codec:
     sends_labels: whether a label map crosses, which the encoder then wants in its frames. leans:
     whether a frame needs the one before, unless a refresh is asked for; the encoder then keeps the
     last frame that it encoded, and the decoder finds it in `Received.memory`. remembers: whether
-    images hang on earlier payloads, though each can be decoded by itself.
+    images hang on earlier payloads, though each can be decoded by itself. hears_snr: whether what
+    is sent hangs on the SNR of `Request.link`.
     """
 
     encoder: str
@@ -231,6 +232,7 @@ class Codec:
     settings: type[Settings] = Settings
     leans: bool = False
     remembers: bool = False
+    hears_snr: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -75,4 +75,5 @@ CODEC = Codec(
     version=1,
     sends_labels=False,
     settings=GscSettings,
+    hears_snr=True,
 )

@@ -37,9 +37,10 @@ class Decoder(CodecEnd):
         self, batch: Sequence[Received], known: Sequence[Reconstruction]
     ) -> list[np.ndarray | PayloadError]:
         """The picture of each; PayloadError malformed or lost."""
-        return [attempt(self._picture, received.payload) for received in batch]
+        return [attempt(self.picture, received.payload) for received in batch]
 
-    def _picture(self, payload: Payload) -> np.ndarray:
+    def picture(self, payload: Payload) -> np.ndarray:
+        """uint8 [H, W, 3] RGB. Raises PayloadError malformed or lost."""
         image = restore(self.coder, payload.bits(PART), *WORK_SIZE)
         return np.ascontiguousarray(image[:, :, ::-1])
 

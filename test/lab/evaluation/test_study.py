@@ -26,7 +26,7 @@ OPTIONS = "--codec speckled --channel awgn --snr-db 0,10 --metrics bytes,lost,fl
 class Speckled:
     """Flips labels and brightens the image, more the worse the link; every third frame is lost."""
 
-    codec, setting, uses_labels, models = "speckled", None, False, ()
+    codec, setting, uses_labels, models, lacks = "speckled", None, False, (), ""
     links = frozenset({"none", "channel"})
     runs = 0
 

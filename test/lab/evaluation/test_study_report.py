@@ -27,7 +27,8 @@ def table(**more) -> Table:
 def scores(made: Table, values: Values) -> Scores:
     """values: by title of the row and metric; each with an interval of 1 to either side."""
     records = []
-    for entry in (*made.entries, CEILING):
+    rows = (entry for row in made.entries for entry in row.measured)
+    for entry in (*rows, CEILING):
         for link in made.links:
             for metric in made.metrics:
                 value = values.get((entry.title, metric))

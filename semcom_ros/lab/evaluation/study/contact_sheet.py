@@ -28,9 +28,10 @@ def shown_links(table: Table) -> list[Link]:
 
 
 def shown_cells(table: Table, data: str) -> list[list[Cell]]:
-    """A sheet for each link shown, on which is of each family the middle size."""
+    """A sheet for each link shown, on which is of each family the middle size, in its first
+    scheme."""
     sized = [sorted(rows, key=lambda e: e.size or 0) for rows in table.families.values()]
-    entries = [rows[len(rows) // 2] for rows in sized]
+    entries = [rows[len(rows) // 2].measured[0] for rows in sized]
     return [[Cell(table, data, e, link) for e in entries] for link in shown_links(table)]
 
 

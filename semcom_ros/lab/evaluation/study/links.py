@@ -100,9 +100,10 @@ class Link:
         tops = [Path(str(named[n])).expanduser() for n in ("trace", "script") if named.get(n)]
         return [p for top in tops for p in (sorted(top.rglob("*")) if top.is_dir() else [top])]
 
-    def channel(self, seed: int) -> Channel:
-        """The radio, at its first frame."""
-        return Channel(seed, **dict(self.settings))
+    def channel(self, seed: int, mcs: str | None = None) -> Channel:
+        """The radio, at its first frame; mcs: instead of its own modulation and code."""
+        other = {"mcs": mcs} if mcs else {}
+        return Channel(seed, **dict(self.settings) | other)
 
     def add_noise(self, planes: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """What arrives of `planes`, float32 [planes, H, W], by `map_noise`'s definitions."""

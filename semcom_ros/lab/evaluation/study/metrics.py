@@ -60,6 +60,8 @@ _JUDGED = "the judge's map of the image shown against the true map"
 _PAIRS = {
     "": ("regenerated_vs_truth", _JUDGED, ""),
     "_sent_vs_truth": ("sent_vs_truth", "the map sent against the true one", "segmenter"),
+    "_received_vs_truth": ("received_vs_truth", "the map received, or read at the RSU, against the "
+                           "true one", ""),
     "_received_vs_sent": ("received_vs_sent", "the map received against the one sent", "link"),
     "_regenerated_vs_sent": ("regenerated_vs_sent", "the judge's map of the image shown against "
                              "the map sent", "regeneration"),

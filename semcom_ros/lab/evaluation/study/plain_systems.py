@@ -15,7 +15,8 @@ from semcom_ros.coding import grids, map_coder
 from semcom_ros.errors import SemcomError, choose, given
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.lab.evaluation.lossless import CONTAINER_BYTES, compress, restore
-from semcom_ros.lab.evaluation.study.systems import StudyCodec, System, weights_of
+from semcom_ros.lab.evaluation.study.study_codec import StudyCodec
+from semcom_ros.lab.evaluation.study.systems import System, weights_of
 from semcom_ros.labels import colorize
 from semcom_ros.payload import Part, Payload, PayloadError, parts_bytes
 from semcom_ros.reconstruction import Reconstruction

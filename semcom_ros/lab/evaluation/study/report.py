@@ -17,6 +17,10 @@ from semcom_ros.lab.evaluation.study.tables import Record, Scores, best, grids, 
 COLUMNS = ("table", "data", "split", "system", "codec", "setting", "channel", "snr_db", "level",
            "metric", "value", "unit", "n", "ci95_low", "ci95_high")  # fmt: skip
 
+ENVELOPE = (
+    "A modulation and code rate beside a score names the best of all there: the envelope over them."
+)
+
 
 def write_records(out: Path, records: Sequence[Record], provenance: Mapping[str, Any]) -> None:
     """Write `scores.csv`, `latency.csv` and `scores.json`.
@@ -51,6 +55,8 @@ def write_report(
         frames = provenance["frames"][table.title].items()
         told = ", ".join(f"{n} of {name}" for name, n in frames)
         lines += ["", f"## {table.title}", "", f"Frames: {told}."]
+        if any(entry.schemes for entry in table.entries):
+            lines += ["", ENVELOPE]
         for data in table.data:
             scores = Scores(table, data, records)
             told: set[str] = set()

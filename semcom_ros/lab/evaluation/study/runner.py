@@ -137,8 +137,9 @@ class Runner:
         found = []
         for job in self._once.values():
             known = job.load()
-            metrics = [m for m in job.metrics if m not in known and not self._lack(m)]
-            if metrics or not all(job.strip(i).exists() for i in job.frames):
+            metrics = [m for m in job.metrics if m not in known and not self._lack(job, m)]
+            shown = job.system.lacks or all(job.strip(i).exists() for i in job.frames)
+            if metrics or not shown:
                 found.append((job, metrics))
         order = {id(job.system): i for i, job in enumerate(self._once.values())}
         return sorted(found, key=lambda one: order[id(one[0].system)])
@@ -169,7 +170,7 @@ class Runner:
         for cell, job in self.jobs.items():
             known, system = job.load(), job.system
             for metric in cell.table.metrics:
-                score = known.get(metric) or Score(self._lack(metric), 0)
+                score = known.get(metric) or Score(self._lack(job, metric), 0)
                 found.append(Record(cell, system.codec, system.setting, metric, score))
         return found
 
@@ -186,8 +187,9 @@ class Runner:
         )
         job.store(scores)
 
-    def _lack(self, metric: str) -> str:
-        return self.readers.lacks(METRICS[metric].needs)
+    def _lack(self, job: Job, metric: str) -> str:
+        made = f"not made: {job.system.lacks}" if job.system.lacks else ""
+        return made or self.readers.lacks(METRICS[metric].needs)
 
     def _open(self, name: str, split: str, most: int) -> Data:
         """The data that the study calls `name`. Raises SemcomError where there is none."""

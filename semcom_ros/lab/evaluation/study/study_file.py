@@ -8,6 +8,8 @@ tables:
     systems:
       - {codec: gesco, payload_bytes: [256, 512]}
       - {system: full_image, name: pixels, labels: truth}
+      - {system: picture_chain, payload_bytes: 512, mcs: [qpsk_1/2, 16qam_1/2]}  # one row: the
+                             # better scheme over each link, named beside its score
     links:
       - {channel: rayleigh, snr_db: "0:20:5"}
       - none
@@ -20,7 +22,7 @@ tables:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +42,7 @@ FRAMES = Parameter("frames", 100, "at most so many frames of each data set", 1)
 SEED = Parameter("seed", 1, "of channels, noise and confidence intervals", 0)
 SHEET = Parameter("sheet", 2, "frames on the sheets of pictures", 0, 16)
 ACROSS = ("links", "payload_bytes", "metrics")
-SIZE = "payload_bytes"
+SIZE, SCHEME = "payload_bytes", "mcs"
 _COMMON = ("seed", "frames", "split", "data", "metrics")
 _TABLE = ("title", "frames", "split", "data", "metrics", "systems", "links", "across", "sheet",
           "quick")  # fmt: skip
@@ -50,7 +52,8 @@ _TABLE = ("title", "frames", "split", "data", "metrics", "systems", "links", "ac
 class Entry:
     """One row of a table: a system with its options, and the labels that the vehicle sends.
 
-    family: the row's name without its payload size. title: with it.
+    family: the row's name without its payload size. title: with it. schemes: what is measured in
+    its place where it is the envelope over several, each with its `scheme` of modulation and code.
     """
 
     family: str
@@ -58,6 +61,21 @@ class Entry:
     system: str
     options: tuple[tuple[str, Any], ...] = ()
     labels: str = LABELS[0]
+    scheme: str = ""
+    schemes: tuple[Entry, ...] = ()
+
+    @property
+    def measured(self) -> tuple[Entry, ...]:
+        """The entries behind the row."""
+        return self.schemes or (self,)
+
+    def of_scheme(self, scheme: str, envelope: bool) -> Entry:
+        """The row with one scheme, by itself or within an envelope."""
+        options = tuple(sorted((*self.options, (SCHEME, scheme))))
+        if not envelope:
+            return replace(self, options=options)
+        names = {name: f"{getattr(self, name)}, {scheme}" for name in ("family", "title")}
+        return replace(self, options=options, scheme=scheme, **names)
 
     @property
     def size(self) -> int | None:
@@ -118,8 +136,9 @@ class Study:
         """Every cell of every table, each system over its links one after the other."""
         for table in self.tables:
             for data in table.data:
-                for entry, link in product(table.entries, table.links):
-                    yield Cell(table, data, entry, link)
+                for row, link in product(table.entries, table.links):
+                    for entry in row.measured:
+                        yield Cell(table, data, entry, link)
                 yield Cell(table, data, CEILING, Link())
 
 
@@ -206,6 +225,7 @@ def parse_entries(content: Any) -> list[Entry]:
     for codec in options.get("codec", []):
         codec_of(str(codec))
     labels = choose(str(content.get("labels", LABELS[0])), LABELS, "choice of labels")
+    schemes = options.pop(SCHEME, [])
     told = [o for o, values in options.items() if len(values) > 1 and o not in ("codec", SIZE)]
     entries = []
     for values in product(*options.values()):
@@ -213,7 +233,9 @@ def parse_entries(content: Any) -> list[Entry]:
         name = str(content.get("name") or chosen.get("codec") or system)
         family = ", ".join([name, *(f"{option} {chosen[option]}" for option in told)])
         title = f"{family}, {chosen[SIZE]} bytes" if SIZE in chosen else family
-        entries.append(Entry(family, title, system, tuple(sorted(chosen.items())), labels))
+        row = Entry(family, title, system, tuple(sorted(chosen.items())), labels)
+        made = tuple(row.of_scheme(str(one), len(schemes) > 1) for one in schemes)
+        entries += [replace(row, schemes=made)] if len(made) > 1 else made or [row]
     return entries
 
 

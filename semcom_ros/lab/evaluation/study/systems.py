@@ -19,13 +19,10 @@ import numpy as np
 from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs.base import (
     Codec,
-    CodecEnd,
     Decoder,
     Encoder,
     LinkState,
     Memory,
-    Received,
-    attempt,
 )
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
@@ -40,12 +37,18 @@ from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
 SYSTEMS = {
+    "adjscc": "semcom_ros.lab.evaluation.study.learned_links:adjscc",
     "codec": "semcom_ros.lab.evaluation.study.codec_systems:codec_system",
+    "deepjscc": "semcom_ros.lab.evaluation.study.learned_links:deepjscc",
+    "deeplab_jscc": "semcom_ros.lab.evaluation.study.learned_links:deeplab_jscc",
     "full_image": "semcom_ros.lab.evaluation.study.plain_systems:full_image",
     "gesco_planes": "semcom_ros.lab.evaluation.study.codec_systems:gesco_planes",
     "label_map": "semcom_ros.lab.evaluation.study.plain_systems:label_map",
     "original": "semcom_ros.lab.evaluation.study.plain_systems:original",
+    "picture_chain": "semcom_ros.lab.evaluation.study.picture_chain:picture_chain",
     "svtav1": "semcom_ros.lab.evaluation.study.video_systems:svtav1",
+    "swinjscc": "semcom_ros.lab.evaluation.study.learned_links:swinjscc",
+    "witt": "semcom_ros.lab.evaluation.study.learned_links:witt",
     "x264": "semcom_ros.lab.evaluation.study.video_systems:x264",
     "x265": "semcom_ros.lab.evaluation.study.video_systems:x265",
 }
@@ -100,7 +103,10 @@ class System:
     it goes over. models: files of weights that its results hang on. of_road: frames count from 1
     and tell their intrinsics, as a vehicle's do; else they count from 0 and tell none. keeps: what
     is sent is the same over every link, and small. mapped: what becomes of the vehicle's map uint8
-    [H, W] trainId before it is sent. bits_per_symbol: 0 where symbols are analog values.
+    [H, W] trainId before it is sent. bits_per_symbol: 0 where symbols are analog values. mcs: of
+    its bits, whatever the link has. conceals: the last good frame stands for a lost one, else grey
+    does. maps: the RSU has a map, though none is sent. told_snr_db: what an encoder that hears of
+    the SNR is told, by default the link's own. lacks: why it cannot run, "" where it can.
 
     Ends may have more than the contract: an encoder `prepare(frames)`, for a drive that it codes as
     a whole, `container_bytes(parts)`, and `encode_ms` of the last frame where wall time does not
@@ -123,11 +129,17 @@ class System:
     mapped: Callable[[np.ndarray], np.ndarray] | None = None
     bits_per_symbol: int = 2
     refresh_every: int = REFRESH_EVERY
+    mcs: str | None = None
+    conceals: bool = True
+    maps: bool = False
+    told_snr_db: float | None = None
+    lacks: str = ""
 
     def __post_init__(self) -> None:
         self._frames: Sequence[Frame] | None = None
         self._sent: dict[int, _Sent | SemcomError] = {}
         self._shown: dict[tuple[int, tuple[bool, ...]], tuple[Reconstruction, float]] = {}
+        self._told: float | None = None
 
     @property
     def uses_labels(self) -> bool:
@@ -146,13 +158,15 @@ class System:
     def begin(self, link: Link, seed: int) -> None:
         """Start the drive over `link`: nothing has been received yet."""
         self._link, self._seed = link, seed
-        self._channel = link.channel(seed) if link.kind == "channel" else None
+        self._channel = link.channel(seed, self.mcs) if link.kind == "channel" else None
         self._last: Reconstruction | None = None
         self._memory = Memory()
         # What the RSU lacks is asked for before the next frame, which then hangs on what arrived.
         self._reports = self.contract.remembers and self._channel is not None
-        if self._reports:
+        told = link.snr_db if self.told_snr_db is None else self.told_snr_db
+        if self._reports or self.contract.hears_snr and told != self._told:
             self._sent.clear()
+        self._told = told
 
     def run(self, frame: Frame, labels: np.ndarray | None, index: int) -> Outcome:
         """Send frame `index` of the drive, frames in their order.
@@ -163,11 +177,11 @@ class System:
         """
         if labels is not None and self.mapped is not None:
             labels = self.mapped(labels)
-        void = np.full(frame.image.shape[:2], VOID, np.uint8) if self.uses_labels else None
-        concealed = self._last or Reconstruction(np.full_like(frame.image, GREY), void)
+        mapped = self.uses_labels or self.maps
+        void = np.full(frame.image.shape[:2], VOID, np.uint8) if mapped else None
+        kept = self._last if self.conceals else None
+        concealed = kept or Reconstruction(np.full_like(frame.image, GREY), void)
         outcome = Outcome(concealed, labels, lost=True, budget=self.budget)
-        if self._reports and index:
-            self._transmitter.report(LinkState(refresh=self._memory.lacking))
         sent = self._encode(frame, labels, index)
         if isinstance(sent, SemcomError):
             return replace(outcome, refusal=str(sent))
@@ -194,6 +208,9 @@ class System:
         if index == 0:
             self._transmitter = Transmitter(self.name, self.encoder, codec=self.contract)
             self._transmitter.sequence = int(self.of_road)
+        if self.contract.hears_snr or self._reports and index:
+            state = LinkState(self._told, refresh=self._memory.lacking)
+            self._transmitter.report(state)
         fed = replace(frame, labels=labels, camera=frame.camera if self.of_road else None)
         made: _Sent | SemcomError
         try:
@@ -270,31 +287,6 @@ def create_system(name: str, options: Mapping[str, Any], device: str = "cpu") ->
 
 
 def weights_of(codec: str) -> tuple[Path, ...]:
-    """Files of the weights that a codec of the registry ships with."""
-    return tuple(sorted(models_dir().glob(f"{codec}_*.safetensors")))
-
-
-class StudyCodec(CodecEnd):
-    """Both ends of a codec that a study makes, as one object.
-
-    A subclass has `encode`, `image` and, where a map crosses, `labels`.
-    """
-
-    sends_labels = leans = False
-
-    def system(self, codec: str, setting: int | None = None, **more: Any) -> System:
-        """The system around it; more: as `System` has it."""
-        contract = Codec("", "", 1, self.sends_labels, leans=self.leans)
-        return System(codec, setting, contract, self, self, **{"name": codec, **more})
-
-    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction | PayloadError]:
-        return [attempt(self.labels, one.payload) for one in batch]
-
-    def decode_images(
-        self, batch: Sequence[Received], known: Sequence[Reconstruction]
-    ) -> list[np.ndarray | PayloadError]:
-        return [attempt(self.image, *both) for both in zip(batch, known, strict=True)]
-
-    def labels(self, payload: Payload) -> Reconstruction:
-        """What is known before the image. Raises PayloadError."""
-        return Reconstruction()
+    """Files of the weights that a codec of the registry, or of the package, ships with."""
+    name = codec.partition(":")[0].rpartition(".")[2]
+    return tuple(sorted(models_dir().glob(f"{name}_*.safetensors")))

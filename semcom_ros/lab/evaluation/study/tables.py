@@ -66,7 +66,18 @@ class Scores:
         }
 
     def of(self, entry: Entry | None, link: Link, metric: str) -> Record | None:
-        """The record, or None; the ceiling is the same over every link."""
+        """The record, or None; the ceiling is the same over every link.
+
+        Of an envelope that of its best scheme, where the metric has a better end.
+        """
+        if entry is not None and entry.schemes:
+            m = METRICS[metric]
+            if not m.better or m.timing:
+                return None
+            found = [r for e in entry.schemes if (r := self.number(e, link, metric))]
+            sign = 1 if m.better == "higher" else -1
+            first = self.of(entry.schemes[0], link, metric)
+            return max(found, key=lambda r: sign * r.number, default=first)
         return self._records.get((entry, Link() if entry == CEILING else link, metric))
 
     def number(self, entry: Entry | None, link: Link, metric: str) -> Record | None:
@@ -96,6 +107,8 @@ class Grid:
             reason = record and record.score.value
             if isinstance(reason, str) and text_of(record, metric) == NOTHING:
                 whose = metric if reason.startswith("not measured") else name
+                if reason.startswith("not made"):
+                    whose = record.cell.entry.family.partition(",")[0]
                 self.notes += [n for n in (f"{whose}: {reason}",) if n not in self.notes]
         self.add(name, [text_of(record, metric) for metric, record in found])
 
@@ -215,7 +228,9 @@ def text_of(record: Record | None, metric: str) -> str:
         return NOTHING
     digits, (low, high) = METRICS[metric].digits, record.ends
     text = f"{record.number:.{digits}f}"
-    return f"{text} ±{(high - low) / 2:.{digits}f}" if high > low else text
+    spread = f" ±{(high - low) / 2:.{digits}f}" if high > low else ""
+    scheme = record.cell.entry.scheme
+    return text + spread + (f" {scheme}" if scheme else "")
 
 
 def named(metric: str) -> str:

@@ -17,7 +17,8 @@ from semcom_ros.codecs.image.rate_control import aim
 from semcom_ros.codecs.video.low_delay import VIDEO_CODERS, Packet, Stream, decode, encode
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation.study.systems import StudyCodec, System
+from semcom_ros.lab.evaluation.study.study_codec import StudyCodec
+from semcom_ros.lab.evaluation.study.systems import System
 from semcom_ros.lab.evaluation.timing import timed
 from semcom_ros.payload import Part, PayloadError, parts_bytes
 from semcom_ros.reconstruction import Reconstruction
