@@ -92,6 +92,7 @@ class FoxgloveServer:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(LOOK_S, self.look, clock=steady)
         self.look()
+        node.get_logger().info(f"Foxglove and Lichtblick connect to ws://{HOST}:{self.port}")
 
     @property
     def port(self) -> int:

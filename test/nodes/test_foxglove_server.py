@@ -49,7 +49,6 @@ class Viewer:
     socket: ClientWebSocketResponse
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     came: dict[str, list[bytes]] = field(default_factory=dict)
-    info: dict[str, Any] = field(default_factory=dict)
 
     async def read(self) -> None:
         async for message in self.socket:
@@ -60,8 +59,9 @@ class Viewer:
                     self.came[topic].append(message.data[13:])
                 continue
             told = json.loads(message.data)
-            if told["op"] == "serverInfo":
-                self.info = told
+            if told["op"] == "status" and "Unknown channel ID" in told["message"]:
+                # foxglove-sdk 0.30.3 tells of a channel a moment before it knows it itself.
+                await self._ask(int(told["message"].rpartition(" ")[2]))
             for channel in told.get("channels", []) if told["op"] == "advertise" else []:
                 self.channels[channel["topic"]] = channel
             for gone in told.get("channelIds", []) if told["op"] == "unadvertise" else []:
@@ -69,10 +69,12 @@ class Viewer:
 
     async def show(self, topic: str) -> list[bytes]:
         """Subscribe; the list fills with what comes."""
-        number = self.channels[topic]["id"]
+        await self._ask(self.channels[topic]["id"])
+        return self.came.setdefault(topic, [])
+
+    async def _ask(self, number: int) -> None:
         asked = [{"id": number, "channelId": number}]
         await self.socket.send_json({"op": "subscribe", "subscriptions": asked})
-        return self.came.setdefault(topic, [])
 
     async def hide(self, topic: str) -> None:
         number = self.channels[topic]["id"]
