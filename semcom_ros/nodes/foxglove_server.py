@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -46,18 +47,18 @@ ANNOTATIONS = "/annotations"
 
 @dataclass
 class _Shown:
-    """A topic that clients see. clients: those who listen to it."""
+    """A topic that clients see. convert: what makes of a message what they get, if not its bytes.
+    clients: those who listen to it."""
 
     ros_topic: str
     kind: type
     channel: Any
-    pass_on: Callable[[Any], None]
-    raw: bool = True
+    convert: Callable[[Any], Any] | None = None
     clients: set[int] = field(default_factory=set)
     listener: Listener | None = None
 
 
-class FoxgloveServer:
+class FoxgloveServer(ServerListener):
     """Shows what is published in the graph that `node` belongs to, at ws://127.0.0.1:`port`.
 
     Messages go through as they are serialized, and boxes of 2D detections beside them as
@@ -79,15 +80,14 @@ class FoxgloveServer:
                 host=HOST,
                 port=port,
                 capabilities=[Capability.Time] if self._tells_time else [],
-                server_listener=_Listening(self._ask),
+                server_listener=self,
                 context=self._context,
                 message_backlog_size=BACKLOG,
             )
         except (OSError, RuntimeError) as error:
             node.destroy_guard_condition(self._wake)
             raise SemcomError(
-                f"The server for Foxglove cannot use port {port} ({error}): choose another one "
-                "(foxglove_port)."
+                f"The Foxglove server cannot use foxglove_port {port} ({error}): choose another."
             ) from None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(LOOK_S, self.look, clock=steady)
@@ -138,23 +138,10 @@ class FoxgloveServer:
         channel = foxglove.Channel(
             topic, schema=schema, message_encoding="cdr", context=self._context
         )
-        self._shown[topic] = _Shown(
-            topic, kind, channel, lambda cdr: channel.log(cdr, log_time=self._now())
-        )
+        self._shown[topic] = _Shown(topic, kind, channel)
         if kind is Detection2DArray:
             boxes = ImageAnnotationsChannel(topic + ANNOTATIONS, context=self._context)
-            self._shown[topic + ANNOTATIONS] = _Shown(
-                topic, kind, boxes, lambda found: self._annotate(boxes, found), raw=False
-            )
-
-    def _annotate(self, channel: ImageAnnotationsChannel, found: Detection2DArray) -> None:
-        channel.log(image_annotations(found), log_time=self._now())
-
-    def _now(self) -> int:
-        now = self._node.get_clock().now().nanoseconds
-        if self._tells_time:
-            self._server.broadcast_time(now)
-        return now
+            self._shown[topic + ANNOTATIONS] = _Shown(topic, kind, boxes, image_annotations)
 
     def _withdraw(self, name: str) -> None:
         shown = self._shown.pop(name)
@@ -162,9 +149,14 @@ class FoxgloveServer:
             shown.listener.stop()
         shown.channel.close()
 
-    def _ask(self, channel: int, client: int, listens: bool) -> None:
-        """A client came to a channel or left it; told in a thread of the server's."""
-        self._asked.put((channel, client, listens))
+    def on_subscribe(self, client: Client, channel: ChannelView) -> None:
+        """A client came to a channel; in a thread of the server's."""
+        self._asked.put((channel.id, client.id, True))
+        self._wake.trigger()
+
+    def on_unsubscribe(self, client: Client, channel: ChannelView) -> None:
+        """A client left a channel; in a thread of the server's."""
+        self._asked.put((channel.id, client.id, False))
         self._wake.trigger()
 
     def _follow(self) -> None:
@@ -186,24 +178,16 @@ class FoxgloveServer:
         profile, topic = offered(latched=True), shown.ros_topic
         # Many may say something once on one topic, as on /tf_static.
         profile.depth = max(profile.depth, self._node.count_publishers(topic))
-        shown.listener = Listener(
-            self._node, shown.kind, topic, shown.pass_on, profile, raw=shown.raw
-        )
+        pass_on, raw = partial(self._pass_on, shown), shown.convert is None
+        shown.listener = Listener(self._node, shown.kind, topic, pass_on, profile, raw)
+
+    def _pass_on(self, shown: _Shown, message: Any) -> None:
+        now = self._node.get_clock().now().nanoseconds
+        if self._tells_time:
+            self._server.broadcast_time(now)
+        shown.channel.log(shown.convert(message) if shown.convert else message, log_time=now)
 
     def _latched(self, shown: _Shown) -> bool:
         found = self._node.get_publishers_info_by_topic(shown.ros_topic)
         kept = DurabilityPolicy.TRANSIENT_LOCAL
         return all(one.qos_profile.durability == kept for one in found)
-
-
-class _Listening(ServerListener):
-    """What clients ask of the server."""
-
-    def __init__(self, ask: Callable[[int, int, bool], None]) -> None:
-        self._ask = ask
-
-    def on_subscribe(self, client: Client, channel: ChannelView) -> None:
-        self._ask(channel.id, client.id, True)
-
-    def on_unsubscribe(self, client: Client, channel: ChannelView) -> None:
-        self._ask(channel.id, client.id, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from geometry_msgs.msg import Point, Pose, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -21,31 +22,17 @@ def markers_message(header: Header, detections: Iterable[Detection3D]) -> Marker
     All under `header`: boxes in the namespace `boxes`, words in `names`. The first marker clears
     what the topic showed before, so that what is gone is gone for those who missed a message, too.
     """
-    message = MarkerArray(markers=[Marker(header=header, action=Marker.DELETEALL)])
+    markers = [Marker(header=header, action=Marker.DELETEALL)]
     for number, found in enumerate(detections):
-        x, y, z = found.position
-        box = _marker(header, "boxes", number, Marker.CUBE, (x, y, z), found.size)
+        (x, y, z), (width, height, length) = found.position, found.size
         # Half way to white: trucks and cars are all but black in Cityscapes' colours.
-        shade = [(255 + part) / 510 for part in CLASSES[TRAIN_ID[found.name]].color]
-        box.color = ColorRGBA(**dict(zip("rgb", shade, strict=True)), a=0.5)
-        over = (x, y - found.size[1] / 2 - TEXT_M, z)
-        words = _marker(header, "names", number, Marker.TEXT_VIEW_FACING, over, (0.0, 0.0, TEXT_M))
-        words.color, words.text = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0), f"{found.name} {z:.0f} m"
-        message.markers += [box, words]
-    return message
-
-
-def _marker(
-    header: Header,
-    namespace: str,
-    number: int,
-    kind: int,
-    position: tuple[float, float, float],
-    size: tuple[float, float, float],
-) -> Marker:
-    marker = Marker(header=header, ns=namespace, id=number, type=kind, action=Marker.ADD)
-    marker.pose.orientation.w = 1.0
-    for axis, at, extent in zip("xyz", position, size, strict=True):
-        setattr(marker.pose.position, axis, at)
-        setattr(marker.scale, axis, extent)
-    return marker
+        r, g, b = ((255 + part) / 510 for part in CLASSES[TRAIN_ID[found.name]].color)
+        box = Marker(header=header, ns="boxes", id=number, type=Marker.CUBE)
+        box.pose = Pose(position=Point(x=x, y=y, z=z))
+        box.scale, box.color = Vector3(x=width, y=height, z=length), ColorRGBA(r=r, g=g, b=b, a=0.5)
+        words = Marker(header=header, ns="names", id=number, type=Marker.TEXT_VIEW_FACING)
+        words.pose = Pose(position=Point(x=x, y=y - height / 2 - TEXT_M, z=z))
+        words.scale, words.color = Vector3(z=TEXT_M), ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+        words.text = f"{found.name} {z:.0f} m"
+        markers += [box, words]
+    return MarkerArray(markers=markers)
