@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import struct
 import sys
 import time
@@ -23,13 +24,14 @@ from aiohttp import ClientSession, ClientWebSocketResponse  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
-from ros_bench import PATIENCE_S, graph_tester  # noqa: E402
+from ros_bench import PATIENCE_S, bench, graph_tester  # noqa: E402
 from rosbags.typesys import get_types_from_msg  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header, String  # noqa: E402
 from vision_msgs.msg import Detection2DArray, LabelInfo  # noqa: E402
 
 from semcom_ros.errors import SemcomError  # noqa: E402
+from semcom_ros.nodes.dashboard_node import DashboardNode  # noqa: E402
 from semcom_ros.nodes.foxglove_server import FoxgloveServer  # noqa: E402
 from semcom_ros.nodes.messages import (  # noqa: E402
     detections_message,
@@ -222,6 +224,17 @@ def test_what_is_said_once_reaches_every_viewer_and_a_topic_that_ends_is_withdra
 def test_a_port_that_is_taken_is_a_sentence(stage):
     with pytest.raises(SemcomError, match=f"cannot use foxglove_port {stage.server.port} "):
         FoxgloveServer(stage.node, stage.server.port)
+
+
+def test_the_dashboards_node_carries_the_server_while_it_is_active():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+    with bench(DashboardNode, dashboard_port=0, foxglove_port=address[1]) as b:
+        b.up()
+        socket.create_connection(address).close()
+        b.node.trigger_deactivate()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
 
 
 def test_a_machine_without_the_sdk_is_told_what_to_install(monkeypatch):
