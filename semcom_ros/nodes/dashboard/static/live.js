@@ -102,7 +102,7 @@ class Vehicle {
     const mcs = [...new Set(radio.mcs.split(" "))].join(" ");
     const ratio = totals.bytes ? Math.round(3 * WIDTH * HEIGHT / totals.bytes) : 0;
     const facts = [[`${totals.bytes}`, "bytes a frame"],
-      [ratio ? `1 : ${ratio}` : "–", "of the pixels' bytes"], [`${totals.kbps}`, "kbit/s"],
+      [ratio ? `1 : ${ratio}` : "–", "of its pixels"], [`${totals.kbps}`, "kbit/s"],
       [radio.snr_db ? `${radio.snr_db} dB` : "ideal", radio.snr_db ? "SNR" : "radio"],
       [mcs.replaceAll("_", " ") || codec || "–", mcs ? "modulation, code" : "codec"],
       [`${Math.round(100 * totals.lost)} %`, "lost"]];
@@ -159,7 +159,7 @@ class Vehicle {
       context.strokeStyle = "#fff"; context.lineWidth = 2.5; context.strokeRect(left, top, width, height);
       context.strokeStyle = `rgb(${r} ${g} ${b})`; context.lineWidth = 1.5; context.strokeRect(left, top, width, height);
       if (width < 14) continue;
-      const text = `${name} ${score.toFixed(2)}`, wide = context.measureText(text).width + 6;
+      const text = width < 40 ? name : `${name} ${score.toFixed(2)}`, wide = context.measureText(text).width + 6;
       const x = Math.max(0, Math.min(left, WIDTH - wide)), y = Math.max(13, top);
       context.fillStyle = `rgb(${r} ${g} ${b})`; context.fillRect(x, y - 13, wide, 13);
       context.fillStyle = r + 2 * g + b > 480 ? "#111" : "#fff"; context.fillText(text, x + 3, y - 3);
