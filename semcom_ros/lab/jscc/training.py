@@ -28,7 +28,9 @@ LEVELS_DB = (0.0, 10.0, 20.0)
 """SNR of the white noise over which checkpoints are compared, a frame each in turn."""
 PLANES = {False: 8, True: 4}
 """Planes of symbols there, where a picture is sent and where a map is."""
-WARM = STAGES["warm"].steps / (STAGES["warm"].steps + STAGES["joint"].steps)
+UPDATES = sum(STAGES[step].steps for step in ("warm", "joint", "image"))
+"""As many as gsc's pictures are learned in."""
+WARM = STAGES["warm"].steps / UPDATES
 """Part of the run that hears little noise and no fades."""
 
 
@@ -36,7 +38,7 @@ class JsccTraining(Training):
     """Keeps the best by mean PSNR, or by mIoU where maps are read, on frames that no table uses."""
 
     name, classes, what = "jscc", NAMES, "learned link that gsc is held against"
-    out, steps = networks.FOLDER, STAGES["warm"].steps + STAGES["joint"].steps
+    out, steps = networks.FOLDER, UPDATES
     batch, rate, scenes, on_device = 16, 1e-3, 600, True
     best_by, checkpoints, warm_up = "mark", 8, 100
 

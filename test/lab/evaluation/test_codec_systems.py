@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tiny_gsc
 
 from semcom_ros.channel.phy.mcs import MCS_TABLE
+from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study import codec_systems
+from semcom_ros.lab.evaluation.study.links import parse_links
 from semcom_ros.lab.evaluation.study.study_file import read_study
 from semcom_ros.lab.evaluation.study.systems import create_system
 
@@ -41,3 +45,22 @@ def test_the_study_of_gsc_is_read_and_holds_every_rate_and_scheme() -> None:
     assert schemes == {mcs.name for mcs in MCS_TABLE}
     models = {link.name for table in study.tables for link in table.links}
     assert models == {"awgn", "rayleigh", "tdl_c"}
+
+
+def test_gsc_sends_the_channel_uses_of_its_row_and_encodes_for_the_snr_of_every_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    monkeypatch.setenv("SEMCOM_MODELS", str(tiny_gsc.write(tmp_path)))
+    study = read_study(CONFIG / "gsc.yaml", ("camvid",))
+    rows = dict.fromkeys(e for t in study.tables for e in t.entries if ("gsc" in e.family))
+    frame = Frame(np.full((256, 512, 3), 100, np.uint8))
+    for row in rows:
+        codec_systems._ends.cache_clear()
+        system, sent = create_system(row.system, dict(row.options)), []
+        system.prepare([frame])
+        for snr_db in (0, 20):
+            system.begin(*parse_links({"channel": "awgn", "snr_db": snr_db}), 1)
+            assert system.run(frame, None, 0).channel_uses == 8 * row.size, row.title
+            sent.append(system._sent[0][0].parts[0].symbols)
+        assert np.array_equal(*sent) == ("told 10 dB" in row.title)
+    codec_systems._ends.cache_clear()
