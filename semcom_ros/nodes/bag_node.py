@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from importlib import import_module
 
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -20,7 +19,7 @@ from semcom_ros.datasets.bags.cameras import COMPRESSED, find_camera
 from semcom_ros.errors import SemcomError
 from semcom_ros.nodes.player import PlayerNode
 from semcom_ros.nodes.shared_memory import make_room
-from semcom_ros.nodes.topics import reliable
+from semcom_ros.nodes.topics import message_type, reliable
 
 CAMERA = "camera/image_raw"
 LATE_S = 0.01
@@ -56,7 +55,7 @@ class BagNode(PlayerNode):
         clock = [name for name, one in bag.topics.items() if name == "/clock" and one.count]
         self._left_out, self._camera = [], []
         for name in dict.fromkeys(wanted + clock) if wanted else bag.topics:
-            kind = _message_type(bag.topics[name].type_name)
+            kind = message_type(bag.topics[name].type_name)
             if kind is None:
                 self._left_out.append(name)
                 continue
@@ -176,15 +175,6 @@ class BagNode(PlayerNode):
         self._position_s = (at_ns - self._first_ns) / 1e9
         self.statistics.count("sent")
         self.statistics.output(time.monotonic() - began, late_s)
-
-
-def _message_type(type_name: str) -> type | None:
-    """The class of a message's type, such as sensor_msgs/msg/Image; None where there is none."""
-    package, _, name = type_name.partition("/msg/")
-    try:
-        return getattr(import_module(f"{package}.msg"), name, None)
-    except ImportError:
-        return None
 
 
 def _profile(qos: Qos) -> QoSProfile:

@@ -28,13 +28,10 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from semcom_ros.datasets.bags import BagWriter, Qos
 from semcom_ros.graph import NodeProcess
-from semcom_ros.nodes.topics import latched, reliable
+from semcom_ros.nodes.topics import latched, message_type, reliable
 
 CAPTURED = "camera/camera_info"
 IMAGES = "rsu/image"
@@ -42,25 +39,28 @@ CAMERA = "camera/image_raw"
 PAYLOADS = f"{CAMERA}/semcom"
 SENT_LABELS = "vehicle/segmentation"
 DIAGNOSTICS = "/diagnostics"
-TOPICS: dict[str, type] = {
-    "/clock": Clock,
-    DIAGNOSTICS: DiagnosticArray,
-    CAPTURED: CameraInfo,
-    CAMERA: Image,
-    PAYLOADS: CompressedImage,
-    f"{PAYLOADS}/received": CompressedImage,
-    SENT_LABELS: Image,
-    "rsu/segmentation": Image,
-    "rsu/segmentation/confidence": Image,
-    "rsu/segmentation/label_info": LabelInfo,
-    IMAGES: Image,
-    "rsu/detections": Detection2DArray,
-    "rsu/camera_info": CameraInfo,
-    "rsu/link": DiagnosticArray,
+_IMAGE, _COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+_INFO, _DIAGNOSTICS = "sensor_msgs/msg/CameraInfo", "diagnostic_msgs/msg/DiagnosticArray"
+TOPICS = {
+    "/clock": "rosgraph_msgs/msg/Clock",
+    "/tf_static": "tf2_msgs/msg/TFMessage",
+    DIAGNOSTICS: _DIAGNOSTICS,
+    CAPTURED: _INFO,
+    CAMERA: _IMAGE,
+    PAYLOADS: _COMPRESSED,
+    f"{PAYLOADS}/received": _COMPRESSED,
+    SENT_LABELS: _IMAGE,
+    "rsu/segmentation": _IMAGE,
+    "rsu/segmentation/confidence": _IMAGE,
+    "rsu/segmentation/label_info": "vision_msgs/msg/LabelInfo",
+    IMAGES: _IMAGE,
+    "rsu/detections": "vision_msgs/msg/Detection2DArray",
+    "rsu/camera_info": _INFO,
+    "rsu/link": _DIAGNOSTICS,
 }
 """What is recorded, and its type. What the RSU would compute for the recorder alone is left out."""
-LATCHED = "rsu/segmentation/label_info"
-STEADY = ("/clock", DIAGNOSTICS, "rsu/link")
+LATCHED = ("rsu/segmentation/label_info", "/tf_static")
+STEADY = ("/clock", DIAGNOSTICS, "rsu/link", *LATCHED)
 """What is said whether or not a drive goes on."""
 _DEPTH = 10
 """Messages that may wait for the recorder on each topic."""
@@ -86,10 +86,11 @@ class DriveRecorder(Node):
         """Payloads that the RSU said last to be at work on."""
         self.newest_arrival = 0.0
         """Monotonic time in seconds when a message of the drive last arrived."""
-        for topic, kind in TOPICS.items():
-            if sends_labels or topic != SENT_LABELS:
+        for topic, name in TOPICS.items():
+            kind = message_type(name)  # the wheels of ROS lack some
+            if kind and (sends_labels or topic != SENT_LABELS):
                 # A message that the recorder alone missed would look like one that the graph lost.
-                qos = latched() if topic == LATCHED else reliable(_DEPTH)
+                qos = latched() if topic in LATCHED else reliable(_DEPTH)
                 store = partial(self._store, topic)
                 self.create_subscription(kind, topic, store, qos, raw=True)
 
@@ -129,9 +130,8 @@ class DriveRecorder(Node):
     def _store(self, topic: str, data: bytes) -> None:
         now_ns = time.monotonic_ns()
         if topic not in self._in_bag:  # what says nothing is no topic of the bag
-            package, kind = TOPICS[topic].__module__.split(".")[0], TOPICS[topic].__name__
-            qos, name = Qos(latched=topic == LATCHED), self.resolve_topic_name(topic)
-            self._in_bag[topic] = self._bag.topic(name, f"{package}/msg/{kind}", qos)
+            qos, name = Qos(latched=topic in LATCHED), self.resolve_topic_name(topic)
+            self._in_bag[topic] = self._bag.topic(name, TOPICS[topic], qos)
         self._bag.write(self._in_bag[topic], self._started_ns + now_ns, data)
         self._counts[topic] += 1
         if topic not in STEADY:

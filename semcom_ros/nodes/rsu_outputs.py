@@ -28,14 +28,12 @@ from semcom_ros.nodes.messages import (
     points_message,
 )
 from semcom_ros.nodes.node_base import SemcomNode
-from semcom_ros.nodes.topics import latched
+from semcom_ros.nodes.topics import latched, message_type
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.rsu import Wanted
 
-try:
-    from tf2_msgs.msg import TFMessage
-except ImportError:  # the wheels of ROS lack it, until set-up has built the stand-in
-    TFMessage = None
+TFMessage = message_type("tf2_msgs/msg/TFMessage")
+"""None where the wheels of ROS lack it, until set-up has built the stand-in."""
 
 
 class Output(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from importlib import import_module
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -14,6 +15,15 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+
+
+def message_type(name: str) -> type | None:
+    """The class of a message's type, such as sensor_msgs/msg/Image; None where there is none."""
+    package, _, kind = name.partition("/msg/")
+    try:
+        return getattr(import_module(f"{package}.msg"), kind, None)
+    except ImportError:
+        return None
 
 
 def reliable(depth: int = 5) -> QoSProfile:

@@ -209,9 +209,9 @@ def test_what_cannot_be_played_is_one_sentence_and_the_node_can_be_put_right(
 
 
 def test_types_that_nobody_here_knows_are_left_out_and_told(tmp_path, monkeypatch):
-    known = bag_node._message_type
+    known = bag_node.message_type
     strange = "vision_msgs/msg/Detection2DArray"
-    monkeypatch.setattr(bag_node, "_message_type", lambda n: None if n == strange else known(n))
+    monkeypatch.setattr(bag_node, "message_type", lambda n: None if n == strange else known(n))
     bag = write(tmp_path / "bag", drive([0]))
     with bench(BagNode, bag=str(bag), wait_for_subscribers=0) as b:
         told = b.warnings()

@@ -104,8 +104,10 @@ def read_drive(
     """What a drive recorder heard; its pictures are read from `bag` while that is open."""
     arrivals: dict[str, dict[int, int]] = defaultdict(dict)
     repeated, clock, small, status = 0, ClockHistory(None), {}, {}
-    for name, at, cdr in bag.messages():
-        topic, stamp = name.removeprefix(f"{namespace}/"), stamp_of(cdr)
+    wanted = {f"{namespace}/{topic}": topic for topic in DRIVE}
+    wanted |= {name: name for name in ("/clock", "/diagnostics")}
+    for name, at, cdr in bag.messages(wanted.keys() & bag.topics.keys()):
+        topic, stamp = wanted[name], stamp_of(cdr)
         if topic == "/clock":
             clock.tick(stamp, at)
         elif topic == "/diagnostics":
@@ -114,7 +116,7 @@ def read_drive(
                 status[one.name.rsplit("/", 1)[-1]] = values
         elif stamp in arrivals[topic]:
             # What is published twice counts by its first arrival.
-            repeated += topic in DRIVE
+            repeated += 1
         else:
             arrivals[topic][stamp] = at
             if topic in (PAYLOADS, BOXES):
