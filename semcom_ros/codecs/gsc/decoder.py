@@ -136,7 +136,8 @@ class Decoder(CodecEnd):
         contexts = self.network.understand(heard)
         found: list[HeardFrame] = []
         mapped = [at for at, (_, task) in enumerate(items) if task[1]]
-        maps = iter(self._maps(contexts.shapes[mapped], variance[mapped]) if mapped else ())
+        chosen = contexts.shapes[torch.tensor(mapped, dtype=torch.long, device=self.device)]
+        maps = iter(self._maps(chosen, variance[mapped]) if mapped else ())
         for at, (_, (image, labels)) in enumerate(items):
             known = next(maps) if labels else {}
             if image:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from another_device import another_device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,5 +214,29 @@ def test_a_study_names_it_by_module_and_attribute(
     system = codec_system("semcom_ros.codecs.gsc:CODEC", 512, task=MAP)
     frame = Frame(np.zeros((256, 512, 3), np.uint8), stamp=1)
     system.begin(parse_links({"channel": "awgn", "snr_db": 10.0})[0], 0)
-    outcome = system.run(frame, None, 0)
-    assert not outcome.lost and outcome.reconstruction.labels is not None
+    heard, encode = [], system.encoder.encode
+
+    def listening(frame: Frame, request: Request) -> tuple[Part, ...]:
+        heard.append(request.link)
+        return encode(frame, request)
+
+    monkeypatch.setattr(system.encoder, "encode", listening)
+    for index in (0, 1):
+        outcome = system.run(frame, None, index)
+        assert not outcome.lost and outcome.reconstruction.labels is not None
+    # Its encoder hears the link's SNR.
+    assert [link.snr_db for link in heard] == [10.0, 10.0]
+
+
+def test_both_ends_run_on_another_device(tiny: Path, frame: Frame) -> None:
+    def through(device: str) -> Reconstruction:
+        encoder = create_encoder("gsc", models=tiny, device=device)
+        decoder = create_decoder("gsc", models=tiny, device=device, gsc_steps=2)
+        parts = encoder.encode(frame, Request.of_bytes(512))
+        return decoded(decoder, payload_of(encoder, parts))[0]
+
+    here = through("cpu")
+    with another_device() as device:
+        there = through(device)
+    assert np.abs(here.image.astype(int) - there.image).mean() < 0.5
+    assert np.mean(here.labels != there.labels) < 0.01

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tiny_gsc
 import torch
+from another_device import another_device
 
 from semcom_ros import cli, weights
 from semcom_ros.codecs import CODECS, create_decoder, create_encoder
@@ -18,6 +19,7 @@ from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS
 from semcom_ros.frame import Frame
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.gsc import pack, training
+from semcom_ros.lab.training.gsc.held_out import HeldOut
 from semcom_ros.lab.training.gsc.link import Draw, GscLink, map_loss, picture_loss
 from semcom_ros.lab.training.street_pack import write_set
 
@@ -117,3 +119,21 @@ def test_step_by_step_to_files_that_both_ends_load(train, tmp_path: Path) -> Non
     same = {k: np.array_equal(v, sent[1][k]) for k, v in sent[0].items()}
     assert all(same[k] for k in same if not k.startswith("receiver.image"))
     assert not all(same.values())
+
+
+def test_an_update_and_a_score_run_on_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    images = np.random.default_rng(0).integers(0, 255, (2, 96, 128, 3), np.uint8)
+    with another_device() as device:
+        network = GscLink(tiny_gsc.TINY, 19).to(device)
+        draw = Draw.of(torch.ones(2, 2, device=device), 48, (0.0, 10.0))
+        heard = network.send(torch.rand(2, 3, 64, 64, device=device), draw)
+        contexts, whole = network.understand(heard), slice(None)
+        loss = picture_loss(
+            network.paint(contexts, heard, whole), torch.zeros(2, 3, 64, 64, device=device)
+        )
+        labels = torch.zeros(2, 64, 64, dtype=torch.long, device=device)
+        (loss + map_loss(network.label(contexts, whole), labels)).backward()
+        assert network.sender.encoder.last.weight.grad is not None
+        held = HeldOut(Samples(images, images[..., 0] % 19), device)
+        assert held.score(network.eval())["psnr"] > 0

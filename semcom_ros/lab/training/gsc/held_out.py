@@ -85,9 +85,9 @@ class HeldOut:
                 paint = partial(network.receiver.image, contexts.context, heard.told)
                 pictures = refine(paint, tuple(size), steps, noise).clamp(0, 1)
                 if self.judge is not None:
-                    apart += self.judge.distance(pictures, images).tolist()
+                    apart += self.judge.distance(pictures, images).cpu().tolist()
             error = (pictures - images).square().mean((1, 2, 3)).clamp(min=1e-6)
-            found += (-10 * error.log10()).tolist()
+            found += (-10 * error.log10()).cpu().tolist()
         return float(np.mean(found)), float(np.mean(apart[1:] or apart))
 
     def _maps(self, network: GscLink, kept: int, snr_db: float) -> float:

@@ -53,11 +53,11 @@ class Stage(NamedTuple):
 
 
 STAGES = {
-    "warm": Stage("", "", 1500, 1e-3, (20.0, 20.0), "psnr"),
-    "joint": Stage("", "warm", 6000, 1e-3, air.SNR_DB, "mark"),
-    "image": Stage("receiver.image", "joint", 1500, 4e-4, air.SNR_DB, "psnr"),
-    "segmentation": Stage("receiver.map", "image", 1000, 4e-4, air.SNR_DB, "miou"),
-    "perceptual": Stage("receiver.image.head", "segmentation", 800, 4e-4, air.SNR_DB, "lite1"),
+    "warm": Stage("", "", 1500, 7e-4, (20.0, 20.0), "psnr"),
+    "joint": Stage("", "warm", 6000, 7e-4, air.SNR_DB, "mark"),
+    "image": Stage("receiver.image", "joint", 1500, 3e-4, air.SNR_DB, "psnr"),
+    "segmentation": Stage("receiver.map", "image", 1000, 3e-4, air.SNR_DB, "miou"),
+    "perceptual": Stage("receiver.image.head", "segmentation", 800, 3e-4, air.SNR_DB, "lite1"),
 }
 FILES = {step: f"gsc_{step}.safetensors" for step in STAGES}
 
