@@ -20,7 +20,8 @@ from semcom_ros.coding import map_coder
 from semcom_ros.coding.grids import GRIDS, pool
 from semcom_ros.coding.map_prior import Prior, load_prior, save_prior, scratch
 from semcom_ros.coding.thumbnail import CoefficientStatistics
-from semcom_ros.frame import WORK_SIZE
+from semcom_ros.datasets import open_source
+from semcom_ros.frame import WORK_SIZE, fit
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.recipe import Recipe
 from semcom_ros.perception.segmentation import Segmenter
@@ -31,7 +32,10 @@ SCORED_GRIDS = ((256, 512), (128, 256), (64, 128), (32, 64))
 
 
 class MapPrior(Recipe):
-    """Learned from CamVid train and the procedural drive, scored on CamVid val."""
+    """Learned from CamVid train, the procedural drive and more frames, scored on CamVid val.
+
+    It has to be learned anew when the segmenter is: maps of another kind take twice the bytes.
+    """
 
     name, what = "map", "prior of GESCO's map coder: counters and mixing weights"
     scenes = 100
@@ -40,6 +44,8 @@ class MapPrior(Recipe):
     def options(cls, parser: argparse.ArgumentParser) -> None:
         models = "segmenter in, prior out"
         parser.add_argument("--models", type=Path, default=Path("models"), help=models)
+        about = "frames without labels of this kind, as kitti:DIR or folder:DIR"
+        parser.add_argument("--more", nargs="*", default=[], metavar="KIND:PLACE", help=about)
         parser.add_argument("--seed", type=int, default=0)
 
     def make(self) -> None:
@@ -48,7 +54,13 @@ class MapPrior(Recipe):
         camvid = data.read_camvid(args.camvid, "train", WORK_SIZE)
         scenes = data.render_scenes(args.scenes, range(100, 120))
         maps = [m for s in (camvid, scenes) for m in (*s.labels, *segmenter(s.images))]
-        card = self.described(data=f"{self.frames}, true maps and the segmenter's, mirrored too")
+        known = f"{self.frames}, true maps and the segmenter's"
+        for spec in args.more:
+            source = open_source(spec, "train")
+            images = [fit(source[i]).image for i in range(len(source))]
+            maps.extend(segmenter(images))
+            known += f"; the segmenter's of {len(images)} of {Path(spec.partition(':')[2]).name}"
+        card = self.described(data=f"{known}; all mirrored too")
         prior = train(maps, args.seed)
         save_prior(args.models, prior, card)
 
