@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from semcom_ros import graph
-from semcom_ros.datasets import is_bag
+from semcom_ros.datasets import is_bag, open_source
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.graph import NodeProcess
 from semcom_ros.parameter import Parameter, Value
@@ -71,8 +71,8 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
     """What runs with the arguments' values, in the order in which data flows.
 
     given: texts by name; what is not there has its default. Raises SemcomError for an argument
-    that is none, a value out of range, a parameter file that cannot be used, and an RViz that is
-    not installed: before anything is started.
+    that is none, a value out of range, a parameter file or data that cannot be used, and an RViz
+    that is not installed: before anything is started.
     """
     for name in given:
         choose(name, arguments(), "launch argument")
@@ -81,6 +81,8 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
     if texts["config"]:
         check_file(Path(texts["config"]))
     values["camera"] = values["camera"] and not values["player"]
+    if values["camera"]:
+        open_source(texts["data"], texts["split"])
     of_bag = values["player"] or (values["camera"] and is_bag(texts["data"]))
     clock: dict[str, Value] = {"use_sim_time": bool(of_bag or values["use_sim_time"])}
     image = texts["image_topic"]

@@ -58,7 +58,11 @@ def test_a_bag_that_is_played_takes_the_place_of_camera_node() -> None:
     assert found["bag_node"].parameters["bag_repeat"] == "onward"
 
 
-def test_every_node_takes_the_time_of_a_simulation_and_of_a_bag() -> None:
+def test_every_node_takes_the_time_of_a_simulation_and_of_a_bag(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bringup, "open_source", lambda data, split: None)
+
     def clocks(**given: str) -> set[object]:
         return {process.parameters["use_sim_time"] for process in by_name(**given).values()}
 
@@ -83,6 +87,7 @@ def test_a_file_of_parameters_comes_after_the_arguments_which_it_wins_over(tmp_p
         ({"namespace": "car 7"}, "The namespace is 'car 7'"),
         ({"config": "/nowhere.yaml"}, "/nowhere.yaml cannot be used: .*No such file"),
         ({"rviz": "true"}, "There is no rviz2 here: install it"),
+        ({"data": "bag:/nowhere"}, "There is no '/nowhere'"),
     ],
 )
 def test_what_cannot_be_started_is_refused_with_a_sentence(
