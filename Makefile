@@ -9,7 +9,7 @@ setup:  ## make .venv: Python packages, ROS 2 where none is sourced, this packag
 	@$(PYTHON) tools/set_up.py
 
 demo: setup  ## a drive through the four nodes; on real frames with DATA=<folder of CamVid>
-	$(VENV)/bin/semcom demo $(if $(DATA),--data camvid:$(DATA))
+	$(VENV)/bin/semcom demo $(if $(DATA),--data camvid:$(DATA)) $(if $(DASHBOARD),--dashboard $(DASHBOARD))
 
 test: setup
 	$(VENV)/bin/python -m pytest

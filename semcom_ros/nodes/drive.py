@@ -14,7 +14,7 @@ import domain_coordinator
 from rclpy.task import Future
 
 from semcom_ros.graph import NodeProcess
-from semcom_ros.nodes.drive_recorder import CAPTURED, IMAGES, DriveRecorder, recording
+from semcom_ros.nodes.drive_recorder import CAPTURED, DASHBOARD, IMAGES, DriveRecorder, recording
 from semcom_ros.nodes.processes import Processes
 
 START_S = 300.0
@@ -27,6 +27,8 @@ SKIPPED = 20
 """Unreadable frames in a row after which the camera is not waited for any longer."""
 STUCK_S = 30.0
 """How long the RSU may work on its last frame before the drive is taken as it is."""
+PAGE_S = 60.0
+"""How long a drive waits for somebody to open the dashboard, where there is one."""
 RESTARTS = 3
 """Times that a node which ends amid a drive is started anew."""
 
@@ -103,10 +105,15 @@ def _bring_up(
         until(node, partial(recorder.reachable, node))
     for node, answer in [(node, recorder.change_state(node, "configure")) for node in nodes]:
         settle(node, "configure", answer)
-    for node in reversed(nodes):
-        if node is nodes[0]:
-            until(node, recorder.chained)
+    for node in reversed(nodes[1:]):
         settle(node, "activate", recorder.change_state(node, "activate"))
+    camera = nodes[0]
+    until(camera, recorder.chained)
+    if nodes[-1].executable == DASHBOARD:
+        advance("waiting for a page", 0, 0)
+        go_on = time.monotonic() + PAGE_S
+        until(camera, lambda: recorder.watched() or time.monotonic() > go_on)
+    settle(camera, "activate", recorder.change_state(camera, "activate"))
 
 
 def _play(
@@ -120,11 +127,15 @@ def _play(
         recorder.spin(0.1)
         captured = recorder.count(CAPTURED)
         advance("driving", captured, recorder.count(IMAGES))
+        if recorder.told.get("camera_node", {}).get("paused") == "true":
+            begun = time.monotonic()
+            continue
         quiet = time.monotonic() - max(recorder.newest_arrival, begun)
         if not captured:
             if quiet > FIRST_FRAME_S:
                 raise processes.failure("camera_node", f"played no frame in {FIRST_FRAME_S:.0f} s")
         # A frame that cannot be read is left out, so that the camera may play fewer.
         elif quiet > (QUIET_S if captured >= frames else QUIET_S + SKIPPED / rate_hz):
-            if all_run and (recorder.in_flight == "0" or quiet > STUCK_S):
+            under_way = recorder.told.get("rsu_node", {}).get("in_flight", "0") != "0"
+            if all_run and (not under_way or quiet > STUCK_S):
                 return

@@ -59,6 +59,7 @@ TOPICS = {
     "rsu/link": _DIAGNOSTICS,
 }
 """What is recorded, and its type. What the RSU would compute for the recorder alone is left out."""
+DASHBOARD = "dashboard_node"
 LATCHED = ("rsu/segmentation/label_info", "/tf_static")
 STEADY = ("/clock", DIAGNOSTICS, "rsu/link", *LATCHED)
 """What is said whether or not a drive goes on."""
@@ -82,8 +83,8 @@ class DriveRecorder(Node):
         self._started_ns = time.time_ns() - time.monotonic_ns()
         self._counts: Counter[str] = Counter()
         self._lifecycles: dict[str, Client] = {}
-        self.in_flight = "0"
-        """Payloads that the RSU said last to be at work on."""
+        self.told: dict[str, dict[str, str]] = {}
+        """What nodes told last in their diagnostics, by the node's name without namespace."""
         self.newest_arrival = 0.0
         """Monotonic time in seconds when a message of the drive last arrived."""
         for topic, name in TOPICS.items():
@@ -107,9 +108,15 @@ class DriveRecorder(Node):
     def chained(self) -> bool:
         """Whether every node listens to the one before it, which each does once it is active."""
         # The recorder itself is one of those who listen.
-        return all(
-            self.count_subscribers(t) > 1 for t in (CAMERA, PAYLOADS, f"{PAYLOADS}/received")
-        )
+        topics = (CAMERA, PAYLOADS, f"{PAYLOADS}/received")
+        return all(len(self._listeners(topic) - {DASHBOARD}) > 1 for topic in topics)
+
+    def watched(self) -> bool:
+        """Whether a page of the dashboard shows the vehicle."""
+        return DASHBOARD in self._listeners(PAYLOADS)
+
+    def _listeners(self, topic: str) -> set[str]:
+        return {one.node_name for one in self.get_subscriptions_info_by_topic(topic)}
 
     def reachable(self, process: NodeProcess) -> bool:
         """Whether the node's lifecycle can be asked for a transition."""
@@ -138,8 +145,7 @@ class DriveRecorder(Node):
             self.newest_arrival = now_ns / 1e9
         elif topic == DIAGNOSTICS:
             for one in deserialize_message(data, DiagnosticArray).status:
-                if one.name.endswith("/rsu_node"):
-                    self.in_flight = {p.key: p.value for p in one.values}.get("in_flight", "0")
+                self.told[one.name.rpartition("/")[2]] = {p.key: p.value for p in one.values}
 
 
 @contextmanager

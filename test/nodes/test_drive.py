@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,9 +19,11 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed for this Python")
 
 from semcom_ros.datasets.bags import BagReader  # noqa: E402
-from semcom_ros.graph import NAMESPACE, NodeProcess, vehicle_rsu  # noqa: E402
+from semcom_ros.graph import NAMESPACE, VEHICLE_RSU, NodeProcess, vehicle_rsu  # noqa: E402
+from semcom_ros.nodes import drive as drive_module  # noqa: E402
 from semcom_ros.nodes import processes as module  # noqa: E402
 from semcom_ros.nodes.drive import RESTARTS, drive, isolated  # noqa: E402
+from semcom_ros.nodes.drive_recorder import DASHBOARD  # noqa: E402
 from semcom_ros.nodes.processes import NodeFailure, Processes  # noqa: E402
 
 
@@ -142,3 +148,56 @@ def test_a_drive_tells_which_nodes_were_started_anew(tmp_path: Path) -> None:
     assert drive_until({"channel_node": 1}, 20, tmp_path) == {"channel_node": 1}
     with BagReader(tmp_path / "drive.mcap") as bag:
         assert bag.topic(f"{NAMESPACE}/camera/camera_info").count == 20
+
+
+@pytest.mark.timeout(180)
+def test_a_drive_begins_once_a_page_of_the_dashboard_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aiohttp = pytest.importorskip("aiohttp", reason="NiceGUI is not installed")
+    monkeypatch.setattr(drive_module, "PAGE_S", 1000.0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    seen: list[str] = []
+
+    async def look() -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"http://127.0.0.1:{port}/live", max_msg_size=0) as page,
+        ):
+            async for message in page:
+                seen.append(message.type.name)
+
+    visitor = threading.Thread(target=lambda: asyncio.run(look()))
+
+    def advance(doing: str, captured: int, received: int) -> None:
+        if doing == "waiting for a page":
+            visitor.start()
+
+    nodes = vehicle_rsu(
+        executables=(*VEHICLE_RSU, DASHBOARD), codec="classical", frames=5, loop=False,
+        autostart=False, dashboard_port=port,
+    )  # fmt: skip
+    drive(nodes, 5, 10.0, tmp_path, tmp_path / "drive.mcap", False, advance)
+    visitor.join()  # the page lives as long as the drive
+    assert "BINARY" in seen
+    with BagReader(tmp_path / "drive.mcap") as bag:
+        assert bag.topic(f"{NAMESPACE}/camera/camera_info").count == 5
+
+
+def test_a_drive_that_is_paused_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive_module, "QUIET_S", -1.0)
+    spins: list[float] = []
+
+    def spin(seconds: float) -> None:
+        spins.append(seconds)
+        if len(spins) == 3:
+            recorder.told["camera_node"] = {"paused": "false"}
+
+    recorder = SimpleNamespace(
+        told={"camera_node": {"paused": "true"}}, newest_arrival=0.0, spin=spin,
+        count=lambda topic: 5,
+    )  # fmt: skip
+    all_run = SimpleNamespace(check=lambda restarts: True)
+    drive_module._play(5, 10.0, all_run, recorder, lambda *_: None, True)
+    assert len(spins) == 3

@@ -20,7 +20,7 @@ from semcom_ros.channel import PARAMETERS
 from semcom_ros.codecs import codec_of
 from semcom_ros.datasets import Source, is_bag, open_source
 from semcom_ros.datasets.bags import BagReader
-from semcom_ros.graph import arguments, codec_parameters, vehicle_rsu
+from semcom_ros.graph import VEHICLE_RSU, arguments, codec_parameters, vehicle_rsu
 from semcom_ros.lab.demo.pictures import choose_rows, draw_strip, video
 from semcom_ros.lab.demo.record import DriveRecord, moments, read_drive
 from semcom_ros.lab.demo.summary import DriveScores, Summary, show_summary, summarise
@@ -64,6 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="Start a node anew that ends amid the drive.",
     )
+    port = arguments()["dashboard_port"]
+    parser.add_argument(
+        "--dashboard",
+        nargs="?",
+        const=str(port.default),
+        metavar="PORT",
+        help="Show the drive in the browser, on this port of this machine. It begins once the page "
+        "is open, or after a minute; the page lives as long as the demo.",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="Folder of the results.")
 
 
@@ -87,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
             TextColumn("frames, {task.fields[received]} pictures at the RSU"),
             TimeElapsedColumn(),
         ) as progress:
-            restarts = _drive(values, sends_labels, args.out, progress, args.respawn)
+            restarts = _drive(values, sends_labels, args, progress)
         with BagReader(args.out / BAG) as bag:
             record = read_drive(bag, sends_labels, restarts)
             summary = _report(record, source, values, args.out)
@@ -114,10 +123,20 @@ def make_folder(out: Path) -> None:
 
 
 def _drive(
-    values: dict[str, Value], sends_labels: bool, out: Path, progress: Progress, respawn: bool
+    values: dict[str, Value], sends_labels: bool, args: argparse.Namespace, progress: Progress
 ) -> dict[str, int]:
     # Here and not above: it needs ROS, and without ROS the user is told so by then.
-    from semcom_ros.nodes.drive import drive
+    from semcom_ros.nodes.drive import PAGE_S, drive
+
+    executables, page = VEHICLE_RSU, {}
+    if args.dashboard is not None:
+        page = {"dashboard_port": arguments()["dashboard_port"].parse(args.dashboard)}
+        executables = (*VEHICLE_RSU, "dashboard_node")
+        progress.console.print(
+            f"Dashboard: http://127.0.0.1:{page['dashboard_port']} (the drive begins once it is "
+            f"open, or in {PAGE_S:.0f} s)",
+            soft_wrap=True,
+        )
 
     task = progress.add_task("starting", total=values["frames"], received=0)
 
@@ -128,10 +147,13 @@ def _drive(
     clock = {"use_sim_time": is_bag(str(values["data"]))}
     nodes = [
         replace(node, parameters=node.parameters | clock)
-        for node in vehicle_rsu(**values, loop=False, autostart=False)
+        for node in vehicle_rsu(
+            executables=executables, **values, **page, loop=False, autostart=False
+        )
     ]
     played = (values["frames"], values["rate_hz"])
-    return drive(nodes, *played, out / "logs", out / BAG, sends_labels, advance, respawn)
+    out = args.out
+    return drive(nodes, *played, out / "logs", out / BAG, sends_labels, advance, args.respawn)
 
 
 def _report(record: DriveRecord, source: Source, values: dict[str, Value], out: Path) -> Summary:
