@@ -39,7 +39,7 @@ class JsccTraining(Training):
 
     name, classes, what = "jscc", NAMES, "learned link that gsc is held against"
     out, steps = networks.FOLDER, UPDATES
-    batch, rate, scenes, on_device = 16, 1e-3, 600, True
+    batch, rate, scenes, on_device = 16, STAGES["joint"].rate, 600, True
     best_by, checkpoints, warm_up = "mark", 8, 100
 
     @classmethod
