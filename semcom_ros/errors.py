@@ -10,7 +10,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-NO_CLOCK = "use_sim_time is on and no /clock has come: play the bag with --clock"
+NO_CLOCK = (
+    "use_sim_time is on and no /clock has come yet: start what tells the time, as ros2 bag play "
+    "--clock does"
+)
 
 
 def printable(text: str) -> str:
