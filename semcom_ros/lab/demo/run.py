@@ -20,7 +20,7 @@ from semcom_ros.channel import PARAMETERS
 from semcom_ros.codecs import codec_of
 from semcom_ros.datasets import Source, is_bag, open_source
 from semcom_ros.datasets.bags import BagReader
-from semcom_ros.graph import VEHICLE_RSU, arguments, codec_parameters, vehicle_rsu
+from semcom_ros.graph import VEHICLE_RSU, arguments, codec_parameters, table, vehicle_rsu
 from semcom_ros.lab.demo.pictures import choose_rows, draw_strip, video
 from semcom_ros.lab.demo.record import DriveRecord, moments, read_drive
 from semcom_ros.lab.demo.summary import DriveScores, Summary, show_summary, summarise
@@ -33,6 +33,7 @@ from semcom_ros.runtime import check_ros
 DEFAULTS = {"detection": "none"}
 """Those that begin otherwise. The demo listens to detections: a detector in every picture is more
 than two cores have left at 10 Hz, so that they come from the received map alone."""
+_PORT = table("dashboard_node")["dashboard_port"]
 ENDLESS_FRAMES = 100
 """Frames played of the procedural drive, which has no end."""
 BAG = "drive.mcap"
@@ -64,11 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="Start a node anew that ends amid the drive.",
     )
-    port = arguments()["dashboard_port"]
     parser.add_argument(
         "--dashboard",
         nargs="?",
-        const=str(port.default),
+        const=str(_PORT.default),
         metavar="PORT",
         help="Show the drive in the browser, on this port of this machine. It begins once the page "
         "is open, or after a minute; the page lives as long as the demo.",
@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     """Play, record, score and draw; 0 when the drive came to its end, 1 when a node failed or
     nothing was sent."""
     values = {name: arguments()[name].parse(getattr(args, name)) for name in options()}
+    page = {} if args.dashboard is None else {_PORT.name: _PORT.parse(args.dashboard)}
     source = open_source(values["data"], values["split"])
     endless = values["data"].startswith("scenes:")
     values["frames"] = values["frames"] or (ENDLESS_FRAMES if endless else len(source))
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
             TextColumn("frames, {task.fields[received]} pictures at the RSU"),
             TimeElapsedColumn(),
         ) as progress:
-            restarts = _drive(values, sends_labels, args, progress)
+            restarts = _drive(values, page, sends_labels, args, progress)
         with BagReader(args.out / BAG) as bag:
             record = read_drive(bag, sends_labels, restarts)
             summary = _report(record, source, values, args.out)
@@ -123,18 +124,19 @@ def make_folder(out: Path) -> None:
 
 
 def _drive(
-    values: dict[str, Value], sends_labels: bool, args: argparse.Namespace, progress: Progress
-) -> dict[str, int]:
+    values: dict[str, Value], page: dict[str, Value], sends_labels: bool, args: argparse.Namespace,
+    progress: Progress,
+) -> dict[str, int]:  # fmt: skip
+    """page: parameters of the dashboard, empty where there is to be none."""
     # Here and not above: it needs ROS, and without ROS the user is told so by then.
     from semcom_ros.nodes.drive import PAGE_S, drive
 
-    executables, page = VEHICLE_RSU, {}
-    if args.dashboard is not None:
-        page = {"dashboard_port": arguments()["dashboard_port"].parse(args.dashboard)}
+    executables = VEHICLE_RSU
+    if page:
         executables = (*VEHICLE_RSU, "dashboard_node")
         progress.console.print(
-            f"Dashboard: http://127.0.0.1:{page['dashboard_port']} (the drive begins once it is "
-            f"open, or in {PAGE_S:.0f} s)",
+            f"Dashboard: http://127.0.0.1:{page[_PORT.name]} (the drive begins once it is open, or "
+            f"in {PAGE_S:.0f} s)",
             soft_wrap=True,
         )
 
