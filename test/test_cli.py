@@ -70,6 +70,7 @@ def test_a_missing_command_shows_the_choices(capsys: pytest.CaptureFixture) -> N
         (["--codec", "clasical"], "did you mean 'classical'?"),
         (["--channel", "awgm"], "did you mean 'awgn'?"),
         (["--rate-hz", "0"], "rate_hz is 0.0; it must be 0.1 to 120.0."),
+        (["--dashboard", "0"], "dashboard_port is 0; it must be 1 to 65535."),
         (["--payload-bytes", "many"], "payload_bytes is 'many'; it must be of type int."),
         (["--data", "camvid:/nowhere"], "/nowhere"),
     ],

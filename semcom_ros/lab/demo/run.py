@@ -33,7 +33,7 @@ from semcom_ros.runtime import check_ros
 DEFAULTS = {"detection": "none"}
 """Those that begin otherwise. The demo listens to detections: a detector in every picture is more
 than two cores have left at 10 Hz, so that they come from the received map alone."""
-_PORT = table("dashboard_node")["dashboard_port"]
+_PORT = replace(table("dashboard_node")["dashboard_port"], minimum=1)  # it is told beforehand
 ENDLESS_FRAMES = 100
 """Frames played of the procedural drive, which has no end."""
 BAG = "drive.mcap"
