@@ -43,7 +43,7 @@ class Encoder(CodecEnd):
     defaults = GscSettings
 
     def __init__(self, **end: Any) -> None:
-        self.tasks = TaskKnowledge()
+        self.tasks, self._refused = TaskKnowledge(), ""
         super().__init__(**end)
         path = self.models / ENCODER_FILE
         tensors, _, self.sizes, self.model = load_files(path)
@@ -68,7 +68,9 @@ class Encoder(CodecEnd):
         try:
             return self.tasks.read(words)
         except SemcomError as error:
-            _log.warning("%s", error)
+            if words != self._refused:  # once, not with every frame
+                self._refused = words
+                _log.warning("%s", error)
             return self._own
 
     def warm_up(self) -> None:
