@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
+
 from nicegui import ui
 from nicegui.events import KeyEventArguments
 
+from semcom_ros.labels import CLASSES
 from semcom_ros.nodes.dashboard.controls import Controls
 from semcom_ros.nodes.dashboard.fleet import Fleet
 
@@ -18,7 +21,8 @@ HEAD = (
 
 def build(fleet: Fleet) -> None:
     """Lay out the page of one visitor."""
-    ui.add_head_html(HEAD)
+    classes = json.dumps([[one.name, *one.color] for one in CLASSES])
+    ui.add_head_html(f"<script>window.semcomClasses = {classes};</script>{HEAD}")
     ui.colors(primary="#2f6f8f")
     dark = ui.dark_mode(None)
 

@@ -5,13 +5,7 @@ import { drawPoints, turnable } from "/own/points.js";
 const WIDTH = 512, HEIGHT = 256, WINDOW_S = 30;
 const EVIDENCE = { received: [20, 184, 166], inferred: [245, 158, 11], invented: [217, 70, 239] };
 const FADED = 0.3; // how bright a pixel of no confidence is
-const CLASSES = [
-  ["road", 128, 64, 128], ["sidewalk", 244, 35, 232], ["building", 70, 70, 70],
-  ["wall", 102, 102, 156], ["fence", 190, 153, 153], ["pole", 153, 153, 153],
-  ["traffic light", 250, 170, 30], ["traffic sign", 220, 220, 0], ["vegetation", 107, 142, 35],
-  ["terrain", 152, 251, 152], ["sky", 70, 130, 180], ["person", 220, 20, 60], ["rider", 255, 0, 0],
-  ["car", 0, 0, 142], ["truck", 0, 0, 70], ["bus", 0, 60, 100], ["train", 0, 80, 100],
-  ["motorcycle", 0, 0, 230], ["bicycle", 119, 11, 32]];
+const CLASSES = window.semcomClasses; // name, red, green, blue
 const shownEvidence = new Set();
 const vehicles = new Map();
 const byId = (id) => document.getElementById(id);
