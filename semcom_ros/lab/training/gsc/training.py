@@ -221,6 +221,6 @@ class GscTraining(Training):
             "step": self.args.step,
             "data": f"CamVid train but for every {HELD_EVERY}th frame, KITTI semantics train but "
             "for held-out runs (CC BY-NC-SA 3.0), unlabelled frames of udacity_highway, "
-            f"driveai_sample and KITTI, {self.args.scenes} frames of the procedural drive",
+            "driveai_sample and KITTI, frames of the procedural drive",
             "scores": {"on": f"every {HELD_EVERY}th frame of CamVid train, AWGN; chose"},
         }
