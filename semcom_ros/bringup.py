@@ -25,7 +25,9 @@ SWITCHES = {
         "camera", True, "Start camera_node; false where a camera publishes already."
     ),
     "bag_node": Parameter(
-        "player", False, "Start bag_node in the place of camera_node, to play all of `bag`."
+        "player", False,
+        "Start bag_node in the place of camera_node, to play all of `bag`; input_transport is "
+        "then that of the bag's pictures."
     ),
     "dashboard_node": Parameter(
         "dashboard", False, "Start dashboard_node: a page in the browser, whose address it logs."
@@ -83,6 +85,13 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
     values["camera"] = values["camera"] and not values["player"]
     if values["camera"]:
         open_source(texts["data"], texts["split"])
+    if values["player"]:
+        if not texts["bag"]:
+            raise SemcomError("player:=true plays a bag: name one, as in bag:=out/town.")
+        from semcom_ros.datasets.bags.cameras import transport_of  # rosbags, for bags alone
+
+        transport = transport_of(texts["bag"], texts["bag_camera"])
+        values["input_transport"] = transport or values["input_transport"]
     of_bag = values["player"] or (values["camera"] and is_bag(texts["data"]))
     clock: dict[str, Value] = {"use_sim_time": bool(of_bag or values["use_sim_time"])}
     image = texts["image_topic"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from semcom_ros import bringup, graph
+from semcom_ros.datasets.bags import BagWriter, Qos
 from semcom_ros.errors import SemcomError
 
 
@@ -52,10 +53,23 @@ def test_a_dashboard_is_started_where_it_is_asked_for() -> None:
     assert found.parameters["dashboard_port"] == 9000 and found.parameters["autostart"]
 
 
-def test_a_bag_that_is_played_takes_the_place_of_camera_node() -> None:
-    found = by_name(player="true", bag="drive", bag_repeat="onward")
+@pytest.mark.parametrize(
+    ("kind", "name", "transport"),
+    [
+        ("Image", "/a/image_raw", "raw"),
+        ("CompressedImage", "/a/image_raw/compressed", "compressed"),
+    ],
+)
+def test_a_bag_that_is_played_takes_the_place_of_camera_node_in_its_own_transport(
+    kind: str, name: str, transport: str, tmp_path: Path
+) -> None:
+    with BagWriter(tmp_path / "drive") as bag:
+        bag.write(bag.topic(name, f"sensor_msgs/msg/{kind}", Qos()), 1, bytes(64))
+    found = by_name(player="true", bag=str(tmp_path / "drive"), bag_repeat="onward")
     assert list(found) == ["vehicle_node", "channel_node", "rsu_node", "bag_node"]
     assert found["bag_node"].parameters["bag_repeat"] == "onward"
+    assert found["vehicle_node"].parameters["input_transport"] == transport
+    assert all(process.parameters["use_sim_time"] for process in found.values())
 
 
 def test_every_node_takes_the_time_of_a_simulation_and_of_a_bag(
@@ -67,7 +81,6 @@ def test_every_node_takes_the_time_of_a_simulation_and_of_a_bag(
         return {process.parameters["use_sim_time"] for process in by_name(**given).values()}
 
     assert clocks(use_sim_time="true") == clocks(data="bag:drive") == {True}
-    assert clocks(player="true", bag="drive") == {True}
     assert clocks() == clocks(data="bag:drive", camera="false") == {False}
 
 
@@ -88,6 +101,8 @@ def test_a_file_of_parameters_comes_after_the_arguments_which_it_wins_over(tmp_p
         ({"config": "/nowhere.yaml"}, "/nowhere.yaml cannot be used: .*No such file"),
         ({"rviz": "true"}, "There is no rviz2 here: install it"),
         ({"data": "bag:/nowhere"}, "There is no '/nowhere'"),
+        ({"player": "true", "bag": "/nowhere"}, "There is no '/nowhere'"),
+        ({"player": "true"}, "player:=true plays a bag: name one"),
     ],
 )
 def test_what_cannot_be_started_is_refused_with_a_sentence(

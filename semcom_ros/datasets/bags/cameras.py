@@ -45,6 +45,19 @@ def find_camera(bag: BagReader, picture: str = "") -> CameraTopics:
     )
 
 
+def transport_of(path: str, picture: str = "") -> str:
+    """How the camera of the bag at `path` sends its pictures: "raw", "compressed", or "" where no
+    one camera is found. Raises SemcomError for what is no bag, or has no topic `picture`."""
+    with BagReader(path) as bag:
+        try:
+            found = find_camera(bag, picture).picture
+        except SemcomError:
+            if picture:
+                raise
+            return ""
+        return "compressed" if bag.topics[found].type_name == COMPRESSED else "raw"
+
+
 def _only_picture(bag: BagReader) -> str:
     # By the name without the transport; a payload is no picture.
     found: dict[str, str] = {}
