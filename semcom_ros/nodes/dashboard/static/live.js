@@ -31,7 +31,7 @@ class Vehicle {
         ${tile("c1", "camera", "Camera", "")}</figure>
         ${tile("c2", "sent", "Map sent", "")}</figure>
         <div class="air"></div>
-        ${tile("r1", "received", "Map received", "dim: less sure")}</figure>
+        ${tile("r1", "received", "Map at the RSU", "")}</figure>
         ${tile("r2", "image", "Image at the RSU", "")}
           <div class="evidence">${Object.entries(EVIDENCE).map(([name, rgb]) =>
             `<button data-evidence="${name}" style="--own:rgb(${rgb})" title="Show its pixels (key E: all)"></button>`).join("")}</div></figure>
@@ -92,6 +92,7 @@ class Vehicle {
     }
     const note = (of, text) => { this.part(`.${of}`).parentNode.querySelector("span").textContent = text; };
     note("sent", sends_labels ? "what is in the street" : "none: this codec sends pictures");
+    note("received", sends_labels ? "dim: less sure" : "inferred from the picture");
     note("image", sends_labels ? "a guess, with objects of the map" : "as received");
     const mcs = [...new Set(radio.mcs.split(" "))].join(" ");
     const ratio = totals.bytes ? Math.round(3 * WIDTH * HEIGHT / totals.bytes) : 0;
