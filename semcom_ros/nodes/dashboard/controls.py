@@ -87,6 +87,8 @@ class Controls:
             self._choice.set_options(names, value=chosen or next(iter(names), None))
             self._choice.set_visibility(len(names) > 1)
         await self._ask_who_is_new()
+        if self._choice.is_deleted:
+            return  # the visitor has gone meanwhile
         for name, widget in self._widgets.items():
             value = self._value(name)
             if value is not None and value != self._told.get(name):
@@ -201,6 +203,8 @@ class Controls:
             return
         writing = (remote.write(f"{vehicle}/{node}", values) for node in nodes)
         for error in await asyncio.gather(*writing, return_exceptions=True):
+            if self._choice.is_deleted:
+                return
             if isinstance(error, SemcomError):
                 for name in values:
                     # It is shown as it was.

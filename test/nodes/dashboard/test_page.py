@@ -24,11 +24,12 @@ from starlette.websockets import WebSocket  # noqa: E402
 RECONNECTS = 200
 STATE = "document.querySelector('.vehicle .state')?.textContent"
 RECONNECTING = f"""(async () => {{
-  for (let i = 0; i < {RECONNECTS}; i++) await new Promise((done) => {{
+  const visit = () => new Promise((done) => {{
     const socket = new WebSocket(`ws://${{location.host}}/live`);
     socket.onopen = () => socket.close();
     socket.onclose = done;
   }});
+  for (let i = 0; i < {RECONNECTS}; i += 10) await Promise.all([...Array(10)].map(visit));
 }})()"""
 RELOADS = 2
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
