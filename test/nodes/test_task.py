@@ -13,6 +13,7 @@ pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 import tiny_gsc
 from diagnostic_msgs.msg import DiagnosticArray
 from ros_bench import bench, camera_image
+from rsu_bench import RECEIVED, arrival
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
@@ -61,6 +62,11 @@ def test_any_codecs_rsu_passes_on_what_it_hears_and_the_parameter_says_so() -> N
         b.speak(String, "rsu/task").publish(String(data="where are the pedestrians?"))
         b.until(lambda: asked(links) == "where are the pedestrians?", "the words")
         assert b.node.get_parameter("task").value == "where are the pedestrians?"
+        # What was sent before the vehicle heard of it is counted.
+        b.listen(Image, "rsu/image")
+        b.listened("rsu/image")
+        b.speak(CompressedImage, RECEIVED).publish(arrival(1))
+        b.until(lambda: b.node.statistics.snapshot().get("other_task") == "1", "the count")
         assert b.set(task="") == ""
         b.until(lambda: asked(links) == "", "the parameter's turn")
 
