@@ -67,7 +67,7 @@ def test_more_room_buys_larger_and_truer_pictures_and_too_little_none() -> None:
 
 def test_of_a_street_too_busy_for_its_size_the_next_smaller_picture_goes_on() -> None:
     town, encoder = Drive(7), PictureEncoder()
-    bits = [encoder.encode(town.render(i).image, 740, i == 0) for i in range(3)]
+    bits = [encoder.encode(town.render(i).image, 685, i == 0) for i in range(3)]
     assert [(one[0] & ~KEY, bool(one[0] & KEY)) for one in bits] == [
         (1, True), (1, False), (1, False),
     ]  # fmt: skip
@@ -157,7 +157,7 @@ def test_a_map_that_a_picture_would_leave_no_room_for_goes_without_and_none_lean
     encoder, frame = create_encoder("gesco"), drive()[0]
     noise = np.random.default_rng(0).integers(0, 19, frame.labels.shape, np.uint8)
     cases = ((frame, True), (replace(frame, labels=noise), False), (frame, False))
-    parts = [encoder.encode(one, Request.of_bytes(200, refresh=alone)) for one, alone in cases]
+    parts = [encoder.encode(one, Request.of_bytes(180, refresh=alone)) for one, alone in cases]
     assert [p[-1].name for p in parts] == ["picture", "thumbnail", "picture"]
     assert parts[2][-1].bits[0] & KEY
 
