@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
     has not been.
     """
     path = args.work / "gsc_segmentation.safetensors"
-    tensors, card = weights.load(path, RECIPE)
+    tensors, card = weights.load(path, "semcom train gsc --step segmentation")
     sizes = GscSizes.of_card(card, path)
     network = GscLink(sizes, len(weights.classes_of(card, path)))
     weights.fill(network, tensors, path)

@@ -15,6 +15,7 @@ from torch import nn
 from semcom_ros.codecs.gsc.image_network import noise_picture
 from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS
 from semcom_ros.errors import SemcomError
+from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import air, street_pack
 from semcom_ros.lab.training.data import Samples, class_weights, render_scenes
 from semcom_ros.lab.training.device_windows import WindowBatches, Windows, uniform
@@ -114,7 +115,9 @@ class GscTraining(Training):
         add("--configuration", choices=("fast", "mid"), default="fast", help="size of the networks")
         add("--work", type=Path, default=Path("out/train/gsc"), help="weights, logs and states")
         add("--models", type=Path, default=Path("models"), help="pack: where the files go")
-        add("--crop", type=int, nargs=2, default=(224, 448), help="multiples of 32")
+        # The transformer knows no positions that it has not seen.
+        crop = "height and width of samples, multiples of 32"
+        add("--crop", type=int, nargs=2, default=list(WORK_SIZE), help=crop)
         add("--held", type=int, default=31, help="held-out frames that score")
 
     @classmethod
