@@ -115,6 +115,15 @@ def test_the_camera_is_found_among_all_that_a_drive_publishes(tmp_path: Path) ->
         open_source(bag_of(tmp_path / "stereo", messages))
 
 
+def test_a_topic_that_nothing_was_said_on_is_no_camera(tmp_path: Path) -> None:
+    with BagWriter(tmp_path / "drive") as bag:
+        for name in ("/cam/image_raw", "/rear/image_raw"):
+            bag.topic(name, "sensor_msgs/msg/Image", Qos())
+        pictures = bag.topic("/cam/image_raw/compressed", png(0).__msgtype__, Qos())
+        bag.write(pictures, START, cdr(png(0), STORE))
+    assert np.array_equal(open_source(f"bag:{tmp_path}/drive")[0].image, RGB)
+
+
 def test_rectified_pictures_have_no_distortion(tmp_path: Path) -> None:
     message = info(0)
     message.p[0] = 45.0
@@ -147,13 +156,15 @@ def test_a_picture_that_cannot_be_decoded_is_told_and_the_rest_still_play(tmp_pa
 
 
 def test_a_bag_without_pictures_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SemcomError, match=r"drive' has no pictures: none of its topics"):
+    with pytest.raises(SemcomError, match=r"drive' has no pictures: no topic"):
         open_source(bag_of(tmp_path / "drive", [("/camera_info", 0, info(0))]))
     with pytest.raises(SemcomError, match="no topic '/x': there are /camera_info"):
         open_source(f"bag:{tmp_path}/drive#/x")
     with BagWriter(tmp_path / "empty") as bag:
         bag.topic("/image", "sensor_msgs/msg/Image", Qos())
-    with pytest.raises(SemcomError, match="The topic /image of .* has no messages"):
+    with pytest.raises(SemcomError, match="empty' has no pictures"):
         open_source(f"bag:{tmp_path}/empty")
+    with pytest.raises(SemcomError, match="The topic /image of .* has no messages"):
+        open_source(f"bag:{tmp_path}/empty#/image")
     with pytest.raises(SemcomError, match="There is no '.*nowhere'"):
         open_source(f"bag:{tmp_path}/nowhere")

@@ -59,18 +59,18 @@ def transport_of(path: str, picture: str = "") -> str:
 
 
 def _only_picture(bag: BagReader) -> str:
-    # By the name without the transport; a payload is no picture.
+    # By the name without the transport; a payload is no picture, nor is what nothing was said on.
     found: dict[str, str] = {}
     for kind in (COMPRESSED, IMAGE):
         for name, topic in bag.topics.items():
-            of_camera = f"/{TRUTH}/" not in name and not name.endswith("/semcom")
-            if topic.type_name == kind and of_camera:
+            payload = name.endswith(("/semcom", "/semcom/received"))
+            if topic.type_name == kind and topic.count and not payload and f"/{TRUTH}/" not in name:
                 found[name.removesuffix("/compressed")] = name
     usual = [name for plain, name in found.items() if plain.rpartition("/")[2] in _USUAL]
     pictures = usual or list(found.values())
     if not pictures:
         raise SemcomError(
-            f"'{bag.path}' has no pictures: none of its topics is of type Image or CompressedImage."
+            f"'{bag.path}' has no pictures: no topic of type Image or CompressedImage has messages."
         )
     if len(pictures) > 1:
         raise SemcomError(
