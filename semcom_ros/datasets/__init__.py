@@ -83,7 +83,7 @@ def _kind_of(spec: str) -> str:
     if spec in (*_OPENERS, "scenes"):
         raise SemcomError(f"The source '{spec}' is a kind, not a place: give '{spec}:...'.")
     path = existing(spec)
-    if (path / "metadata.yaml").exists() or path.suffix in (".mcap", ".db3"):
+    if (path / "metadata.yaml").exists() or path.suffix in (".mcap", ".db3", ".bag"):
         return "bag"
     if path.is_file():
         return "video"

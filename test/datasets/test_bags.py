@@ -15,6 +15,7 @@ from rosbags.interfaces import QosDurability, QosHistory, QosReliability
 from rosbags.rosbag2 import Writer
 from rosbags.typesys import get_types_from_msg
 
+from semcom_ros.datasets import open_source
 from semcom_ros.datasets.bags import STORAGES, BagReader, BagWriter, Qos, Topic, table_text
 from semcom_ros.datasets.bags.topics import qos_of
 from semcom_ros.datasets.bags.types import type_store
@@ -168,6 +169,9 @@ def test_qos_that_a_recorder_could_not_know_is_what_rosbag2_would_play() -> None
     assert qos_of([latched], "/x") == Qos(latched=True, depth=10)
     # Of several publishers all must keep to what a player offers.
     assert qos_of([latched, careless], "/x") == Qos(reliable=False, depth=10)
+    # One player keeps for those who come later what each of several kept.
+    once = Qos(latched=True, depth=1)
+    assert qos_of([once.recorded] * 3, "/tf_static") == Qos(latched=True, depth=3)
     assert qos_of([], "/vehicle_1/tf_static").latched and not qos_of([], "/x").latched
     everything = Qos(keep_all=True)
     assert qos_of([everything.recorded], "/x") == everything
@@ -214,14 +218,20 @@ def test_what_cannot_be_written_or_read_is_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(SemcomError, match="no topic '/heard': there are /said, /tf_static"):
             list(read.messages(["/heard"]))
         with pytest.raises(
-            SemcomError, match=r"A message of /said in .* is no std_msgs/msg/String"
+            SemcomError, match=r"A message of /said in .* is no std_msgs/msg/String: .*[^.]\.$"
         ):
             read.deserialize("/said", b"\x00\x01\x00\x00\xff")
     with pytest.raises(SemcomError, match="There is no '.*nowhere'"):
         BagReader(tmp_path / "nowhere")
     with pytest.raises(SemcomError, match=r"has no metadata\.yaml: it is no bag"):
         BagReader(tmp_path)
-    for name in ("notes.txt", "cut.mcap", "cut.db3"):
+    for name, mend in (
+        ("notes.txt", ""),
+        ("cut.mcap", ": where its recording was cut off, 'mcap recover'"),
+        ("cut.db3", ""),
+        ("old.bag", ": it is of ROS 1, and 'rosbags-convert --src"),
+        ("drive.mcap.zstd", ": name its folder"),
+    ):
         (tmp_path / name).write_text("no bag")
-        with pytest.raises(SemcomError, match=f"'.*{name}' cannot be read"):
-            BagReader(tmp_path / name)
+        with pytest.raises(SemcomError, match=rf"'.*{name}' cannot be read \(.*\){mend}"):
+            open_source(str(tmp_path / name) if name == "old.bag" else f"bag:{tmp_path}/{name}")

@@ -18,6 +18,13 @@ from semcom_ros.datasets.bags.types import type_store
 from semcom_ros.datasets.files import existing
 from semcom_ros.errors import SemcomError
 
+_MENDS = {
+    ".mcap": ": where its recording was cut off, 'mcap recover' mends it",
+    ".bag": ": it is of ROS 1, and 'rosbags-convert --src FILE --dst FOLDER' makes one of ROS 2",
+    ".zstd": ": name its folder, which tells how its files are compressed",
+}
+"""By the end of a file's name: what to do where it cannot be read."""
+
 
 class BagReader:
     """A bag at `path`: its folder, or one file of messages (.mcap, .db3).
@@ -88,8 +95,9 @@ class BagReader:
                 self._learn(topic)
             return self._store.deserialize_cdr(cdr, type_name)
         except Exception as error:
+            reason = str(error).rstrip(".")
             raise SemcomError(
-                f"A message of {topic} in '{self.path}' is no {type_name}: {error}."
+                f"A message of {topic} in '{self.path}' is no {type_name}: {reason}."
             ) from error
 
     def later(self, topic: str, cdr: bytes, by_ns: int) -> bytes:
@@ -137,8 +145,6 @@ class BagReader:
         self._store.register({k: v for k, v in types.items() if k not in self._store.fielddefs})
 
     def _unreadable(self, error: Exception) -> SemcomError:
-        mend = ": where its recording was cut off, 'mcap recover' mends it"
-        return SemcomError(
-            f"The bag '{self.path}' cannot be read ({str(error).rstrip('.')})"
-            f"{mend * (self.path.suffix == '.mcap')}."
-        )
+        mend = _MENDS.get(self.path.suffix, "")
+        reason = str(error).rstrip(".")
+        return SemcomError(f"The bag '{self.path}' cannot be read ({reason}){mend}.")

@@ -48,15 +48,17 @@ def qos_of(recorded: Iterable[rosbags.Qos], topic: str) -> Qos:
     """What all publishers of a `topic` together kept to; where none is recorded, what is usual.
 
     DDS does not tell a recorder of history and depth, which then are unknown and 0: ten, as
-    rosbag2's own player has it.
+    rosbag2's own player has it. What several latch is kept of all of them, as on /tf_static.
     """
     found = list(recorded)
     if not found:
         return Qos(latched=topic.endswith("/tf_static"))
+    latched = all(one.durability == rosbags.QosDurability.TRANSIENT_LOCAL for one in found)
+    depths = [one.depth or 10 for one in found]
     return Qos(
         all(one.reliability != rosbags.QosReliability.BEST_EFFORT for one in found),
-        all(one.durability == rosbags.QosDurability.TRANSIENT_LOCAL for one in found),
-        max(one.depth for one in found) or 10,
+        latched,
+        sum(depths) if latched else max(depths),
         any(one.history == rosbags.QosHistory.KEEP_ALL for one in found),
     )
 

@@ -65,7 +65,8 @@ class CameraBag:
         if frame.stamp <= self._last_ns:
             raise SemcomError(
                 f"The frame '{file or self._bag.path}' of stamp {frame.stamp} is not after the one "
-                f"before it, {self._last_ns}: set a rate with --rate-hz."
+                f"before it, {self._last_ns}: put its time right, or give frames a rate of their "
+                "own with `semcom bag from SOURCE OUT --rate-hz R`."
             )
         if self.first_ns < 0:
             self.first_ns = frame.stamp
