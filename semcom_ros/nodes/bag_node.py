@@ -25,7 +25,7 @@ CAMERA = "camera/image_raw"
 LATE_S = 0.01
 """A message that goes out so much after its time is counted as late."""
 BETWEEN_NS = 100_000_000
-"""From the last message of a pass to the first of the next, where the time goes on."""
+"""From the last message of a pass to the first of the next."""
 
 
 class BagNode(PlayerNode):
@@ -109,6 +109,9 @@ class BagNode(PlayerNode):
             if self.settings.bag_repeat == "no":
                 return
             if self.settings.bag_repeat == "rewind":
+                # A bag of one moment would else be played without a rest.
+                if self.stopped(BETWEEN_NS / 1e9 / self.settings.bag_rate):
+                    return
                 self._begin()
             else:
                 later_ns = self._shown_ns + BETWEEN_NS - self._first_ns

@@ -128,6 +128,17 @@ def test_a_bag_that_is_played_over_and_over_goes_on_in_time_and_rewinds_when_ask
             assert int(b.node.values()["passes"]) >= 2
 
 
+def test_a_bag_of_one_moment_rests_before_it_rewinds(tmp_path):
+    bag = write(tmp_path / "bag", drive([0]))
+    with bench(BagNode, bag=str(bag), bag_repeat="rewind", bag_rate=4.0) as b:
+        waits, wait = [], b.node.stopped
+        b.node.stopped = lambda seconds: waits.append(seconds) or wait(seconds)
+        b.up()
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: len(images) > 2, "passes")
+        assert waits.count(0.1 / 4) >= 2
+
+
 def test_a_recorded_clock_is_the_time(tmp_path):
     clock = [("/clock", at, Clock(clock=header(at - 10**6).stamp)) for at in (0, 50)]
     bag = write(tmp_path / "bag", [*clock, *drive([0, 50])])
