@@ -36,6 +36,8 @@ SWITCHES = {
 """By executable: the argument that says whether the node is started. Those that are none of
 `graph.VEHICLE_RSU` come after it."""
 NODES = tuple(dict.fromkeys((*graph.VEHICLE_RSU, *SWITCHES)))
+_NEEDED = {"bag": "player", "foxglove_port": "dashboard"}
+"""Arguments that say nothing without a node, and the switch of that."""
 _ARGUMENTS = (
     Parameter("namespace", graph.NAMESPACE, "Namespace of all nodes and topics."),
     Parameter("config", "", "YAML file of parameters that win over all arguments."),
@@ -82,6 +84,9 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
     values = {name: it.parse(texts[name]) for name, it in arguments().items()}
     if texts["config"]:
         check_file(Path(texts["config"]))
+    for name, switch in _NEEDED.items():
+        if values[name] and not values[switch]:
+            raise SemcomError(f"{name} is for a node that is not started: say {switch}:=true, too.")
     values["camera"] = values["camera"] and not values["player"]
     if values["camera"]:
         open_source(texts["data"], texts["split"])

@@ -101,6 +101,8 @@ def test_a_file_of_parameters_comes_after_the_arguments_which_it_wins_over(tmp_p
         ({"config": "/nowhere.yaml"}, "/nowhere.yaml cannot be used: .*No such file"),
         ({"rviz": "true"}, "There is no rviz2 here: install it"),
         ({"data": "bag:/nowhere"}, "There is no '/nowhere'"),
+        ({"bag": "drive"}, "bag is for a node that is not started: say player:=true, too"),
+        ({"foxglove_port": "8765"}, "foxglove_port is for .*: say dashboard:=true, too"),
         ({"player": "true", "bag": "/nowhere"}, "There is no '/nowhere'"),
         ({"player": "true"}, "player:=true plays a bag: name one"),
     ],
