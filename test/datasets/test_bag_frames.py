@@ -115,6 +115,12 @@ def test_the_camera_is_found_among_all_that_a_drive_publishes(tmp_path: Path) ->
         open_source(bag_of(tmp_path / "stereo", messages))
 
 
+def test_the_rate_is_that_of_the_pictures_whatever_else_a_bag_holds(tmp_path: Path) -> None:
+    messages = [("/image", at, picture(0, START + at)) for at in (0, STEP, 2 * STEP, 30 * STEP)]
+    messages += [("/camera_info", at, info(0)) for at in (0, 100 * STEP)]
+    assert open_source(bag_of(tmp_path / "drive", messages)).rate_hz == 10.0
+
+
 def test_a_topic_that_nothing_was_said_on_is_no_camera(tmp_path: Path) -> None:
     with BagWriter(tmp_path / "drive") as bag:
         for name in ("/cam/image_raw", "/rear/image_raw"):
