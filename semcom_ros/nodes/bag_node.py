@@ -174,8 +174,12 @@ class BagNode(PlayerNode):
         began, late_s = time.monotonic(), -self._left_s(at_ns + later_ns)
         if late_s > LATE_S:
             self.statistics.count("late")
-        self._out[name].publish(self._bag.later(name, cdr, later_ns) if later_ns else cdr)
         self._position_s = (at_ns - self._first_ns) / 1e9
+        try:
+            self._out[name].publish(self._bag.later(name, cdr, later_ns) if later_ns else cdr)
+        except SemcomError as error:
+            self.fail_frame(error)
+            return
         self.statistics.count("sent")
         self.statistics.output(time.monotonic() - began, late_s)
 

@@ -139,6 +139,19 @@ def test_a_bag_of_one_moment_rests_before_it_rewinds(tmp_path):
         assert waits.count(0.1 / 4) >= 2
 
 
+def test_a_message_that_cannot_be_made_later_is_counted_and_the_rest_go_on(tmp_path):
+    far = LabelInfo()
+    far.header.stamp.sec, far.header.stamp.nanosec = 2**31 - 1, 10**9 - 1
+    bag = write(tmp_path / "bag", [("/classes", 0, far), *drive([0])])
+    with bench(BagNode, bag=str(bag), bag_repeat="onward") as b:
+        told = b.warnings()
+        b.up()
+        images = b.listen(Image, "camera/image_raw")
+        b.until(lambda: len(images) > 2, "passes")
+        assert "The stamps of a message of /classes" in told[0]
+        assert played(b, "errors") >= 2
+
+
 def test_a_recorded_clock_is_the_time(tmp_path):
     clock = [("/clock", at, Clock(clock=header(at - 10**6).stamp)) for at in (0, 50)]
     bag = write(tmp_path / "bag", [*clock, *drive([0, 50])])

@@ -101,10 +101,19 @@ class BagReader:
             ) from error
 
     def later(self, topic: str, cdr: bytes, by_ns: int) -> bytes:
-        """The same message with the stamps of all its headers later by `by_ns`."""
+        """The same message with the stamps of all its headers later by `by_ns`.
+
+        Raises SemcomError.
+        """
         message = self.deserialize(topic, cdr)
-        shift_stamps(message, by_ns)
-        return bytes(self._store.serialize_cdr(message, self.topics[topic].type_name))
+        try:
+            shift_stamps(message, by_ns)
+            return bytes(self._store.serialize_cdr(message, self.topics[topic].type_name))
+        except Exception as error:
+            raise SemcomError(
+                f"The stamps of a message of {topic} in '{self.path}' cannot be made later by "
+                f"{by_ns} ns: {error}."
+            ) from error
 
     @property
     def start_ns(self) -> int:
