@@ -9,13 +9,13 @@ simulation tells the time, the recorded /clock says when that was.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import rclpy
@@ -159,13 +159,17 @@ def recording(namespace: str, bag: Path, sends_labels: bool) -> Iterator[DriveRe
         args=["--ros-args", "--disable-external-lib-logs"],
         signal_handler_options=SignalHandlerOptions.NO,
     )
-    with TemporaryDirectory(prefix=".", dir=bag.parent) as folder:
-        writer = BagWriter(Path(folder, bag.stem))
+    folder = bag.with_name(f".{bag.stem}")
+    shutil.rmtree(folder, ignore_errors=True)  # of a drive that was killed
+    writer = BagWriter(folder)
+    try:
+        recorder = DriveRecorder(namespace, writer, sends_labels)
+        yield recorder
+        recorder.destroy_node()
+    finally:
+        rclpy.try_shutdown()
         try:
-            recorder = DriveRecorder(namespace, writer, sends_labels)
-            yield recorder
-            recorder.destroy_node()
-        finally:
-            rclpy.try_shutdown()
             writer.close()
-            writer.path.joinpath(bag.name).replace(bag)
+            folder.joinpath(f"{folder.name}.mcap").replace(bag)
+        finally:
+            shutil.rmtree(folder)

@@ -132,6 +132,8 @@ def drive_until(killed: dict[str, int], frames: int, folder: Path) -> dict[str, 
 
 @pytest.mark.timeout(180)
 def test_pictures_go_on_when_a_node_was_killed_until_the_camera_is(tmp_path: Path) -> None:
+    (of_one_that_was_killed := tmp_path / ".drive").mkdir()
+    (of_one_that_was_killed / ".drive.mcap").touch()
     # More than can have been under way when the channel died.
     killed = {"channel_node": 3, "camera_node": 30}
     with pytest.raises(NodeFailure, match="camera_node ended with status -9"):
