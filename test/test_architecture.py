@@ -90,6 +90,12 @@ def test_nodes_alone_know_ros() -> None:
             assert not [name for name in imports_of(path) if ROS.match(name)], path
 
 
+def test_the_package_declares_what_it_imports_of_ros() -> None:
+    declared = re.findall(r"<exec_depend>(\w+)<", (ROOT / "package.xml").read_text())
+    used = {name.split(".")[0] for path in FILES for name in imports_of(path) if ROS.match(name)}
+    assert used <= set(declared)
+
+
 def test_tests_mirror_the_package() -> None:
     for path in (ROOT / "test").rglob("test_*.py"):
         folder = path.parent.relative_to(ROOT / "test")
