@@ -161,6 +161,22 @@ def test_a_picture_that_cannot_be_decoded_is_told_and_the_rest_still_play(tmp_pa
     assert np.array_equal(source[0].image, RGB)
 
 
+def test_messages_that_are_cut_short_do_not_end_a_bag(tmp_path: Path) -> None:
+    with BagWriter(tmp_path / "drive") as bag:
+        pictures = bag.topic("/image", picture(0).__msgtype__, Qos())
+        for i, data in enumerate(
+            (cdr(picture(0), STORE), b"", b"\0\1\0\0", cdr(picture(3), STORE))
+        ):
+            bag.write(pictures, START + i * STEP, data)
+    source = open_source(f"bag:{tmp_path}/drive")
+    for cut in (1, 2):
+        with pytest.raises(
+            SemcomError, match=r"of /image in '.*drive' is no sensor_msgs/msg/Image"
+        ):
+            source[cut]
+    assert [source[0].stamp, source[3].stamp] == [START, START + 3 * STEP]
+
+
 def test_a_bag_without_pictures_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SemcomError, match=r"drive' has no pictures: no topic"):
         open_source(bag_of(tmp_path / "drive", [("/camera_info", 0, info(0))]))

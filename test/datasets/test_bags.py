@@ -225,6 +225,10 @@ def test_what_cannot_be_written_or_read_is_a_sentence(tmp_path: Path) -> None:
         BagReader(tmp_path / "nowhere")
     with pytest.raises(SemcomError, match=r"has no metadata\.yaml: it is no bag"):
         BagReader(tmp_path)
+    (tmp_path / "metadata.yaml").write_text("a: [")
+    with pytest.raises(SemcomError, match="cannot be read") as told:
+        BagReader(tmp_path)
+    assert "\n" not in str(told.value)
     for name, mend in (
         ("notes.txt", ""),
         ("cut.mcap", ": where its recording was cut off, 'mcap recover'"),

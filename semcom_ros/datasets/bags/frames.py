@@ -35,7 +35,9 @@ class Recorded(NamedTuple):
 
 
 def stamp_of(cdr: bytes) -> int:
-    """The stamp in ns of a serialized message that begins with a header."""
+    """The stamp in ns of a serialized message that begins with a header; 0 of one cut short."""
+    if len(cdr) < 12:
+        return 0
     sec, nanosec = struct.unpack_from("<iI" if cdr[1] else ">iI", cdr, 4)
     return sec * 10**9 + nanosec
 
@@ -98,7 +100,7 @@ class Bag:
                     info = infos.pop(at)
                 yield Recorded(stamp, picture, info, labels.pop(stamp, None))
                 labels = {at: one for at, one in labels.items() if at > stamp}
-            if not cdr:
+            if not topic:
                 return
             stamp = stamp_of(cdr) or logged
             if topic == topics.picture:

@@ -155,5 +155,5 @@ class BagReader:
 
     def _unreadable(self, error: Exception) -> SemcomError:
         mend = _MENDS.get(self.path.suffix, "")
-        reason = str(error).rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(".")
         return SemcomError(f"The bag '{self.path}' cannot be read ({reason}){mend}.")
