@@ -27,6 +27,10 @@ from semcom_ros.nodes.drive_recorder import DASHBOARD  # noqa: E402
 from semcom_ros.nodes.processes import NodeFailure, Processes  # noqa: E402
 
 
+LIGHT = {"codec": "classical", "segmentation": "none", "detection": "none", "depth": "none"}
+"""A graph without networks, which starts at once."""
+
+
 def test_a_full_disk_within_a_drive_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", "7")
     with pytest.raises(OSError, match="No space left"), isolated():
@@ -126,7 +130,7 @@ def drive_until(killed: dict[str, int], frames: int, folder: Path) -> dict[str, 
             if received >= pictures and kill(name):
                 del killed[name]
 
-    nodes = vehicle_rsu(codec="classical", frames=frames, loop=False, autostart=False)
+    nodes = vehicle_rsu(**LIGHT, frames=frames, loop=False, autostart=False)
     return drive(nodes, frames, 10.0, folder, folder / "drive.mcap", False, advance)
 
 
@@ -177,8 +181,8 @@ def test_a_drive_begins_once_a_page_of_the_dashboard_shows_it(
             visitor.start()
 
     nodes = vehicle_rsu(
-        executables=(*VEHICLE_RSU, DASHBOARD), codec="classical", frames=5, loop=False,
-        autostart=False, dashboard_port=port,
+        executables=(*VEHICLE_RSU, DASHBOARD), **LIGHT, frames=5, loop=False, autostart=False,
+        dashboard_port=port,
     )  # fmt: skip
     drive(nodes, 5, 10.0, tmp_path, tmp_path / "drive.mcap", False, advance)
     visitor.join()  # the page lives as long as the drive

@@ -18,7 +18,12 @@ from ros_bench import PATIENCE_S, graph_tester, isolated_domain, run_until  # no
 from semcom_ros.cli import main  # noqa: E402
 from semcom_ros.nodes.topics import reliable  # noqa: E402
 
-LIGHT = ("vehicle_rsu", "camera:=false", "codec:=classical")
+LIGHT = (
+    "vehicle_rsu",
+    "camera:=false",
+    "codec:=classical",
+    *(f"{task}:=none" for task in ("segmentation", "detection", "depth")),
+)
 NODES = ("vehicle_node", "channel_node", "rsu_node")
 LINE = [sys.executable, "-m", "semcom_ros.cli", "launch", *LIGHT]
 

@@ -42,7 +42,7 @@ def test_what_is_gone_is_deleted_and_all_markers_have_stamp_and_frame_of_the_sou
 
 
 def test_the_overlay_shows_the_map_over_the_image_and_the_detections_on_it():
-    parameters = {"detection": "none", "depth": "none"}
+    parameters = dict.fromkeys(("segmentation", "detection", "depth"), "none")
     with rsu(street(), topics=("rsu/overlay",), **parameters) as (b, got):
         show_camera(b)
         send(b, got)
