@@ -26,7 +26,6 @@ from semcom_ros.nodes.drive import RESTARTS, drive, isolated  # noqa: E402
 from semcom_ros.nodes.drive_recorder import DASHBOARD  # noqa: E402
 from semcom_ros.nodes.processes import NodeFailure, Processes  # noqa: E402
 
-
 LIGHT = {"codec": "classical", "segmentation": "none", "detection": "none", "depth": "none"}
 """A graph without networks, which starts at once."""
 
