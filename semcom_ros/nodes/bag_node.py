@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -101,20 +102,22 @@ class BagNode(PlayerNode):
         later_ns = self._passes = 0
         self._begin()
         while True:
-            for name, at_ns, cdr in self._messages():
+            for name, at_ns, cdr in self._messages(later_ns):
                 if not self._reached(at_ns + later_ns):
                     return
-                self._send(name, cdr, at_ns, later_ns)
+                self._position_s = (at_ns - self._first_ns) / 1e9
+                self._send(name, cdr, at_ns + later_ns)
             self._passes += 1
             if self.settings.bag_repeat == "no":
                 return
+            again_ns = self._shown_ns + BETWEEN_NS
+            # The other half is for reading. A bag of one moment is not played without a rest.
+            if not self._reached(again_ns - BETWEEN_NS // 2):
+                return
             if self.settings.bag_repeat == "rewind":
-                # A bag of one moment would else be played without a rest.
-                if self.stopped(BETWEEN_NS / 1e9 / self.settings.bag_rate):
-                    return
                 self._begin()
             else:
-                later_ns = self._shown_ns + BETWEEN_NS - self._first_ns
+                later_ns = again_ns - self._first_ns
 
     def _begin(self) -> None:
         self._begun, self._shown_ns = self._now(), 0
@@ -141,12 +144,21 @@ class BagNode(PlayerNode):
             camera.info: "camera/camera_info",
         }
 
-    def _messages(self) -> Iterator[tuple[str, int, bytes]]:
-        """What is played in one pass; what was latched before its start comes with its start."""
+    def _messages(self, later_ns: int) -> Iterator[tuple[str, int, bytes]]:
+        """What is played in one pass, with its stamps later.
+
+        What was latched before the start comes with it; what cannot be made later is counted.
+        """
         latched = [name for name in self._out if self._bag.topics[name].qos.latched]
-        for name, _, cdr in self._bag.messages(latched, stop_ns=self._first_ns):
-            yield name, self._first_ns, cdr
-        yield from self._bag.messages(self._out, self._first_ns)
+        before = self._bag.messages(latched, stop_ns=self._first_ns)
+        for name, at_ns, cdr in chain(before, self._bag.messages(self._out, self._first_ns)):
+            try:
+                # Before its time has come, for that of a large picture takes a while.
+                shifted = self._bag.later(name, cdr, later_ns) if later_ns else cdr
+            except SemcomError as error:
+                self.fail_frame(error)
+            else:
+                yield name, max(at_ns, self._first_ns), shifted
 
     def _left_s(self, at_ns: int) -> float:
         """Until it is `at_ns`; below 0 for how long it was."""
@@ -170,16 +182,11 @@ class BagNode(PlayerNode):
             self.flow.came()
             self.flow.got_through()
 
-    def _send(self, name: str, cdr: bytes, at_ns: int, later_ns: int) -> None:
-        began, late_s = time.monotonic(), -self._left_s(at_ns + later_ns)
+    def _send(self, name: str, cdr: bytes, due_ns: int) -> None:
+        began, late_s = time.monotonic(), -self._left_s(due_ns)
         if late_s > LATE_S:
             self.statistics.count("late")
-        self._position_s = (at_ns - self._first_ns) / 1e9
-        try:
-            self._out[name].publish(self._bag.later(name, cdr, later_ns) if later_ns else cdr)
-        except SemcomError as error:
-            self.fail_frame(error)
-            return
+        self._out[name].publish(cdr)
         self.statistics.count("sent")
         self.statistics.output(time.monotonic() - began, late_s)
 
