@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 from semcom_ros.datasets.bags.topics import Qos
 from semcom_ros.datasets.bags.types import type_store
@@ -22,22 +22,17 @@ class BagWriter:
 
     The same calls make the same bytes. Messages may come in any order of their stamps. Give what is
     latched the first stamp of the bag: a player that starts later reads nothing from before.
-    compress: chunks of an MCAP by zstd, which pays for maps and depth, not for PNG and JPEG.
     Left by an error, a bag is not finished, and its folder is removed; `close` finishes it.
-    Raises SemcomError where something lies at `path`, or sqlite3 shall be compressed.
+    Raises SemcomError where something lies at `path`.
     """
 
-    def __init__(self, path: str | Path, storage: str = "mcap", compress: bool = False) -> None:
+    def __init__(self, path: str | Path, storage: str = "mcap") -> None:
         choose(storage, STORAGES, "storage of a bag")
-        if compress and storage != "mcap":
-            raise SemcomError("Only bags with the storage mcap are compressed: choose mcap.")
         self.path = Path(path).expanduser()
         if self.path.exists():
             raise SemcomError(f"'{path}' exists: a bag is written to a place where nothing is yet.")
         plugin = StoragePlugin[storage.upper()]
         self._writer = Writer(self.path, version=9, storage_plugin=plugin)
-        if compress:
-            self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._writer.open()
         self._store = type_store()
         self._topics = set[str]()
