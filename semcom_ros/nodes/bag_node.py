@@ -75,8 +75,8 @@ class BagNode(PlayerNode):
         if not clock:
             self.clock = self.publisher(Clock, "/clock", reliable(1))
         if self._left_out:
-            left_out = ", ".join(self._left_out)
-            self.complain(f"Not played, for there are no such types here: {left_out}.")
+            left_out = ", ".join(f"{n} ({bag.topics[n].type_name})" for n in self._left_out)
+            self.complain(f"Not played, for their types are not installed here: {left_out}.")
 
     def free(self) -> None:
         if self._bag is not None:

@@ -244,7 +244,7 @@ def test_types_that_nobody_here_knows_are_left_out_and_told(tmp_path, monkeypatc
     with bench(BagNode, bag=str(bag), wait_for_subscribers=0) as b:
         told = b.warnings()
         b.up()
-        assert told == ["Not played, for there are no such types here: /boxes."]
+        assert told == [f"Not played, for their types are not installed here: /boxes ({strange})."]
         assert b.node.values()["left_out"] == "/boxes"
         b.until(lambda: finished(b), "the end of the bag")
         assert played(b, "sent") == 2
