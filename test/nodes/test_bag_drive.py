@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,14 @@ from semcom_ros.codecs import create_decoder  # noqa: E402
 from semcom_ros.codecs.base import Memory, Received  # noqa: E402
 from semcom_ros.datasets.bags import BagReader  # noqa: E402
 from semcom_ros.graph import NAMESPACE, NodeProcess, table, vehicle_rsu  # noqa: E402
+from semcom_ros.lab.demo import run as demo  # noqa: E402
 from semcom_ros.lab.demo.record import DriveRecord, read_drive  # noqa: E402
 from semcom_ros.nodes.drive import drive  # noqa: E402
 from semcom_ros.payload import unpack  # noqa: E402
 
 FRAMES, MS = 4, 10**6
 CAMERA = {"/camera/image_raw": "camera/image_raw", "/camera/camera_info": "camera/camera_info"}
-OURS = {"codec": "classical", "segmentation": "none", "detection": "none", "depth": "none"}
+NO_NETWORKS = {"segmentation": "none", "depth": "none"}
 
 
 def make_cityscapes(root: Path) -> Path:
@@ -58,12 +60,15 @@ def check_pictures(record: DriveRecord) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_a_data_set_goes_by_bag_through_every_node_into_a_bag_under_its_own_stamps(tmp_path):
+def test_a_data_set_goes_by_bag_through_every_node_into_a_bag_under_its_own_stamps(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(demo, "vehicle_rsu", partial(vehicle_rsu, **NO_NETWORKS))
     cityscapes, bag = str(make_cityscapes(tmp_path / "data")), str(tmp_path / "bag")
     assert not main(["bag", "cityscapes", cityscapes, bag, "--raw", "--storage", "sqlite3"])
     nodes = [
         NodeProcess(p.executable, p.executable, NAMESPACE, p.parameters | {"use_sim_time": True})
-        for p in vehicle_rsu(**OURS, autostart=False)
+        for p in vehicle_rsu(codec="classical", detection="none", **NO_NETWORKS, autostart=False)
     ]
     player = {p.name: p.default for p in table("bag_node").values()} | {"bag": bag}
     nodes[0] = NodeProcess("bag_node", "bag_node", NAMESPACE, player)
