@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from semcom_ros.codecs.sqgan.paper.inference import (
     load_network,
@@ -41,14 +40,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture
 def draw(small_camvid):
     return MaskedDraws(open_source(small_camvid, "train"), SIZE, 7, 2)[0]
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator():
-    """accelerate keeps the precision of the process's first run, which may have been another's."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def test_at_full_width_the_pipelines_have_the_papers_size():
