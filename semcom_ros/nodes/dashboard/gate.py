@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 import secrets
-from http.cookies import SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from semcom_ros.errors import SemcomError
 
 COOKIE = "semcom_token"
-REFUSED = "Refused: open the address that the dashboard printed, with its ?token=.\n"
+REFUSED = (
+    "Refused: open the address that the dashboard printed, as it stands there, with its ?token= if "
+    "it has one.\n"
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -52,9 +56,9 @@ class Gate:
             return
         headers = Headers(scope=scope)
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        cookies = SimpleCookie(headers.get("cookie", ""))
+        # One that another server of this machine has set may be anything.
+        held = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         brought = query.get("token", [""])[-1]
-        held = cookies[COOKIE].value if COOKIE in cookies else ""
         if not self._is_own(headers) or not (
             _same(brought, self._token) or _same(held, self._kept)
         ):
@@ -66,7 +70,8 @@ class Gate:
         elif brought and scope["type"] == "http" and scope["path"] == "/":
             # The token leaves the address bar, and with it history and screenshots.
             answer = RedirectResponse("/")
-            answer.set_cookie(COOKIE, self._kept, httponly=True, samesite="strict")
+            # A strict one would not go with this answer where a link elsewhere led here.
+            answer.set_cookie(COOKIE, self._kept, httponly=True, samesite="lax")
             await answer(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -75,7 +80,7 @@ class Gate:
         """Whether it was sent by a page of this server, or by no page. Without a token, the name
         must be this machine's too: any site may let a name of its own lead here."""
         host, origin = headers.get("host", ""), headers.get("origin")
-        named = is_loopback(urlsplit(f"//{host}").hostname or "")
+        named = is_loopback(re.sub(r":\d+$", "", host))
         return (bool(self._token) or named) and origin in (None, f"http://{host}")
 
 

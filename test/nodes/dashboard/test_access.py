@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 
 import pytest
@@ -16,7 +17,7 @@ from dashboard_bench import TOKEN, dashboard  # noqa: E402
 
 from semcom_ros.errors import SemcomError  # noqa: E402
 from semcom_ros.nodes import dashboard_node  # noqa: E402
-from semcom_ros.nodes.dashboard.gate import check_address, is_loopback  # noqa: E402
+from semcom_ros.nodes.dashboard.gate import Gate, check_address, is_loopback  # noqa: E402
 from semcom_ros.nodes.dashboard.web_server import WebServer  # noqa: E402
 from semcom_ros.nodes.dashboard_node import DashboardNode  # noqa: E402
 
@@ -30,11 +31,12 @@ def port():
         yield graph.dashboard.port
 
 
-def asked(port: int, path: str = "/", origin: str = "", **query: str) -> tuple[int, str]:
+def asked(
+    port: int, path: str = "/", headers: dict[str, str] | None = None, **query: str
+) -> tuple[int, str]:
     """Status and text of what a visitor is answered who keeps cookies."""
 
     async def ask() -> tuple[int, str]:
-        headers = {"Origin": origin} if origin else {}
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(cookie_jar=jar, headers=headers) as session:
             url = f"http://127.0.0.1:{port}"
@@ -64,7 +66,34 @@ def test_without_the_right_token_neither_page_nor_socket_opens(port, query):
 
 
 def test_a_page_of_another_site_is_refused_even_with_the_token(port):
-    assert asked(port, "/live", origin="http://example.org", token=TOKEN)[0] == 403
+    assert asked(port, "/live", {"Origin": "http://example.org"}, token=TOKEN)[0] == 403
+
+
+@pytest.mark.parametrize("cookie", ['odd={"a": 1, "b"}; ', "a/b{c}=1; ", "=; "])
+def test_cookies_of_this_machines_other_servers_do_not_hide_the_token(port, cookie):
+    held = f"{cookie}semcom_token={hashlib.sha256(TOKEN.encode()).hexdigest()}"
+    assert asked(port, headers={"Cookie": held})[0] == 200
+    assert asked(port, headers={"Cookie": cookie})[0] == 401
+
+
+@pytest.mark.parametrize("host", ["[", "example.org", "[::1", "127.0.0.1.example.org:8080"])
+def test_without_a_token_a_name_that_is_not_this_machines_is_refused(host):
+    async def refused() -> int:
+        answers = []
+        scope = {
+            "type": "http",
+            "path": "/",
+            "query_string": b"",
+            "headers": [(b"host", host.encode())],
+        }
+
+        async def send(answer):
+            answers.append(answer)
+
+        await Gate(None, "")(scope, None, send)
+        return answers[0]["status"]
+
+    assert asyncio.run(refused()) == 401
 
 
 def test_what_only_this_machine_reaches_needs_no_token():
