@@ -48,7 +48,8 @@ def build(fleet: Fleet) -> None:
     pause.on_click(controls.pause)
 
     async def on_key(event: KeyEventArguments) -> None:
-        if event.action.keydown and not event.action.repeat and not event.modifiers.ctrl:
+        held = event.modifiers.ctrl or event.modifiers.alt or event.modifiers.meta
+        if event.action.keydown and not event.action.repeat and not held:
             if event.key == "t":
                 await controls.drive_into_tunnel()
             elif event.key == "p":
