@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from nicegui import ui
@@ -26,6 +28,8 @@ SHORT = ("snr", "mcs", "csi", "rsu", "fds", "bler")
 TUNNEL = shipped_folder("config") / "tunnel.yaml"
 SLIDABLE = 2000
 """A wider range than this is typed."""
+READ_S = 5.0
+"""How often a node is asked for what it has."""
 
 
 def settable() -> dict[str, tuple[Parameter, tuple[str, ...]]]:
@@ -64,7 +68,6 @@ class Controls:
         self._fleet, self._tunnel, self._pause = fleet, tunnel, pause
         self._widgets: dict[str, Any] = {}
         self._told: dict[str, Value] = {}
-        self._asked: set[str] = set()
         self._all = settable()
         self._choice = ui.select([], label="Vehicle", on_change=lambda: self._told.clear())
         self._choice.props("outlined dense").set_visibility(False)
@@ -86,7 +89,7 @@ class Controls:
             chosen = self._choice.value if self._choice.value in names else None
             self._choice.set_options(names, value=chosen or next(iter(names), None))
             self._choice.set_visibility(len(names) > 1)
-        await self._ask_who_is_new()
+        await self._ask()
         if self._choice.is_deleted:
             return  # the visitor has gone meanwhile
         for name, widget in self._widgets.items():
@@ -129,28 +132,25 @@ class Controls:
     def _value(self, name: str) -> Value | None:
         """What the chosen vehicle's nodes have, None where that is not known."""
         remote, vehicle = self._fleet.remote, self._choice.value
-        for node in self._all[name][1] if remote and vehicle else ():
+        if remote is None or vehicle is None:
+            return None
+        for node in self._all[name][1]:
             value = remote.values.get(f"{vehicle}/{node}", {}).get(name)
             if value is not None:
                 return value
         return None
 
-    async def _ask_who_is_new(self) -> None:
+    async def _ask(self) -> None:
+        """Ask those who are new, and now and then all: who is started anew tells nobody."""
         remote, vehicle = self._fleet.remote, self._choice.value
         if remote is None or vehicle is None:
             return
         for node in self._fleet.alive(vehicle) & {*VEHICLE_RSU}:
             of = f"{vehicle}/{node}"
-            if of not in remote.values and of not in self._asked:
-                self._asked.add(of)
+            if time.monotonic() - remote.read_at.get(of, -math.inf) > READ_S:
                 names = [name for name, (_, nodes) in self._all.items() if node in nodes]
-                try:
-                    if names:
-                        await remote.read(of, names)
-                except SemcomError:
-                    pass  # it has just gone
-                finally:
-                    self._asked.discard(of)
+                with suppress(SemcomError):  # it has just gone
+                    await remote.read(of, names)
 
     def _add(self, name: str) -> None:
         """The widget of a parameter: a list, a switch, a slider, a number or a text."""
@@ -177,7 +177,9 @@ class Controls:
             number.bind_text_from(widget, "value", lambda value: f"{value:g}")
             widget.props(f'aria-label="{text}"')
         else:
-            widget = ui.number(text, min=p.minimum, max=p.maximum).on("blur", change)
+            places = 0 if isinstance(p.default, int) else None
+            widget = ui.number(text, min=p.minimum, max=p.maximum, precision=places)
+            widget.on("blur", change)
             widget.on("keydown.enter", change)
         if not isinstance(widget, ui.slider | ui.switch):
             widget.props("outlined dense")

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from rcl_interfaces.msg import ParameterEvent
@@ -27,14 +29,17 @@ class Remote:
     """What is known of other nodes' parameters, through `node`, until it is closed.
 
     run_soon: runs a function in the executor's thread. values: by node (its full name) and
-    parameter, as last heard.
+    parameter, as last heard. read_at: when each node was last asked for all (monotonic, s).
     """
 
     def __init__(self, node: Node, run_soon: RunSoon) -> None:
         self._node, self._run_soon = node, run_soon
         self._clients: dict[str, Client] = {}
         self._tap = Tap(node, ParameterEvent, "/parameter_events", 100)
+        self._asked: set[Future] = set()
+        self._is_closed = False
         self.values: dict[str, dict[str, Value]] = {}
+        self.read_at: dict[str, float] = {}
 
     def take(self) -> None:
         """Hear what has been set since the last call, by whomever."""
@@ -45,8 +50,11 @@ class Remote:
                     known[one.name] = parameter_value_to_python(one.value)
 
     def close(self) -> None:
-        """Forget everything."""
+        """Forget everything; who waits for an answer is told that none comes."""
+        self._is_closed = True
         self._tap.close()
+        for asked in list(self._asked):
+            asked.cancel()
         while self._clients:
             self._node.destroy_client(self._clients.popitem()[1])
 
@@ -57,6 +65,7 @@ class Remote:
         response = await self._ask(GetParameters, f"{of}/get_parameters", request)
         values = (parameter_value_to_python(value) for value in response.values)
         self.values[of] = dict(zip(names, values, strict=False))
+        self.read_at[of] = time.monotonic()
         return self.values[of]
 
     async def write(self, of: str, values: Mapping[str, Value]) -> None:
@@ -74,31 +83,48 @@ class Remote:
         """The answer of a service."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
+        node, _, _ = service.rpartition("/")
+        silent = SemcomError(f"{node} does not answer: it has gone, or hangs.")
 
-        def settle(done: Future) -> None:
-            if not answer.done():
+        def in_loop(call: Callable[..., Any], *args: Any) -> None:
+            with suppress(RuntimeError):  # the server has ended meanwhile
+                loop.call_soon_threadsafe(call, *args)
+
+        def settle(done: Future | None = None) -> None:
+            if answer.done():
+                return
+            if done is None or done.cancelled():
+                answer.set_exception(silent)
+            else:
                 answer.set_result(done.result())
 
+        def told(done: Future) -> None:
+            self._asked.discard(done)
+            in_loop(settle, done)
+
         def ask() -> None:
+            if self._is_closed:
+                in_loop(settle)
+                return
             if service not in self._clients:
                 self._clients[service] = self._node.create_client(kind, service)
             client = self._clients[service]
             if client.service_is_ready():
                 asked = client.call_async(request)
-                asked.add_done_callback(lambda done: loop.call_soon_threadsafe(settle, done))
+                self._asked.add(asked)
+                asked.add_done_callback(told)
             else:
-                loop.call_soon_threadsafe(loop.call_later, 0.1, again)
+                in_loop(loop.call_later, 0.1, again)
 
         def again() -> None:
             if not answer.done() and loop.time() < until:
                 self._run_soon(ask)
-            elif not answer.done():
-                answer.cancel()
+            else:
+                settle()
 
         until = loop.time() + FIND_S
         self._run_soon(ask)
         try:
             return await asyncio.wait_for(answer, ANSWER_S)
-        except (asyncio.CancelledError, TimeoutError):
-            node, _, _ = service.rpartition("/")
-            raise SemcomError(f"{node} does not answer: it has gone, or hangs.") from None
+        except TimeoutError:
+            raise silent from None
