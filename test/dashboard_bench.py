@@ -31,7 +31,8 @@ TOKEN = "sesame & more"
 
 
 class Feeder(Node):
-    """Says at 20 Hz what a vehicle and its RSU would; its name is that of who hears the camera."""
+    """Says at 20 Hz what a vehicle and its RSU would, but on topics that are `silenced`; its name
+    is that of who hears the camera."""
 
     def __init__(self) -> None:
         super().__init__("vehicle_node", namespace="/vehicle_1")
@@ -43,6 +44,7 @@ class Feeder(Node):
         self._ways = {name: self.create_publisher(kind, name, 5) for name, kind in topics.items()}
         self.create_subscription(Image, "camera/image_raw", lambda _: None, 5)
         self.create_subscription(CameraInfo, "camera/camera_info", lambda _: None, 5)
+        self.silenced: set[str] = set()
         self._numbers = itertools.count(1)
         self.create_timer(0.05, self._speak, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -67,7 +69,8 @@ class Feeder(Node):
                 header, [Detection("car", 0.8, 100.0, 50.0, 60.0, 40.0)]
             ),
         }.items():
-            self._ways[topic].publish(said)
+            if topic not in self.silenced:
+                self._ways[topic].publish(said)
 
 
 class Graph:

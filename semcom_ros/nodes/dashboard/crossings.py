@@ -60,7 +60,8 @@ class Crossings:
         """What is left of it came out of the radio."""
         payload, frame = self._note(message, came_ns)
         frame.bytes = frame.bytes or len(message.data)
-        frame.lost = sum(part.erased for part in payload.parts) if payload else 0
+        # Bytes that are no payload have come, and not as they were.
+        frame.lost = sum(part.erased for part in payload.parts) if payload else 1
         if payload:
             frame.parts, frame.snr_db = len(payload.parts), payload.snr_db
             if frame.lost < max(1, frame.parts):
@@ -76,12 +77,13 @@ class Crossings:
             for f in self._frames.values()
         ]  # fmt: skip
 
-    def totals(self) -> dict[str, float]:
-        """Of the last five seconds: bytes a frame, kbit/s, frames a second, share lost."""
+    def totals(self) -> dict[str, float | None]:
+        """Of the last five seconds: bytes a frame, kbit/s, frames a second, share lost (None of
+        nothing)."""
         now = time.time()
         recent = [f for f in self._frames.values() if now - f.at < 5.0]
         if not recent:
-            return {"bytes": 0, "kbps": 0.0, "rate_hz": 0.0, "lost": 0.0}
+            return {"bytes": 0, "kbps": 0.0, "rate_hz": 0.0, "lost": None}
         span = max(1.0, now - recent[0].at)
         sizes = [f.bytes for f in recent]
         lost = sum(f.outcome(now) == "lost" for f in recent) / len(recent)

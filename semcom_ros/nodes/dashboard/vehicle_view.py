@@ -26,6 +26,10 @@ LIMITS_MS = {"labels": 100, "image": 200}
 """From capture to the map and to the image at the RSU, at 10 Hz on two cores."""
 LOST_S = 2.0
 """After this silence a vehicle is told to be lost."""
+OLD_S = 5.0
+"""A picture that no newer one came of for so long, and three turns, is no longer the street."""
+LATENCIES_S = 10.0
+"""How far back latencies are looked at."""
 POINTS_S = 2.0
 """From one cloud to the next: while somebody listens, the RSU measures every frame."""
 _DEPTH = 30
@@ -45,8 +49,10 @@ class VehicleView:
         self.name, self._node = name, node
         self._crossings = Crossings()
         self._captured: dict[int, int] = {}
-        self._latencies = {of: deque[float](maxlen=50) for of in LIMITS_MS}
+        self._latencies = {of: deque[tuple[float, float]](maxlen=50) for of in LIMITS_MS}
         self._boxes: list[Any] = []
+        self._came: dict[str, float] = {}
+        self._turn_at, self._turn_s = time.monotonic(), 0.0
         self._points_due = 0.0
         self._taps: dict[str, Tap] = {}
         self._tap("crossing", CompressedImage, SENT, _DEPTH)
@@ -94,6 +100,8 @@ class VehicleView:
 
     def pictures(self) -> dict[str, bytes]:
         """What is new of them, by what they show."""
+        now = time.monotonic()
+        self._turn_at, self._turn_s = now, now - self._turn_at
         made = self._look_at_points()
         for what, draw in (("camera", pictures.jpeg), *((n, d) for n, (_, d) in _SHOWN.items())):
             for data, came_ns in self._messages(what)[-1:]:
@@ -108,7 +116,9 @@ class VehicleView:
     def head(self, reports: Mapping[str, Report]) -> dict[str, Any]:
         """All else, as JSON takes it. reports: of the vehicle's nodes by name."""
         now, newest = time.time(), self._crossings.newest
-        paused = reports.get("camera_node", Report()).values.get("paused") == "true"
+        # What a silent node said last may hold no longer.
+        told = {name: report.values for name, report in reports.items() if not report.silence_s}
+        paused = told.get("camera_node", {}).get("paused") == "true"
         if paused:
             state = "paused", "the camera is paused"
         elif not newest:
@@ -117,8 +127,9 @@ class VehicleView:
             state = "lost", f"no frame for {now - newest:.0f} s"
         else:
             state = "live", "live"
-        radio = reports.get("channel_node", Report()).values
-        rsu = reports.get("rsu_node", Report()).values
+        radio = told.get("channel_node", {})
+        since = time.monotonic() - OLD_S - 3 * self._turn_s
+        old = [what for what, at in self._came.items() if at < since and not paused]
         return {
             "name": self.name,
             "state": state,
@@ -128,9 +139,10 @@ class VehicleView:
             "totals": self._crossings.totals(),
             "timeline": self._crossings.timeline(),
             "radio": {name: radio.get(name, "") for name in ("channel", "snr_db", "mcs")},
-            "image_hz": rsu.get("rate_hz", ""),
+            "image_hz": told.get("rsu_node", {}).get("rate_hz", ""),
             "latency": {of: self._latency(of) for of in LIMITS_MS},
-            "boxes": self._boxes,
+            "boxes": [] if "boxes" in old else self._boxes,
+            "old": old,
         }
 
     @property
@@ -139,8 +151,9 @@ class VehicleView:
         return codec in CODECS and codec_of(codec).sends_labels
 
     def _latency(self, of: str) -> dict[str, float | None]:
-        """Median and greatest of the last ten seconds or so, in ms, and the limit."""
-        known = self._latencies[of]
+        """Median and greatest of the last ten seconds, in ms, None where nothing came, and the
+        limit."""
+        known = [ms for at, ms in self._latencies[of] if time.time() - at < LATENCIES_S]
         p50, worst = (float(np.median(known)), max(known)) if known else (None, None)
         return {"p50": p50, "worst": worst, "limit": LIMITS_MS[of]}
 
@@ -148,7 +161,7 @@ class VehicleView:
         of = {"received": "labels", "image": "image"}.get(what)
         captured = self._captured.get(stamp)
         if of and captured:
-            self._latencies[of].append((came_ns - captured) / 1e6)
+            self._latencies[of].append((came_ns / 1e9, (came_ns - captured) / 1e6))
 
     def _look_at_points(self) -> dict[str, bytes]:
         """A cloud now and then, listened to no longer than until it is there."""
@@ -161,7 +174,10 @@ class VehicleView:
         return {}
 
     def _messages(self, what: str) -> list[tuple[Any, int]]:
-        return self._taps[what].take() if what in self._taps else []
+        messages = self._taps[what].take() if what in self._taps else []
+        if messages:
+            self._came[what] = time.monotonic()
+        return messages
 
     def _tap(self, what: str, kind: type, topic: str, depth: int = 1, raw: bool = False) -> None:
         topic = topic if topic.startswith("/") else f"{self.name}/{topic}"

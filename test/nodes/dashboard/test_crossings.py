@@ -56,9 +56,13 @@ def test_what_has_not_come_for_long_is_lost_and_what_left_the_window_is_forgotte
     assert crossings.totals()["lost"] == 0.5
 
 
-def test_bytes_that_are_no_payload_are_counted_all_the_same():
+def test_of_no_frames_no_share_is_lost():
+    assert Crossings().totals()["lost"] is None
+
+
+def test_bytes_that_are_no_payload_are_counted_and_are_damaged():
     crossings, noise = Crossings(), message()
     noise.data = noise.data[:30]
     crossings.sent(noise, ago(0.1))
     crossings.arrived(noise, ago(0.0))
-    assert crossings.timeline()[0][BYTES:OUTCOME] == [30, 0, 0]
+    assert crossings.timeline()[0][BYTES:SNR] == [30, 0, 1, "damaged"]

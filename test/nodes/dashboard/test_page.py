@@ -21,6 +21,8 @@ from nicegui.element import Element  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from starlette.websockets import WebSocket  # noqa: E402
 
+from semcom_ros.nodes.dashboard import vehicle_view  # noqa: E402
+
 RECONNECTS = 200
 STATE = "document.querySelector('.vehicle .state')?.textContent"
 RECONNECTING = f"""(async () => {{
@@ -143,6 +145,17 @@ def test_what_a_node_refuses_is_told_and_shown_as_it_was(run, tab, graph):
     assert graph.channel.get_parameter("channel").value == "none"
     shown = "document.querySelector('[data-parameter=channel]').closest('.q-field').innerText"
     run(tab.until(f"{shown}.includes('none')", "the old choice"))
+
+
+def test_a_picture_that_no_newer_one_follows_is_grey(run, tab, graph, monkeypatch):
+    monkeypatch.setattr(vehicle_view, "OLD_S", 0.2)
+    grey = "document.querySelector('canvas.{}').className.includes('stale')"
+    silenced = graph.feeder.silenced = {"rsu/image", "rsu/segmentation/confidence"}
+    run(tab.until(grey.format("image"), "that the image is old"))
+    run(tab.until("document.body.innerText.includes('received –')", "that nothing is known"))
+    run(tab.until(f"!{grey.format('received')}", "a map that goes on"))
+    silenced.clear()
+    run(tab.until(f"!{grey.format('image')}", "its return"))
 
 
 def test_a_lost_vehicle_is_told_and_comes_back(run, tab, graph):

@@ -81,6 +81,8 @@ class Vehicle {
     chip.className = `state ${state[0]}`;
     if (chip.textContent !== state[1]) chip.textContent = state[1];
     this.root.classList.toggle("stale", state[0] === "lost");
+    for (const what of ["camera", "sent", "received", "image", "points"])
+      this.part(`.${what}`).classList.toggle("stale", this.head.old.includes(what));
     const told = alerts.join("\n");
     if (told !== this.told) {
       this.told = told;
@@ -98,9 +100,9 @@ class Vehicle {
     const ratio = totals.bytes ? Math.round(3 * WIDTH * HEIGHT / totals.bytes) : 0;
     const facts = [[`${totals.bytes}`, "bytes a frame"],
       [ratio ? `1 : ${ratio}` : "–", "of its pixels"], [`${totals.kbps}`, "kbit/s"],
-      [radio.snr_db ? `${radio.snr_db} dB` : "ideal", radio.snr_db ? "SNR" : "radio"],
+      radio.channel === "none" ? ["ideal", "radio"] : [radio.snr_db ? `${radio.snr_db} dB` : "–", "SNR"],
       [mcs.replaceAll("_", " ") || codec || "–", mcs ? "modulation, code" : "codec"],
-      [`${Math.round(100 * totals.lost)} %`, "lost"]];
+      [totals.lost === null ? "–" : `${Math.round(100 * totals.lost)} %`, "lost"]];
     this.part(".air").innerHTML = facts.map(([value, text], i) =>
       `<div><${i ? "i" : "b"}>${escaped(value)}</${i ? "i" : "b"}><span>${text}</span></div>`).join("");
     const meters = [["labels", "Camera to map"], ["image", "Camera to image"]].map(([of, title]) => {
@@ -117,7 +119,8 @@ class Vehicle {
   }
 
   draw() {
-    const { camera, sent, received, confidence, image } = this.maps;
+    const { camera, sent, received, image } = this.maps;
+    const confidence = this.head.old.includes("confidence") ? undefined : this.maps.confidence;
     if (camera) this.context("camera").drawImage(camera, 0, 0);
     if (sent) paint(this.context("sent"), sent);
     if (received) {
@@ -179,8 +182,8 @@ class Vehicle {
     const counts = { received: 0, inferred: 0, invented: 0 };
     for (const one of confidence ?? []) counts[evidenceOf(one)]++;
     for (const button of this.root.querySelectorAll("[data-evidence]")) {
-      const name = button.dataset.evidence, share = 100 * counts[name] / (confidence?.length || 1);
-      button.textContent = `${name} ${share > 0 && share < 1 ? "<1" : share.toFixed(0)} %`;
+      const name = button.dataset.evidence, share = 100 * counts[name] / confidence?.length;
+      button.textContent = `${name} ${!confidence ? "–" : share > 0 && share < 1 ? "<1" : share.toFixed(0)} %`;
       button.setAttribute("aria-pressed", shownEvidence.has(name));
     }
   }
@@ -256,7 +259,6 @@ function connect() {
   if (socket || document.hidden) return;
   socket = new WebSocket(`${location.origin.replace("http", "ws")}/live`);
   socket.binaryType = "arraybuffer";
-  socket.onopen = () => { showEmpty("No vehicle yet: start a drive and it appears."); };
   socket.onclose = () => {
     socket = undefined;
     for (const { root } of vehicles.values()) {
@@ -274,6 +276,9 @@ function connect() {
       const size = new DataView(data).getUint32(0, true);
       const heads = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, size)));
       const blobs = new Uint8Array(data, 4 + size);
+      for (const [name, { root }] of vehicles) // a dashboard that was started anew knows none that went
+        if (!heads.some((head) => head.name === name)) { root.remove(); vehicles.delete(name); }
+      showEmpty("No vehicle yet: start a drive and it appears.");
       for (const head of heads) {
         if (!vehicles.size) byId("vehicles").replaceChildren();
         if (!vehicles.has(head.name)) vehicles.set(head.name, new Vehicle(head.name));
@@ -285,7 +290,7 @@ function connect() {
 
 document.addEventListener("visibilitychange", () => document.hidden ? socket?.close() : connect());
 document.addEventListener("keydown", (event) => {
-  if (event.key === "e" && !event.ctrlKey && !event.target.closest("input, textarea, select"))
+  if (event.key === "e" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("input, textarea, select"))
     toggleEvidence("inferred", "invented");
 });
 const waiting = setInterval(() => {

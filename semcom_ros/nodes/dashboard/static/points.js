@@ -15,7 +15,11 @@ export function turnable(canvas, draw) {
   };
   canvas.onpointermove = (event) => event.buttons && turn(-event.movementX / 200, event.movementY / 200);
   canvas.onpointerdown = (event) => canvas.setPointerCapture(event.pointerId);
-  canvas.onwheel = (event) => { event.preventDefault(); turn(0, 0, event.deltaY > 0 ? 1.1 : 0.9); };
+  canvas.onwheel = (event) => {
+    if (document.activeElement !== canvas) return; // the page is scrolled
+    event.preventDefault();
+    turn(0, 0, event.deltaY > 0 ? 1.1 : 0.9);
+  };
   canvas.onkeydown = (event) => {
     const by = { ArrowLeft: [0.1, 0], ArrowRight: [-0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[event.key];
     if (by) { event.preventDefault(); turn(...by); }
