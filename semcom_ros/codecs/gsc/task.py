@@ -71,11 +71,13 @@ class TaskKnowledge:
         """The instruction that `words` ask for. Raises SemcomError, with the scores, where they ask
         for something else or do not tell two apart."""
         words = " ".join(words.split())
-        if words not in self._known:
+        # Several threads ask, and any of them may begin anew.
+        reading = self._known.get(words)
+        if reading is None:
+            reading = self._compared(words)
             if len(self._known) >= 256:
                 self._known = {task: Reading(task) for task in WANTED}
-            self._known[words] = self._compared(words)
-        reading = self._known[words]
+            self._known[words] = reading
         if reading.instruction not in WANTED or reading.margin < MARGIN:
             told = f"{reading.score:.2f}, {reading.margin:.2f} above the next"
             raise SemcomError(
