@@ -7,6 +7,7 @@ Every payload is accounted for: received = decoded + rejected (by reason) + supe
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from std_msgs.msg import Header, String
 
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
 from semcom_ros.codecs.base import Codec, Reading
+from semcom_ros.errors import SemcomError
 from semcom_ros.nodes.messages import link_values, stamp_ns
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options
@@ -88,6 +90,8 @@ class RsuNode(SemcomNode):
         made = self._make(settings, self._rsu)
         for _ in made.warm_up():
             pass
+        with suppress(SemcomError):  # said by `change`; what reads is loaded here
+            made.decoder.read(settings.task)
         return made
 
     def change(self, settings: SimpleNamespace, loaded: Rsu | None) -> None:

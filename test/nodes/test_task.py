@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,24 @@ def test_gsc_asks_for_what_the_words_mean_and_leaves_what_means_nothing(gsc: Non
         assert asked(links) == MAP
         assert b.node.get_parameter("task").value == "where are the pedestrians?"
         assert b.node.values()["task_margin"] == "1.00"
+
+
+def test_words_are_read_for_another_codec_while_the_node_goes_on(
+    gsc: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, known = [], task.sentence_model(None)
+
+    def load(folder: Path | None) -> object:
+        threads.append(threading.current_thread().name)
+        return known
+
+    monkeypatch.setattr(task, "sentence_model", load)
+    with rsu("classical") as b:
+        b.up()
+        assert b.set(task="where are the pedestrians?") == ""
+        assert b.set(codec="gsc") == ""
+        b.until(lambda: b.node.values()["task"] == MAP, "what the words mean to gsc")
+    assert len(threads) == 1 and threads[0].startswith("load")
 
 
 def test_the_vehicles_own_task_changes_what_crosses_while_it_runs(gsc: None) -> None:
