@@ -24,10 +24,10 @@ def build(fleet: Fleet) -> None:
     classes = json.dumps([[one.name, *one.color] for one in CLASSES])
     ui.add_head_html(f"<script>window.semcomClasses = {classes};</script>{HEAD}")
     ui.colors(primary="#2f6f8f")
-    dark = ui.dark_mode(None)
 
     def turn_dark() -> None:
-        dark.value = not dark.value
+        # Whether it is dark by now, by the system's wish, is known to the browser alone.
+        ui.run_javascript("Quasar.Dark.toggle()")
 
     with ui.element("header").classes("bar"):
         ui.html("<h1>semcom_ros</h1><p>meaning instead of pixels, from vehicle to roadside</p>")

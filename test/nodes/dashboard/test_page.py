@@ -96,6 +96,15 @@ def test_what_crossed_the_air_and_what_it_rests_on_is_told(run, tab):
     run(tab.until(f"!{tinted}", "no overlay"))
 
 
+def test_the_first_press_of_d_changes_what_the_system_wished(run, tab):
+    dark = "document.body.classList.contains('body--dark')"
+    run(tab.look(1280, 800, dark=True))
+    run(tab.until(dark, "the system's wish"))
+    run(tab.value("document.activeElement.blur()"))
+    run(tab.key("d"))
+    run(tab.until(f"!{dark}", "light"))
+
+
 def test_a_slider_moves_a_parameter_of_a_real_node_and_follows_it(run, tab, graph):
     def loss() -> float:
         return graph.channel.get_parameter("loss").value
