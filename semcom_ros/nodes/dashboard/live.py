@@ -60,7 +60,7 @@ class Live:
         self._changed()
         sending = asyncio.create_task(_send(page, queue))
         try:
-            async for _ in page.iter_text():
+            while (await page.receive())["type"] == "websocket.receive":
                 pass  # a page has nothing to say
         finally:
             sending.cancel()

@@ -45,6 +45,7 @@ def asked(
                     return first.status, await first.text()
             try:
                 async with session.ws_connect(url + path, max_msg_size=0) as page:
+                    await page.send_bytes(b"nobody listens to what a page says")
                     return 101, (await page.receive(10)).type.name
             except aiohttp.WSServerHandshakeError as error:
                 return error.status, ""

@@ -42,7 +42,7 @@ class Vehicle {
         `<span><i style="background:var(--${name})"></i>${name}</span>`).join("")}
         <span><i style="background:var(--snr)"></i>SNR</span><span class="span">bytes a frame, last ${WINDOW_S} s</span></div>
       <canvas class="timeline" role="img" aria-label="Bytes and losses over time"></canvas>`;
-    this.part("h2").textContent = name.replace(/^\//, "");
+    this.part("h2").textContent = name.replace(/^\//, "") || "/";
     for (const button of this.root.querySelectorAll("[data-evidence]"))
       button.onclick = () => toggleEvidence(button.dataset.evidence);
     const draw = () => this.points && drawPoints(this.part(".points"), this.points, CLASSES);
