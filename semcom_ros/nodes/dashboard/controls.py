@@ -26,6 +26,8 @@ UNITS = {"db": "dB", "kmh": "km/h", "ms": "ms", "ns": "ns", "s": "s", "m": "m", 
          "mhz": "MHz", "kbps": "kbit/s"}  # fmt: skip
 SHORT = ("snr", "mcs", "csi", "rsu", "fds", "bler")
 TUNNEL = shipped_folder("config") / "tunnel.yaml"
+BAG = "bag_node"
+"""Plays in the camera's place, where it is started."""
 SLIDABLE = 2000
 """A wider range than this is typed."""
 READ_S = 5.0
@@ -35,7 +37,7 @@ READ_S = 5.0
 def settable() -> dict[str, tuple[Parameter, tuple[str, ...]]]:
     """Parameters that take effect at once, and the nodes that have them, by name."""
     found: dict[str, tuple[Parameter, tuple[str, ...]]] = {}
-    for node in VEHICLE_RSU:
+    for node in (*VEHICLE_RSU, BAG):
         for name, p in table(node).items():
             if p.when == "at once":
                 found[name] = p, (*found.get(name, (p, ()))[1], node)
@@ -118,8 +120,9 @@ class Controls:
         await self._set(["channel_node"], values)
 
     async def pause(self) -> None:
-        """Hold the camera, or let it go on."""
-        await self._set(["camera_node"], {"paused": not self._is_paused})
+        """Hold the camera, or the player in its place, or let it go on."""
+        player = BAG if BAG in self._fleet.alive(self._choice.value) else "camera_node"
+        await self._set([player], {"paused": not self._is_paused})
 
     @property
     def _in_tunnel(self) -> bool:
@@ -145,7 +148,7 @@ class Controls:
         remote, vehicle = self._fleet.remote, self._choice.value
         if remote is None or vehicle is None:
             return
-        for node in self._fleet.alive(vehicle) & {*VEHICLE_RSU}:
+        for node in self._fleet.alive(vehicle) & {*VEHICLE_RSU, BAG}:
             of = f"{vehicle}/{node}"
             if time.monotonic() - remote.read_at.get(of, -math.inf) > READ_S:
                 names = [name for name, (_, nodes) in self._all.items() if node in nodes]

@@ -118,7 +118,8 @@ class VehicleView:
         now, newest = time.time(), self._crossings.newest
         # What a silent node said last may hold no longer.
         told = {name: report.values for name, report in reports.items() if not report.silence_s}
-        paused = told.get("camera_node", {}).get("paused") == "true"
+        players = (told.get(name, {}) for name in ("camera_node", "bag_node"))
+        paused = any(values.get("paused") == "true" for values in players)
         if paused:
             state = "paused", "the camera is paused"
         elif not newest:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
@@ -10,7 +13,14 @@ pytest.importorskip("nicegui", reason="NiceGUI is not installed")
 
 from semcom_ros.channel.script import Script  # noqa: E402
 from semcom_ros.graph import VEHICLE_RSU, table  # noqa: E402
-from semcom_ros.nodes.dashboard.controls import FIRST, TUNNEL, label, settable, step  # noqa: E402
+from semcom_ros.nodes.dashboard.controls import (  # noqa: E402
+    FIRST,
+    TUNNEL,
+    Controls,
+    label,
+    settable,
+    step,
+)
 
 
 def test_all_that_takes_effect_at_once_is_set_on_every_node_that_has_it():
@@ -41,3 +51,18 @@ def test_a_slider_has_some_hundred_round_steps(name, wanted):
 def test_the_tunnel_ends_where_it_began():
     snr = [Script.load(TUNNEL).at(time_s)["snr_db"] for time_s in (0, 5, 60)]
     assert snr[0] == snr[2] > 10 > 0 > snr[1]
+
+
+@pytest.mark.parametrize("player", ["camera_node", "bag_node"])
+def test_what_plays_is_paused_and_goes_on(player):
+    values, controls = {f"/v/{player}": {"paused": False}}, Controls.__new__(Controls)
+
+    async def write(of, asked):
+        values[of].update(asked)
+
+    remote = SimpleNamespace(values=values, write=write)
+    controls._all, controls._choice = settable(), SimpleNamespace(value="/v", is_deleted=False)
+    controls._fleet = SimpleNamespace(remote=remote, alive=lambda vehicle: {player, "rsu_node"})
+    for wanted in (True, False):
+        asyncio.run(controls.pause())
+        assert values == {f"/v/{player}": {"paused": wanted}}
