@@ -163,7 +163,7 @@ class RsuNode(SemcomNode):
             self._outputs.publish_camera(header, arrival.camera)
             if arrival.source_camera is not None:
                 self._outputs.place_camera(header, arrival.source_camera.mounting)
-        self._outputs.publish(header, seen, arrival.seen)
+        self._outputs.publish(header, seen, arrival.seen, last)
         for remark in seen.remarks:
             self.complain(remark)
         for failure in seen.failures:

@@ -45,6 +45,11 @@ class Output(NamedTuple):
     draw: Callable[[Header, Percepts], Any]
     beside: tuple[str, ...] = ()
 
+    def ready(self, seen: Percepts, last: bool) -> bool:
+        """Whether it can be made of what is known; unless that is the `last`, it waits for all."""
+        wanted = self.fields if last else self.fields + self.beside
+        return all(getattr(seen, field) is not None for field in wanted)
+
 
 def _points(header: Header, seen: Percepts) -> PointCloud2:
     labels = np.full(WORK_SIZE, VOID) if seen.labels is None else seen.labels
@@ -126,18 +131,17 @@ class RsuOutputs:
         ]
         self._transforms.publish(TFMessage(transforms=placed))
 
-    def publish(self, header: Header, seen: Percepts, before: Percepts | None) -> None:
+    def publish(self, header: Header, seen: Percepts, before: Percepts | None, last: bool) -> None:
         """What is known of a frame and was not `before`, to those who listen.
 
-        One that fails is complained of and counted as unseen; the others go on.
+        last: no more will be known of it. One that fails is complained of and counted as unseen;
+        the others go on.
         """
-        for topic, (_, fields, draw, _) in OUTPUTS.items():
-            publisher = self._publishers[topic]
-            known = all(getattr(seen, field) is not None for field in fields)
-            told = before and all(getattr(before, field) is not None for field in fields)
-            if known and not told and _listened(publisher):
+        for topic, output in OUTPUTS.items():
+            publisher, told = self._publishers[topic], before and output.ready(before, False)
+            if output.ready(seen, last) and not told and _listened(publisher):
                 try:
-                    publisher.publish(draw(header, seen))
+                    publisher.publish(output.draw(header, seen))
                 except Exception as error:
                     self._node.fail_frame(error, "unseen")
 

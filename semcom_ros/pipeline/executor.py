@@ -24,7 +24,7 @@ class LocalExecutor:
     The map of a frame is not to wait for the image of the frame before, nor the first map for the
     networks that images take: `warm` is done when those are. rsu: asked anew for every
     arrival, which goes on with what it began with. wanted: asked anew for every batch. deliver:
-    called as percepts are known, for the map and then for the rest, from either thread. failed:
+    called as percepts are known, for map, image and the rest, from either thread. failed:
     hears of what went wrong outside of decoding and perceiving.
     """
 
@@ -53,7 +53,7 @@ class LocalExecutor:
 
         # An image warms up in its own thread, since that is where torch keeps what it prepares.
         self._images = worker(
-            lambda rsu, batch, wanted: rsu.images(batch, [given(a.seen) for a in batch], wanted),
+            self._paint,
             newest_wins=True,
             warm_up=lambda: rsu().warm_up(),
         )
@@ -88,6 +88,11 @@ class LocalExecutor:
                     except Exception as error:
                         self._failed(error)
                 self._settle(arrival, percepts, final or not rsu.unfinished(percepts, wanted))
+
+    def _paint(self, rsu: Rsu, batch: Sequence[Arrival], wanted: Wanted) -> list[Percepts]:
+        """An image does not wait for those who look at it."""
+        seen = [given(arrival.seen) for arrival in batch]
+        return rsu.images(batch, seen, wanted, lambda one, known: self._tell(one, known, False))
 
     def _tell(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
         try:

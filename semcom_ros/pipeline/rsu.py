@@ -124,9 +124,10 @@ class Rsu:
         return not percepts.map_received or detects or bool(wanted & (METRIC | {"image"}))
 
     def images(
-        self, batch: Sequence[Arrival], percepts: Sequence[Percepts], wanted: Wanted
-    ) -> list[Percepts]:
-        """The rest: the image and what is seen in it; without one, the map's objects."""
+        self, batch: Sequence[Arrival], percepts: Sequence[Percepts], wanted: Wanted,
+        tell: Callable[[Arrival, Percepts], object] = lambda *_: None,
+    ) -> list[Percepts]:  # fmt: skip
+        """Images, told before anything looks at them, and what is seen; else the map's objects."""
         images = self._guarded(
             lambda items: self.decoder.decode_images(items, [given(i.known) for i in items]), batch
         )
@@ -138,6 +139,7 @@ class Rsu:
             elif image is not None:
                 arrival.memory.image = (arrival.payload.header.sequence, image)
                 before = replace(before, image=image)
+                tell(arrival, before)
             views.append(_View(self, arrival, before, wanted))
         self._look("segmentation", [view for view in views if view.lacks_labels])
         self._look("detection", [view for view in views if view.detects])
@@ -170,10 +172,9 @@ class Rsu:
                 view.failures.append(SemcomError(predictions.problem))
 
     def _guarded(
-        self,
-        decode: Callable[[Sequence[Arrival]], Sequence[T | PayloadError]],
+        self, decode: Callable[[Sequence[Arrival]], Sequence[T | PayloadError]],
         batch: Sequence[Arrival],
-    ) -> Sequence[T | PayloadError]:
+    ) -> Sequence[T | PayloadError]:  # fmt: skip
         """A decoder that stumbles over a payload cannot read it, whosever fault that is."""
         try:
             return [one for _, one in zip(batch, decode(batch), strict=True)]

@@ -13,6 +13,7 @@ import pytest
 from semcom_ros.codecs import codec_of
 from semcom_ros.codecs.base import Received
 from semcom_ros.payload import Header, Part, Payload, PayloadError, pack
+from semcom_ros.perception.perceive import Predictions
 from semcom_ros.percepts import FIELDS, Percepts
 from semcom_ros.pipeline.executor import LocalExecutor
 from semcom_ros.pipeline.receiver import Arrival, Receiver
@@ -114,6 +115,20 @@ def test_frames_that_cannot_be_delivered_are_counted_all_the_same() -> None:
     counts = road.counts(2)
     assert counts["decoded"] + counts["superseded"] == 2
     assert len(road.failures) == len(road.delivered) >= 3
+
+
+def test_an_image_does_not_wait_for_those_who_look_at_it() -> None:
+    road, told = Road(Decoder(labels=None)), []
+
+    def look(images: Sequence[np.ndarray], *_: object) -> list[Predictions]:
+        told.extend(road.delivered)
+        return [Predictions(detections=[]) for _ in images]
+
+    road.rsu.perceive["detection"] = look
+    road.send(1)
+    road.counts(1)
+    assert told == [(1, True, False), (1, False, False)]
+    assert road.delivered == [*told, (1, False, True)]
 
 
 def lost(_: object) -> list[Reconstruction]:
