@@ -7,6 +7,7 @@ It listens to vehicles, and makes pictures, while a page is open, and not otherw
 from __future__ import annotations
 
 import importlib.util
+import os
 import queue
 import sys
 import time
@@ -18,6 +19,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from semcom_ros.nodes.dashboard.fleet import Fleet
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.shared_memory import make_room
+
+NICENESS = 10
+"""Of the process: who looks on does not slow down who drives."""
 
 
 class DashboardNode(SemcomNode):
@@ -100,6 +104,7 @@ class DashboardNode(SemcomNode):
 
 def main() -> None:
     """Entry point."""
+    os.nice(NICENESS)
     make_room()
     DashboardNode.main()
 
