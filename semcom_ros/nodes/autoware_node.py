@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from vision_msgs.msg import Detection3D, Detection3DArray
 
+from semcom_ros.messages.boxes import likeliest
 from semcom_ros.nodes.node_base import SemcomNode
 
 PACKAGE = "autoware_perception_msgs"
@@ -148,7 +149,7 @@ def _together(rider: Sighting, vehicle: Sighting) -> Sighting:
 
 
 def _sighting(detection: Detection3D) -> Sighting:
-    best = max(detection.results, key=lambda result: result.hypothesis.score).hypothesis
+    best = likeliest(detection)
     centre, size = detection.bbox.center.position, detection.bbox.size
     return Sighting(
         best.class_id, best.score, (centre.x, centre.y, centre.z), (size.x, size.y, size.z)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from semcom_ros.datasets.bags.frames import stamp_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
 from semcom_ros.graph import NAMESPACE
+from semcom_ros.messages.boxes import detections_of
 from semcom_ros.nodes.clock_history import ClockHistory
 from semcom_ros.perception.detection import Detection
 
@@ -131,7 +131,7 @@ def read_drive(
         sent_labels=pictures(SENT_LABELS),
         labels=pictures(LABELS),
         images=pictures(IMAGES),
-        boxes={s: _boxes(small[BOXES, s]) for s in sorted(arrivals[BOXES])},
+        boxes={s: detections_of(small[BOXES, s]) for s in sorted(arrivals[BOXES])},
         label_arrivals=arrivals[LABELS],
         image_arrivals=arrivals[IMAGES],
         clock=clock,
@@ -140,16 +140,6 @@ def read_drive(
         restarts=restarts,
         sends_labels=sends_labels,
     )
-
-
-def _boxes(message: Any) -> list[Detection]:
-    boxes = []
-    for one in message.detections:
-        best = max(one.results, key=lambda result: result.hypothesis.score).hypothesis
-        centre, width, height = one.bbox.center.position, one.bbox.size_x, one.bbox.size_y
-        left, top = centre.x - width / 2, centre.y - height / 2
-        boxes.append(Detection(best.class_id, best.score, left, top, width, height))
-    return boxes
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from vision_msgs.msg import Detection2DArray
 
 from semcom_ros.frame import WORK_SIZE, fit_window
+from semcom_ros.messages.boxes import detections_of
 from semcom_ros.messages.camera import compressed_array, image_array
 from semcom_ros.nodes.messages import POINT
 
@@ -51,11 +52,7 @@ def points(message: PointCloud2) -> bytes:
 
 def boxes(message: Detection2DArray) -> list[list[float | str]]:
     """Name, score, left, top, width and height of each, in pixels of the RSU's image."""
-    found: list[list[float | str]] = []
-    for one in message.detections:
-        best = max(one.results, key=lambda result: result.hypothesis.score).hypothesis
-        at, box = one.bbox.center.position, one.bbox
-        corner = at.x - box.size_x / 2, at.y - box.size_y / 2
-        numbers = (best.score, *corner, box.size_x, box.size_y)
-        found.append([best.class_id, *(round(number, 2) for number in numbers)])
-    return found
+    return [
+        [one.name, *(round(number, 2) for number in (one.score, *one.box))]
+        for one in detections_of(message)
+    ]
