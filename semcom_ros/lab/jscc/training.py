@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from semcom_ros.codecs.gsc.symbols import to_planes, to_symbols, unit_power
+from semcom_ros.codecs.gsc.symbols import to_planes, to_symbols
 from semcom_ros.lab.jscc import networks
 from semcom_ros.lab.jscc.analog_link import AnalogLink
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
@@ -91,11 +91,8 @@ class JsccTraining(Training):
         told_db = draw.snr_db + draw.fading * TOLD_WRONG_DB * torch.randn_like(draw.snr_db)
         planes, sent = network.encode(images, told_db, draw.kept)
         grid, heard = planes.shape[2:], sent[..., None, None]
-        symbols = unit_power(to_symbols(planes.float() * heard), draw.kept * math.prod(grid))
-        gains = torch.ones_like(symbols)
-        if draw.fading:
-            gains = air.draw_gains(*symbols.shape, device=symbols.device)
-        arrived = to_planes(air.transmit(symbols, gains, draw.snr_db).symbols, grid) * heard
+        came, gains = draw.over_air(to_symbols(planes.float() * heard), math.prod(grid))
+        arrived = to_planes(came.symbols, grid) * heard
         measured_db = draw.snr_db + 10 * gains.abs().square().mean(1).clamp(min=1e-6).log10()
         return network.decode(arrived.to(images.dtype), measured_db.clamp(*air.SNR_DB)).float()
 

@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 import torch
 
+from semcom_ros.codecs.gsc.shared import SNR_RANGE_DB
+
 SHARES = {"awgn": 0.7, "block": 0.2, "jakes": 0.1}
 """Of the samples, by how their gains go: 1; one of a Rayleigh fade; a fade that goes on."""
 PATHS = 16
 """Scattered paths of a fade that goes on."""
 MOST_TURNS = 8.0
 """Most turns of its fastest path from the first symbol to the last."""
-SNR_DB = (-5.0, 20.0)
-"""Range from which links are drawn evenly."""
+SNR_DB = SNR_RANGE_DB
+"""Range from which links are drawn evenly: that which encoders are told of."""
 
 
 class Arrived(NamedTuple):

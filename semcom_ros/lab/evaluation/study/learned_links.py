@@ -18,13 +18,12 @@ from semcom_ros.lab.evaluation.study.study_codec import StudyCodec
 from semcom_ros.lab.evaluation.study.systems import System
 from semcom_ros.lab.jscc import networks
 from semcom_ros.lab.jscc.analog_link import AnalogLink
+from semcom_ros.lab.training import air
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.payload import Part, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import MissingWeights
 
-SNR_DB = (-5.0, 20.0)
-"""What networks are told lies in the range that they learnt in."""
 CHOICE_MCS = MCS_TABLE[0]
 """The choice of planes is sent with the most robust scheme: without it nothing can be read."""
 _CHOICE, _PLANES = "choice", "planes"
@@ -119,7 +118,8 @@ class _Link(StudyCodec):
         return network.decode(planes, self._told(payload.snr_db))
 
     def _told(self, snr_db: float | None) -> torch.Tensor:
-        """The best of the range where none is known: an ideal link has no noise."""
-        low, high = SNR_DB
+        """Within the range that networks learnt in, and its best where none is known: an ideal link
+        has no noise."""
+        low, high = air.SNR_DB
         told = high if snr_db is None else min(max(snr_db, low), high)
         return torch.tensor([told], device=self.device)

@@ -56,6 +56,15 @@ class Draw(NamedTuple):
         snr = torch.full((count,), float(snr_db), device=device)
         return cls(torch.ones(count, 2, device=device), planes, planes, snr, fading=False)
 
+    def over_air(self, symbols: torch.Tensor, area: int) -> tuple[air.Arrived, torch.Tensor]:
+        """Send symbols complex64 [B, n] of planes of `area`, 0 but for those kept, at unit power:
+        what arrives, and the gains complex64 [B, n] that they met."""
+        sent = unit_power(symbols, self.kept * area)
+        gains = torch.ones_like(sent)
+        if self.fading:
+            gains = air.draw_gains(*sent.shape, device=sent.device)
+        return air.transmit(sent, gains, self.snr_db), gains
+
 
 class GscLink(nn.Module):
     """Sender and receiver, whose logits stand for `classes` kinds."""
@@ -71,12 +80,8 @@ class GscLink(nn.Module):
             told = told + TOLD_WRONG_DB * torch.randn_like(told)
         planes = self.planes(images, draw.wanted, told)
         grid = planes.shape[-2:]
-        symbols = to_symbols(keep_planes(planes, draw.kept))
-        sent = unit_power(symbols, draw.kept * (grid[0] * grid[1]))
-        gains = torch.ones_like(sent)
-        if draw.fading:
-            gains = air.draw_gains(*symbols.shape, device=sent.device)
-        symbols, variance = air.transmit(sent, gains, draw.snr_db)
+        sent = to_symbols(keep_planes(planes, draw.kept))
+        (symbols, variance), _ = draw.over_air(sent, grid[0] * grid[1])
         return Heard.of(symbols, variance, draw.arrived, draw.wanted, (grid[0], grid[1]))
 
     def planes(

@@ -25,12 +25,11 @@ from semcom_ros.lab.training.gsc.link import Draw, GscLink, map_loss, picture_lo
 from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.sight.losses import PASTEABLE, ROWS
-from semcom_ros.lab.training.sight.training import split
+from semcom_ros.lab.training.sight.training import STEP, TOWNS, split
 from semcom_ros.labels import CLASSES, NAMES
 
 SETS = {"camvid": 10, "kitti": 5, "drive": 4, "plain": 2, "wide": 1}
 """Shares of a batch; those that have no labels teach pictures alone."""
-TOWNS, STEP = range(100, 400), 20
 PICTURE_WEIGHT = 100.0
 """Of the squared error of pixels in 0..1, beside the cross-entropy."""
 BALANCE = 0.3
