@@ -130,7 +130,8 @@ class BagReader:
         rows = dict(self.topics)
         for name, stamp, _ in self.messages():
             one = rows[name]
-            rows[name] = replace(one, first_ns=one.first_ns or stamp, last_ns=stamp)
+            first = stamp if one.first_ns is None else one.first_ns
+            rows[name] = replace(one, first_ns=first, last_ns=stamp)
         return list(rows.values())
 
     def close(self) -> None:

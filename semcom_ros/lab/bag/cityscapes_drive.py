@@ -76,13 +76,12 @@ class CityscapesDrive(Cityscapes):
         for index, file in enumerate(self._files):
             city, snippet, number = file.name.split("_")[:3]
             follows = before == (city, snippet, int(number) - 1)
-            if not self._sequence:
-                stamp = start_ns + round(index * 1e9 / self.rate_hz)
-            elif follows:
-                stamp += self._time(file) - time
+            if self._sequence:
+                last, time = time, self._time(file)
+                stamp += time - last if follows else GAP_NS
             else:
-                stamp += GAP_NS
-            time, before = self._time(file), (city, snippet, int(number))
+                stamp = start_ns + round(index * 1e9 / self.rate_hz)
+            before = city, snippet, int(number)
             mounting = self._calibration(file).mounting
             motion = self._motion(file) if self._vehicle else None
             yield DriveFrame(self.frame(file, stamp), file, follows, mounting, motion)
