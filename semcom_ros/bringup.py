@@ -14,12 +14,11 @@ from pathlib import Path
 from semcom_ros import graph
 from semcom_ros.datasets import is_bag, open_source
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.graph import NodeProcess
+from semcom_ros.graph import CAMERA, CAMERA_INFO, NodeProcess
 from semcom_ros.parameter import Parameter, Value
 from semcom_ros.parameter_file import check_file
 from semcom_ros.runtime import shipped_folder
 
-IMAGE, CAMERA_INFO = "camera/image_raw", "camera/camera_info"
 SWITCHES = {
     "camera_node": Parameter(
         "camera", True, "Start camera_node; false where a camera publishes already."
@@ -42,7 +41,7 @@ _ARGUMENTS = (
     Parameter("namespace", graph.NAMESPACE, "Namespace of all nodes and topics."),
     Parameter("config", "", "YAML file of parameters that win over all arguments."),
     *SWITCHES.values(),
-    Parameter("image_topic", IMAGE, "Images of the camera; its JPEGs are under /compressed."),
+    Parameter("image_topic", CAMERA, "Images of the camera; its JPEGs are under /compressed."),
     Parameter("camera_info_topic", CAMERA_INFO, "Intrinsics of the camera."),
     Parameter(
         "log_level", "info", "Least severity that is logged.",
@@ -101,8 +100,8 @@ def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
     clock: dict[str, Value] = {"use_sim_time": bool(of_bag or values["use_sim_time"])}
     image = texts["image_topic"]
     topics = (
-        (IMAGE, image),
-        (f"{IMAGE}/compressed", f"{image}/compressed"),
+        (CAMERA, image),
+        (f"{CAMERA}/compressed", f"{image}/compressed"),
         (CAMERA_INFO, texts["camera_info_topic"]),
     )
     started = [one for one in NODES if one not in SWITCHES or values[SWITCHES[one].name]]

@@ -18,11 +18,11 @@ from rosgraph_msgs.msg import Clock
 from semcom_ros.datasets.bags import BagReader, Qos
 from semcom_ros.datasets.bags.cameras import COMPRESSED, find_camera
 from semcom_ros.errors import SemcomError
+from semcom_ros.graph import CAMERA, CAMERA_INFO
 from semcom_ros.nodes.player import PlayerNode
 from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.topics import message_type, reliable
 
-CAMERA = "camera/image_raw"
 LATE_S = 0.01
 """A message that goes out so much after its time is counted as late."""
 BETWEEN_NS = 100_000_000
@@ -141,7 +141,7 @@ class BagNode(PlayerNode):
             f"{name}/compressed": f"{CAMERA}/compressed",
             camera.picture: CAMERA
             + "/compressed" * (self._bag.topics[camera.picture].type_name == COMPRESSED),
-            camera.info: "camera/camera_info",
+            camera.info: CAMERA_INFO,
         }
 
     def _messages(self, later_ns: int) -> Iterator[tuple[str, int, bytes]]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import domain_coordinator
 from rclpy.task import Future
 
-from semcom_ros.graph import NodeProcess
-from semcom_ros.nodes.drive_recorder import CAPTURED, DASHBOARD, IMAGES, DriveRecorder, recording
+from semcom_ros.graph import CAMERA_INFO, IMAGES, NodeProcess
+from semcom_ros.nodes.drive_recorder import DASHBOARD, DriveRecorder, recording
 from semcom_ros.nodes.processes import Processes
 
 START_S = 300.0
@@ -125,7 +125,7 @@ def _play(
     while True:
         all_run = processes.check(RESTARTS if respawn else 0)
         recorder.spin(0.1)
-        captured = recorder.count(CAPTURED)
+        captured = recorder.count(CAMERA_INFO)
         advance("driving", captured, recorder.count(IMAGES))
         if recorder.told.get("camera_node", {}).get("paused") == "true":
             begun = time.monotonic()

@@ -30,14 +30,18 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from semcom_ros.datasets.bags import BagWriter, Qos
-from semcom_ros.graph import NodeProcess
+from semcom_ros.graph import (
+    BOXES,
+    CAMERA,
+    CAMERA_INFO,
+    IMAGES,
+    LABELS,
+    PAYLOADS,
+    SENT_LABELS,
+    NodeProcess,
+)
 from semcom_ros.nodes.topics import latched, message_type, reliable
 
-CAPTURED = "camera/camera_info"
-IMAGES = "rsu/image"
-CAMERA = "camera/image_raw"
-PAYLOADS = f"{CAMERA}/semcom"
-SENT_LABELS = "vehicle/segmentation"
 DIAGNOSTICS = "/diagnostics"
 _IMAGE, _COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 _INFO, _DIAGNOSTICS = "sensor_msgs/msg/CameraInfo", "diagnostic_msgs/msg/DiagnosticArray"
@@ -45,22 +49,22 @@ TOPICS = {
     "/clock": "rosgraph_msgs/msg/Clock",
     "/tf_static": "tf2_msgs/msg/TFMessage",
     DIAGNOSTICS: _DIAGNOSTICS,
-    CAPTURED: _INFO,
+    CAMERA_INFO: _INFO,
     CAMERA: _IMAGE,
     PAYLOADS: _COMPRESSED,
     f"{PAYLOADS}/received": _COMPRESSED,
     SENT_LABELS: _IMAGE,
-    "rsu/segmentation": _IMAGE,
-    "rsu/segmentation/confidence": _IMAGE,
-    "rsu/segmentation/label_info": "vision_msgs/msg/LabelInfo",
+    LABELS: _IMAGE,
+    f"{LABELS}/confidence": _IMAGE,
+    f"{LABELS}/label_info": "vision_msgs/msg/LabelInfo",
     IMAGES: _IMAGE,
-    "rsu/detections": "vision_msgs/msg/Detection2DArray",
+    BOXES: "vision_msgs/msg/Detection2DArray",
     "rsu/camera_info": _INFO,
     "rsu/link": _DIAGNOSTICS,
 }
 """What is recorded, and its type. What the RSU would compute for the recorder alone is left out."""
 DASHBOARD = "dashboard_node"
-LATCHED = ("rsu/segmentation/label_info", "/tf_static")
+LATCHED = (f"{LABELS}/label_info", "/tf_static")
 STEADY = ("/clock", DIAGNOSTICS, "rsu/link", *LATCHED)
 """What is said whether or not a drive goes on."""
 _DEPTH = 10

@@ -15,15 +15,20 @@ from semcom_ros.datasets.bags import BagReader
 from semcom_ros.datasets.bags.frames import stamp_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
-from semcom_ros.graph import NAMESPACE
+from semcom_ros.graph import (
+    BOXES,
+    CAMERA_INFO,
+    IMAGES,
+    LABELS,
+    NAMESPACE,
+    PAYLOADS,
+    SENT_LABELS,
+)
 from semcom_ros.messages.boxes import detections_of
 from semcom_ros.nodes.clock_history import ClockHistory
 from semcom_ros.perception.detection import Detection
 
-CAPTURED, PAYLOADS = "camera/camera_info", "camera/image_raw/semcom"
-SENT_LABELS, LABELS = "vehicle/segmentation", "rsu/segmentation"
-IMAGES, BOXES = "rsu/image", "rsu/detections"
-DRIVE = (CAPTURED, PAYLOADS, SENT_LABELS, LABELS, IMAGES, BOXES)
+DRIVE = (CAMERA_INFO, PAYLOADS, SENT_LABELS, LABELS, IMAGES, BOXES)
 """Topics that say each stamp once."""
 
 
@@ -126,7 +131,7 @@ def read_drive(
         return RecordedPictures(bag, f"{namespace}/{topic}", dict(sorted(arrivals[topic].items())))
 
     return DriveRecord(
-        captured=sorted(arrivals[CAPTURED]),
+        captured=sorted(arrivals[CAMERA_INFO]),
         payloads={s: small[PAYLOADS, s].data.tobytes() for s in sorted(arrivals[PAYLOADS])},
         sent_labels=pictures(SENT_LABELS),
         labels=pictures(LABELS),

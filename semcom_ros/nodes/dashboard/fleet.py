@@ -6,9 +6,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from semcom_ros.graph import PAYLOADS
 from semcom_ros.nodes.dashboard.health import Health
 from semcom_ros.nodes.dashboard.remote import Remote, RunSoon
-from semcom_ros.nodes.dashboard.vehicle_view import SENT, VehicleView
+from semcom_ros.nodes.dashboard.vehicle_view import VehicleView
 from semcom_ros.nodes.reporting import ReportingNode
 
 LOOK_ROUND_S = 1.0
@@ -67,7 +68,7 @@ class Fleet:
     def _look_round(self) -> None:
         """Find vehicles by their topics; one that was found stays."""
         for topic, _ in self._node.get_topic_names_and_types():
-            name = topic.removesuffix(f"/{SENT}")
+            name = topic.removesuffix(f"/{PAYLOADS}")
             if name != topic and name not in self.vehicles and len(self.vehicles) < MAX_VEHICLES:
                 self.vehicles[name] = VehicleView(self._node, name)
         self.vehicles = dict(sorted(self.vehicles.items()))

@@ -15,6 +15,7 @@ from vision_msgs.msg import Detection2DArray
 
 from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.errors import SemcomError
+from semcom_ros.graph import BOXES, IMAGES, LABELS, PAYLOADS, SENT_LABELS
 from semcom_ros.nodes.dashboard import pictures
 from semcom_ros.nodes.dashboard.crossings import Crossings
 from semcom_ros.nodes.dashboard.health import Report
@@ -34,12 +35,11 @@ POINTS_S = 2.0
 """From one cloud to the next: while somebody listens, the RSU measures every frame."""
 _DEPTH = 30
 _SHOWN = {
-    "sent": ("vehicle/segmentation", pictures.deflated),
-    "received": ("rsu/segmentation", pictures.deflated),
-    "confidence": ("rsu/segmentation/confidence", pictures.deflated),
-    "image": ("rsu/image", pictures.jpeg),
+    "sent": (SENT_LABELS, pictures.deflated),
+    "received": (LABELS, pictures.deflated),
+    "confidence": (f"{LABELS}/confidence", pictures.deflated),
+    "image": (IMAGES, pictures.jpeg),
 }
-SENT = "camera/image_raw/semcom"
 
 
 class VehicleView:
@@ -55,9 +55,9 @@ class VehicleView:
         self._turn_at, self._turn_s = time.monotonic(), 0.0
         self._points_due = 0.0
         self._taps: dict[str, Tap] = {}
-        self._tap("crossing", CompressedImage, SENT, _DEPTH)
-        self._tap("crossed", CompressedImage, f"{SENT}/received", _DEPTH)
-        self._tap("boxes", Detection2DArray, "rsu/detections")
+        self._tap("crossing", CompressedImage, PAYLOADS, _DEPTH)
+        self._tap("crossed", CompressedImage, f"{PAYLOADS}/received", _DEPTH)
+        self._tap("boxes", Detection2DArray, BOXES)
         for what, (topic, _) in _SHOWN.items():
             if what != "sent":
                 self._tap(what, Image, topic, raw=True)
