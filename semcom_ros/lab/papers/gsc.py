@@ -14,13 +14,13 @@ import torch
 from accelerate import DistributedDataParallelKwargs
 
 from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS, GscSizes
-from semcom_ros.errors import SemcomError
 from semcom_ros.lab.papers.draws import StreetDraws
 from semcom_ros.lab.papers.recipe import PaperTraining
 from semcom_ros.lab.training.gsc.link import Draw, GscLink, map_loss, picture_loss
 from semcom_ros.lab.training.gsc.pack import write_files
 from semcom_ros.lab.training.gsc.training import PICTURE_WEIGHT
 from semcom_ros.lab.training.mixed_precision import cosine
+from semcom_ros.lab.training.recipe import check_sides
 from semcom_ros.labels import CLASSES
 
 RATE, BETAS, DECAY = 1e-4, (0.5, 0.999), 0.01
@@ -57,8 +57,7 @@ class GscPaperTraining(PaperTraining):
     def configured(self) -> GscSizes:
         sizes = CONFIGURATIONS[self.args.configuration]
         step = max(4 * sizes.patch * 2, 2 * sizes.stride)
-        if any(side < step or side % step for side in self.args.size):
-            raise SemcomError(f"Sides of images are multiples of {step}: give such a --size.")
+        check_sides("--size", self.args.size, step)
         return sizes
 
     def begin(self) -> None:

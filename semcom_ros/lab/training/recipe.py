@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -155,3 +155,9 @@ def origin(start: Path, name: str) -> dict[str, Any]:
     card = weights.read_card(start, f"semcom train {name}")
     told = ("recipe", "sha256", "commit", "start")
     return {"start": {name: card[name] for name in told if name in card}}
+
+
+def check_sides(option: str, sides: Sequence[int], multiple: int) -> None:
+    """Raise SemcomError unless the sides of samples, as `option` gives them, are multiples."""
+    if any(side < multiple or side % multiple for side in sides):
+        raise SemcomError(f"Sides of samples are multiples of {multiple}: give such a {option}.")

@@ -14,7 +14,6 @@ from torch import nn
 
 from semcom_ros.codecs.gsc.image_network import noise_picture
 from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS
-from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import air, street_pack
 from semcom_ros.lab.training.data import Samples, class_weights, render_scenes
@@ -24,6 +23,7 @@ from semcom_ros.lab.training.gsc.held_out import HELD_EVERY, HeldOut
 from semcom_ros.lab.training.gsc.link import Draw, GscLink, map_loss, picture_loss
 from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
 from semcom_ros.lab.training.loop import Training
+from semcom_ros.lab.training.recipe import check_sides
 from semcom_ros.lab.training.sight.losses import PASTEABLE, ROWS
 from semcom_ros.lab.training.sight.training import STEP, TOWNS, split
 from semcom_ros.labels import CLASSES, NAMES
@@ -131,8 +131,7 @@ class GscTraining(Training):
         if args.step == "pack":
             pack.run(args)
             return
-        if any(side < PATCHES or side % PATCHES for side in args.crop):
-            raise SemcomError(f"Sides of samples are multiples of {PATCHES}: give such a --crop.")
+        check_sides("--crop", args.crop, PATCHES)
         cls(args).make()
 
     def __init__(self, args: argparse.Namespace):

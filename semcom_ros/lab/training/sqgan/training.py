@@ -20,13 +20,12 @@ from semcom_ros.codecs.sqgan.pipeline import (
     image_pipeline,
     map_pipeline,
 )
-from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training import data, perceptual
 from semcom_ros.lab.training.adversarial import AdversarialTraining, Discriminator
 from semcom_ros.lab.training.judge import FILE as JUDGE
 from semcom_ros.lab.training.judge import PipelineJudge
 from semcom_ros.lab.training.loop import read_state
-from semcom_ros.lab.training.recipe import command_line
+from semcom_ros.lab.training.recipe import check_sides, command_line
 from semcom_ros.lab.training.sqgan import pack, split
 from semcom_ros.lab.training.sqgan.batches import (
     CELL,
@@ -107,10 +106,7 @@ class SqganTraining(AdversarialTraining):
         elif args.stage == "split":
             split.run(args)
         else:
-            if any(side < CELL or side % CELL for side in args.crop):
-                raise SemcomError(
-                    f"Samples have sides that are multiples of {CELL}: give such a --crop."
-                )
+            check_sides("--crop", args.crop, CELL)
             cls(args).make()
 
     def __init__(self, args: argparse.Namespace):
