@@ -124,6 +124,7 @@ def test_an_image_does_not_wait_for_those_who_look_at_it() -> None:
         told.extend(road.delivered)
         return [Predictions(detections=[]) for _ in images]
 
+    road.executor.warm.result()  # what warms up is looked at, too
     road.rsu.perceive["detection"] = look
     road.send(1)
     road.counts(1)

@@ -38,7 +38,9 @@ def _application() -> FastAPI:
         build(app.state.fleet)
 
     app.mount("/own", StaticFiles(directory=STATIC))
-    ui.run_with(app, dark=None, binding_refresh_interval=None, show_welcome_message=False)
+    ui.run_with(
+        app, dark=None, binding_refresh_interval=None, tailwind=False, show_welcome_message=False
+    )
     return app
 
 

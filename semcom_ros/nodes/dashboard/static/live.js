@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws what the server shows: a section for each vehicle, over one socket, while the page is seen.
+import { EVIDENCE, HEIGHT, WIDTH, evidenceOf, overlay, paint, shares } from "/own/maps.js";
 import { drawPoints, turnable } from "/own/points.js";
 
-const WIDTH = 512, HEIGHT = 256, WINDOW_S = 30;
-const EVIDENCE = { received: [20, 184, 166], inferred: [245, 158, 11], invented: [217, 70, 239] };
-const FADED = 0.3; // how bright a pixel of no confidence is
+const WINDOW_S = 30;
 const CLASSES = window.semcomClasses; // name, red, green, blue
 const shownEvidence = new Set();
 const vehicles = new Map();
 const byId = (id) => document.getElementById(id);
 const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--${name}`);
-const evidenceOf = (confidence) =>
-  confidence === 0 ? "invented" : confidence < 128 ? "inferred" : "received";
 
 function tile(area, what, title, note) {
   return `<figure style="grid-area:${area}"><figcaption>${title}<span>${note}</span></figcaption>
@@ -79,7 +76,7 @@ class Vehicle {
     const { state, alerts, totals, radio, latency, image_hz, codec, sends_labels } = this.head;
     const chip = this.part(".state");
     chip.className = `state ${state[0]}`;
-    if (chip.textContent !== state[1]) chip.textContent = state[1];
+    write(chip, state[1]);
     this.root.classList.toggle("stale", state[0] === "lost");
     for (const what of ["camera", "sent", "received", "image", "points"])
       this.part(`.${what}`).classList.toggle("stale", this.head.old.includes(what));
@@ -92,7 +89,7 @@ class Vehicle {
         return line;
       }));
     }
-    const note = (of, text) => { this.part(`.${of}`).parentNode.querySelector("span").textContent = text; };
+    const note = (of, text) => write(this.part(`.${of}`).parentNode.querySelector("span"), text);
     note("sent", sends_labels ? "what is in the street" : "none: this codec sends pictures");
     note("received", sends_labels ? "dim: less sure" : "inferred from the picture");
     note("image", sends_labels ? "a guess, with objects of the map" : "as received");
@@ -103,8 +100,8 @@ class Vehicle {
       radio.channel === "none" ? ["ideal", "radio"] : [radio.snr_db ? `${radio.snr_db} dB` : "–", "SNR"],
       [mcs.replaceAll("_", " ") || codec || "–", mcs ? "modulation, code" : "codec"],
       [totals.lost === null ? "–" : `${Math.round(100 * totals.lost)} %`, "lost"]];
-    this.part(".air").innerHTML = facts.map(([value, text], i) =>
-      `<div><${i ? "i" : "b"}>${escaped(value)}</${i ? "i" : "b"}><span>${text}</span></div>`).join("");
+    write(this.part(".air"), facts.map(([value, text], i) =>
+      `<div><${i ? "i" : "b"}>${escaped(value)}</${i ? "i" : "b"}><span>${text}</span></div>`).join(""), "innerHTML");
     const meters = [["labels", "Camera to map"], ["image", "Camera to image"]].map(([of, title]) => {
       const { p50, worst, limit } = latency[of];
       const share = Math.min(100, 50 * (p50 ?? 0) / limit);
@@ -112,10 +109,10 @@ class Vehicle {
         `${p50.toFixed(0)} ms, worst ${worst.toFixed(0)} ms`}, limit ${limit} ms</span></div>
         <div class="track"><i class="${p50 > limit ? "over" : ""}" style="width:${share}%"></i><u style="left:50%"></u></div></div>`;
     });
-    this.part(".meters").innerHTML = meters.join("") + `<div class="flow">
+    write(this.part(".meters"), meters.join("") + `<div class="flow">
       <div><b>${totals.rate_hz.toFixed(1)} Hz</b><span>frames sent</span></div>
       <div><b>${image_hz ? Number(image_hz).toFixed(1) : "–"} Hz</b><span>images made</span></div>
-      <div><b>${this.head.boxes.length}</b><span>objects</span></div></div>`;
+      <div><b>${this.head.boxes.length}</b><span>objects</span></div></div>`, "innerHTML");
   }
 
   draw() {
@@ -165,28 +162,22 @@ class Vehicle {
   }
 
   overlay(context, confidence, scale = 1) {
-    if (!shownEvidence.size) return;
-    const layer = new OffscreenCanvas(WIDTH, HEIGHT), pen = layer.getContext("2d");
-    const pixels = pen.createImageData(WIDTH, HEIGHT);
-    for (let i = 0; i < confidence.length; i++) {
-      const kind = evidenceOf(confidence[i]);
-      if (!shownEvidence.has(kind)) continue;
-      const striped = ((i % WIDTH) + Math.floor(i / WIDTH)) & 4; // is seen on every colour
-      pixels.data.set([...EVIDENCE[kind], striped ? 215 : 90], 4 * i);
-    }
-    pen.putImageData(pixels, 0, 0);
-    context.drawImage(layer, 0, 0, scale * WIDTH, scale * HEIGHT);
+    if (shownEvidence.size) overlay(context, confidence, shownEvidence, scale);
   }
 
   countEvidence(confidence) {
-    const counts = { received: 0, inferred: 0, invented: 0 };
-    for (const one of confidence ?? []) counts[evidenceOf(one)]++;
+    const found = confidence && shares(confidence);
     for (const button of this.root.querySelectorAll("[data-evidence]")) {
-      const name = button.dataset.evidence, share = 100 * counts[name] / confidence?.length;
-      button.textContent = `${name} ${!confidence ? "–" : share > 0 && share < 1 ? "<1" : share.toFixed(0)} %`;
+      const name = button.dataset.evidence, share = found?.[name];
+      write(button, `${name} ${!found ? "–" : share > 0 && share < 1 ? "<1" : share.toFixed(0)} %`);
       button.setAttribute("aria-pressed", shownEvidence.has(name));
     }
   }
+}
+
+// What is there already costs nothing: a change makes the browser lay out the page anew.
+function write(element, text, as = "textContent") {
+  if (element.written !== text) element[as] = element.written = text;
 }
 
 function escaped(text) {
@@ -196,17 +187,6 @@ function escaped(text) {
 async function inflated(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-function paint(context, labels, confidence) {
-  const pixels = context.createImageData(WIDTH, HEIGHT), data = pixels.data;
-  for (let i = 0; i < labels.length; i++) {
-    const known = CLASSES[labels[i]] ?? ["", 0, 0, 0];
-    const light = confidence ? FADED + (1 - FADED) * confidence[i] / 255 : 1;
-    for (let c = 0; c < 3; c++) data[4 * i + c] = light * known[1 + c];
-    data[4 * i + 3] = 255;
-  }
-  context.putImageData(pixels, 0, 0);
 }
 
 function drawTimeline(canvas, frames) {
@@ -264,7 +244,7 @@ function connect() {
     for (const { root } of vehicles.values()) {
       root.classList.add("stale");
       root.querySelector(".state").className = "state lost";
-      root.querySelector(".state").textContent = "the dashboard has gone";
+      write(root.querySelector(".state"), "the dashboard has gone");
     }
     showEmpty("The dashboard has gone: start it again and this page goes on.");
     setTimeout(connect, 1000);
