@@ -15,7 +15,7 @@ import numpy as np
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
 from semcom_ros.parameter import Parameter, Value
-from semcom_ros.payload import Part, Payload, PayloadError
+from semcom_ros.payload import PART_OVERHEAD, Part, Payload, PayloadError, parts_bytes
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
@@ -54,9 +54,10 @@ class LinkState:
 class Request:
     """What the vehicle is asked for, frame by frame.
 
-    budget_bytes: for the parts, `payload.parts_bytes` of them. budget_symbols: the same in channel
-    uses, for parts of symbols. task: canonical instruction, "" for all. link: None where unknown.
-    refresh: the frame must be decodable without any frame before it.
+    budget_bytes: for the parts, `bytes_of` them. budget_symbols: the same in channel uses, for
+    parts of symbols. task: canonical instruction, "" for all. link: None where unknown. refresh:
+    the frame must be decodable without any frame before it. seal_bytes: what the payload's seal
+    takes for each part.
     """
 
     budget_bytes: int
@@ -64,6 +65,16 @@ class Request:
     task: str = ""
     link: LinkState | None = None
     refresh: bool = True
+    seal_bytes: int = 0
+
+    @property
+    def part_overhead(self) -> int:
+        """Bytes of the budget that a part of bits takes besides its own (`PART_OVERHEAD`)."""
+        return PART_OVERHEAD + self.seal_bytes
+
+    def bytes_of(self, parts: Sequence[Part]) -> int:
+        """What `parts` take of the budget."""
+        return parts_bytes(parts) + self.seal_bytes * len(parts)
 
     @classmethod
     def of_bytes(cls, budget_bytes: int, **rest: Any) -> Self:

@@ -46,6 +46,7 @@ def describe(data: bytes, rate_hz: float = 10.0) -> str:
         f"sequence  {h.sequence}, {f'leans on {h.reference}' if h.reference else 'stands alone'}, "
         f"captured at {h.stamp // 10**9}.{h.stamp % 10**9:09d} s",
         f"task      {h.task or 'none'}",
+        f"seal      {len(payload.seal)} bytes",
         f"link SNR  {'not measured' if payload.snr_db is None else f'{payload.snr_db:.1f} dB'}",
     ]
     lines += [_describe_part(part) for part in payload.parts]

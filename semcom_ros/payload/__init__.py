@@ -12,11 +12,12 @@ from semcom_ros.payload.packing import (
     header_bytes,
     pack,
     parts_bytes,
+    sealed_bytes,
     unpack,
 )
 
 __all__ = [
     "FORMAT_VERSION", "MAX_BYTES", "MAX_PARTS", "MAX_PAYLOAD_BYTES", "MIN_PAYLOAD_BYTES",
     "PART_OVERHEAD", "REASONS", "Header", "Part", "Payload", "PayloadError", "coded_bytes",
-    "header_bytes", "pack", "parts_bytes", "unpack",
+    "header_bytes", "pack", "parts_bytes", "sealed_bytes", "unpack",
 ]  # fmt: skip

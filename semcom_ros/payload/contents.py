@@ -17,6 +17,7 @@ MAX_TEXT_BYTES = 1024
 MAX_COEFFICIENTS = 16
 MAX_PARTS = 15
 MAX_IMPORTANCE = 63
+MAX_SEAL_BYTES = 512
 REASONS = ("malformed", "version", "codec", "model", "stale", "duplicate", "lost", "late",
            "reference", "authentication")  # fmt: skip
 """Every reason for which a receiver may reject a payload."""
@@ -159,11 +160,16 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Payload:
-    """Everything that is sent for one frame. snr_db: the link's own estimate, if it has one."""
+    """Everything that is sent for one frame.
+
+    snr_db: the link's own estimate, if it has one. seal: what authenticates header and parts, b""
+    where nothing does; it goes with the header, and the radio leaves it as it is.
+    """
 
     header: Header
     parts: tuple[Part, ...]
     snr_db: float | None = None
+    seal: bytes = b""
 
     def __post_init__(self) -> None:
         if len(self.parts) > MAX_PARTS:
@@ -173,6 +179,8 @@ class Payload:
         snr_db = self.snr_db
         if snr_db is not None and not (isinstance(snr_db, float) and math.isfinite(snr_db)):
             raise SemcomError("A payload's SNR must be a finite float in dB, or None.")
+        if not isinstance(self.seal, bytes) or len(self.seal) > MAX_SEAL_BYTES:
+            raise SemcomError(f"A payload's seal must be at most {MAX_SEAL_BYTES} bytes.")
 
     @property
     def is_lost(self) -> bool:

@@ -2,9 +2,10 @@
 """Payloads to bytes and back.
 
 Wire format 2, big-endian: magic "SC", format version (1 byte), length of the header (2 bytes), the
-header, CRC-32 of all bytes so far, then the parts in the header's order. A part of bits is followed
-by its CRC-32. Symbols are complex64 and, after the channel, their noise variance float32, both
-little-endian; analog values carry no CRC. Nothing may follow the last part.
+header, CRC-32 of all bytes so far, then the parts in the header's order. The header holds the
+fields of `_header`, what is in each part, and the seal, which is all that is left of it. A part of
+bits is followed by its CRC-32. Symbols are complex64 and, after the channel, their noise variance
+float32, both little-endian; analog values carry no CRC. Nothing may follow the last part.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def pack(payload: Payload) -> bytes:
     wire = Wire()
     _header(wire, payload.header, payload.snr_db, len(payload.parts))
     body = _write_parts(wire, payload.parts)
+    wire.raw(payload.seal, len(payload.seal))
     if len(wire.data) > 0xFFFF or len(wire.data) + len(body) + 9 > MAX_BYTES:
         raise SemcomError(f"The payload passes the wire format's {MAX_BYTES} bytes: send less.")
     head = _PREFIX.pack(_MAGIC, FORMAT_VERSION, len(wire.data)) + wire.data
@@ -61,6 +63,17 @@ def unpack(data: bytes) -> Payload:
 def header_bytes(header: Header) -> int:
     """Bytes of a packed payload without parts, on the air."""
     return len(pack(Payload(header, ())))
+
+
+def sealed_bytes(payload: Payload) -> bytes:
+    """What a seal vouches for beside the parts' contents, the same before and after the radio: the
+    header, and name and importance of every part."""
+    wire = Wire()
+    _header(wire, payload.header, None, len(payload.parts))
+    for part in payload.parts:
+        wire.text(part.name)
+        wire.byte(part.importance)
+    return bytes(wire.data)
 
 
 def parts_bytes(parts: Sequence[Part]) -> int:
@@ -154,9 +167,9 @@ def _unpack(data: bytes) -> Payload:
     for _ in range(n_parts):
         part, at = _read_part(data, at, reader.text(), reader.byte(), reader.uint())
         parts.append(part)
-    if reader.left or at != len(data):
-        raise SemcomError(f"The payload has {reader.left + len(data) - at} bytes too many.")
-    return Payload(header, tuple(parts), snr_db)
+    if at != len(data):
+        raise SemcomError(f"The payload has {len(data) - at} bytes too many.")
+    return Payload(header, tuple(parts), snr_db, reader.raw(b"", reader.left))
 
 
 def _read_part(data: bytes, at: int, name: str, what: int, count: int) -> tuple[Part, int]:

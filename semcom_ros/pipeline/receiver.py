@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,9 @@ import numpy as np
 
 from semcom_ros.codecs.base import REFERENCES, Codec, LinkState, Memory, Received
 from semcom_ros.errors import NO_CLOCK
-from semcom_ros.frame import MIN_SIDE, WORK_SIZE, Camera, fit_camera
-from semcom_ros.labels import LABEL_SPACE
+from semcom_ros.frame import WORK_SIZE, Camera, fit_camera
 from semcom_ros.payload import (
     MAX_PAYLOAD_BYTES,
-    REASONS,
     Header,
     Payload,
     PayloadError,
@@ -24,6 +22,8 @@ from semcom_ros.payload import (
     unpack,
 )
 from semcom_ros.percepts import Percepts
+from semcom_ros.pipeline.counters import Counters
+from semcom_ros.pipeline.decodable import check_header
 from semcom_ros.pipeline.drive_order import DriveOrder, Place
 from semcom_ros.reconstruction import Reconstruction
 
@@ -34,36 +34,6 @@ SNR_HOLDS_NS = 3_000_000_000
 _NO_FRAME = ("malformed", "version", "codec", "model", "duplicate", "authentication")
 """Reasons of what was refused and tells nothing of the radio: it is no frame of the vehicle, or
 came with one."""
-
-
-class Counters:
-    """Counts that always add up: received = decoded + rejected + superseded + in flight.
-
-    Safe to use from the executor's thread and the worker's at once.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        counts = ("received", "decoded", "superseded", "maps_only", "missing")
-        self._counts = dict.fromkeys(counts, 0)
-        self._rejected = dict.fromkeys(REASONS, 0)
-
-    def add(self, what: str, count: int = 1) -> None:
-        """Count `what`, maps_only (those superseded whose map was decoded) or missing among it."""
-        with self._lock:
-            self._counts[what] += count
-
-    def reject(self, reason: str) -> None:
-        """Count one payload as rejected for `reason`, one of `REASONS`."""
-        with self._lock:
-            self._rejected[reason] += 1
-
-    def snapshot(self) -> dict[str, Any]:
-        """All counts at one moment; `rejected` holds one count for every reason."""
-        with self._lock:
-            counts, rejected = dict(self._counts), dict(self._rejected)
-        done = counts["decoded"] + counts["superseded"] + sum(rejected.values())
-        return {**counts, "rejected": rejected, "in_flight": counts["received"] - done}
 
 
 @dataclass
@@ -89,8 +59,9 @@ class Receiver:
     `superseded`.
 
     name, codec, model: of the decoder behind it. max_age_s: older payloads are stale; 0 turns the
-    comparison with the RSU's clock off. max_bytes: most `coded_bytes` of a payload. One thread
-    calls `receive`.
+    comparison with the RSU's clock off. max_bytes: most `coded_bytes` of a payload. guard: opens a
+    sealed payload, or raises PayloadError authentication before anything else of it is looked at;
+    without one, what is sealed is refused. One thread calls `receive`.
     """
 
     def __init__(
@@ -100,8 +71,9 @@ class Receiver:
         model: bytes = b"",
         max_age_s: float = 1.0,
         max_bytes: int = MAX_PAYLOAD_BYTES,
+        guard: Callable[[Payload], Payload] | None = None,
     ) -> None:
-        self.max_age_s, self.max_bytes = max_age_s, max_bytes
+        self.max_age_s, self.max_bytes, self.guard = max_age_s, max_bytes, guard or _unsealed
         self.counters = Counters()
         self._order = DriveOrder(lambda count: self.counters.add("missing", count))
         self.camera: Camera | None = None
@@ -126,7 +98,7 @@ class Receiver:
         """
         self.counters.add("received")
         try:
-            payload = unpack(data)
+            payload = self.guard(unpack(data))
             self._check_packet(payload, len(data), stamp)
             self.admit(payload, now_ns)
         except PayloadError as error:
@@ -276,25 +248,9 @@ class Receiver:
         return ""
 
 
-def check_header(header: Header, name: str, codec: Codec, model: bytes) -> None:
-    """Raise PayloadError codec, version, model or malformed unless a decoder of `codec`, called
-    `name`, that holds `model`, can read the payload."""
-    header.expect(name, codec.version, model)
-    if codec.sends_labels and header.label_space != LABEL_SPACE:
-        raise PayloadError(
-            "model",
-            f"The payload's map is in the label space '{header.label_space}', "
-            f"the decoder speaks '{LABEL_SPACE}'.",
-        )
-    if (header.height, header.width) != WORK_SIZE:
-        raise PayloadError(
-            "malformed",
-            f"The payload's frame has {header.width}x{header.height} pixels; "
-            f"codec '{name}' works at {WORK_SIZE[1]}x{WORK_SIZE[0]}.",
-        )
-    if header.camera is not None and min(header.source_height, header.source_width) < MIN_SIDE:
-        raise PayloadError(
-            "malformed",
-            f"The payload's images have {header.source_width}x{header.source_height} pixels, less "
-            f"than the {MIN_SIDE} a side that hold a street.",
-        )
+def _unsealed(payload: Payload) -> Payload:
+    """The guard of an RSU that checks no seals."""
+    if payload.seal:
+        text = "The payload is sealed, and this RSU looks at no seals: set security at both ends."
+        raise PayloadError("authentication", text)
+    return payload

@@ -10,7 +10,7 @@ from semcom_ros.codecs import codec_of
 from semcom_ros.codecs.base import Codec, Decoder, Encoder, Memory, Received
 from semcom_ros.frame import Frame
 from semcom_ros.payload import Payload, PayloadError
-from semcom_ros.pipeline.receiver import check_header
+from semcom_ros.pipeline.decodable import check_header
 from semcom_ros.pipeline.transmitter import Transmitter
 from semcom_ros.reconstruction import Reconstruction
 

@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from semcom_ros.payload import Header, Payload, header_bytes
 SEQUENCES = 2**32
 REFRESH_EVERY = 30
 """Frames from one that stands alone to the next."""
+LEAST_BYTES = 256
+"""What a rare seal leaves for the parts of a frame, where they would have as much without it."""
 Segment = Callable[[np.ndarray], np.ndarray]
 """Images uint8 [B, H, W, 3] to labels uint8 [B, H, W] trainId."""
 
@@ -32,11 +34,27 @@ class Sent(NamedTuple):
     frame: Frame
 
 
+class SealPlan(Protocol):
+    """How the next payload is sealed: `seal` puts in exactly the bytes that are told before.
+
+    fixed: bytes of its seal, whatever the parts are. each: more, for each part. rare: more, with
+    this payload and few others.
+    """
+
+    fixed: int
+    each: int
+    rare: int
+
+    def seal(self, payload: Payload) -> Payload:
+        """The payload with its seal, its parts perhaps encrypted."""
+
+
 class Transmitter:
     """Alone builds headers and counts frames and overhead of one vehicle, by the link's report.
 
     encoder: of `codec`, which is a name of the registry, or what a study named `name` brings.
-    segment: labels frames that come without, where the codec wants them.
+    segment: labels frames that come without, where the codec wants them. sealer: plans the seal of
+    a frame captured at a stamp in ns; without one, payloads have none.
     """
 
     def __init__(
@@ -46,8 +64,9 @@ class Transmitter:
         segment: Segment | None = None,
         codec: Codec | None = None,
         vehicle: int = 0,
+        sealer: Callable[[int], SealPlan] | None = None,
     ) -> None:
-        self.segment, self.vehicle = segment, vehicle
+        self.segment, self.vehicle, self.sealer = segment, vehicle, sealer
         self.link: LinkState | None = None
         self.sequence = 1
         self._at_work = threading.Lock()
@@ -72,6 +91,9 @@ class Transmitter:
         self, frame: Frame, payload_bytes: int, task: str = "", refresh_every: int = REFRESH_EVERY
     ) -> Sent:
         """The payload of a frame of any size, at most `payload_bytes` where the codec keeps to it.
+
+        What is `rare` of a seal leaves the parts `LEAST_BYTES`, on top of `payload_bytes` if need
+        be: a setting that the others fit in must do for those that make them possible.
 
         One frame in `refresh_every` stands alone and tells the intrinsics, and so does the first,
         one that the RSU asks for and one of another camera. Raises SemcomError where the frame
@@ -102,8 +124,14 @@ class Transmitter:
             width,
             camera if refresh or camera != self._camera else None,
         )
-        left = payload_bytes - header_bytes(header)
-        request = Request.of_bytes(left, task=task, link=self.link, refresh=refresh)
+        left, each = payload_bytes - header_bytes(header), 0
+        plan = self.sealer(frame.stamp) if self.sealer else None
+        if plan:
+            left, each = left - plan.fixed, plan.each
+            left = max(left - plan.rare, min(left, LEAST_BYTES))
+        request = Request.of_bytes(
+            left, task=task, link=self.link, refresh=refresh, seal_bytes=each
+        )
         try:
             parts = self.encoder.encode(frame, request)
         except BudgetError as error:
@@ -112,7 +140,8 @@ class Transmitter:
                 f"'{self.name}', the setting is {payload_bytes}: raise payload_bytes."
             ) from None
         self._sent(refresh, camera)
-        return Sent(Payload(header, parts), frame)
+        payload = Payload(header, parts)
+        return Sent(plan.seal(payload) if plan else payload, frame)
 
     def _refresh_due(self, every: int) -> bool:
         if self._refreshed is None or (self.link is not None and self.link.refresh):

@@ -30,7 +30,7 @@ from semcom_ros.payload import (
     unpack,
 )
 from semcom_ros.payload.wire import Wire
-from semcom_ros.pipeline.receiver import check_header
+from semcom_ros.pipeline.decodable import check_header
 
 HEADER = Header(
     "gesco", 1, b"12345678", 256, 512, "cityscapes19", 40_000, 1_700_000_000_123_456_789
@@ -102,7 +102,7 @@ def payloads(draw: st.DrawFn) -> Payload:
             symbols = pairs.view(np.complex64).ravel()
             parts.append(Part(name, importance, symbols=symbols, noise_variance=variance))
     snr_db = draw(st.none() | st.floats(-40, 60))
-    return Payload(draw(headers), tuple(parts), snr_db)
+    return Payload(draw(headers), tuple(parts), snr_db, draw(st.binary(max_size=90)))
 
 
 def same(a: Payload, b: Payload) -> bool:
@@ -112,7 +112,7 @@ def same(a: Payload, b: Payload) -> bool:
         return part.name, part.importance, part.bits, part.erased, *held
 
     parts = [key(part) for part in a.parts] == [key(part) for part in b.parts]
-    return (a.header, a.snr_db) == (b.header, b.snr_db) and parts
+    return (a.header, a.snr_db, a.seal) == (b.header, b.snr_db, b.seal) and parts
 
 
 def forge(header: bytes, body: bytes = b"") -> bytes:

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from semcom_ros.codecs import codec_of
-from semcom_ros.payload import REASONS, Header, Part, Payload, PayloadError, pack
-from semcom_ros.pipeline.receiver import Counters, Receiver
+from semcom_ros.codecs.base import LinkState
+from semcom_ros.payload import REASONS, Header, Part, Payload, PayloadError, pack, unpack
+from semcom_ros.pipeline.counters import Counters
+from semcom_ros.pipeline.receiver import Receiver
 
 SECOND = 10**9
 START = 1_700_000_000 * SECOND
@@ -51,6 +54,30 @@ def test_a_payload_without_its_most_important_part_is_lost_and_one_with_it_gets_
     ):
         data = packet(sequence, at(sequence), parts=parts)
         assert reason(receiver, data, at(sequence + 0.05)) == expected
+
+
+def test_what_a_guard_refuses_reaches_nothing_and_what_it_opens_goes_on() -> None:
+    def guard(payload: Payload) -> Payload:
+        if payload.seal != b"good":
+            raise PayloadError("authentication", "no")
+        return replace(payload, parts=(Part("labels", 0, bits=b"opened"),))
+
+    receiver = Receiver("gesco", codec_of("gesco"), guard=guard)
+    sent = unpack(packet(9, at(0)))
+    for seal in (b"", b"bad"):
+        # Not even that it is of another codec, or old, is looked at.
+        foreign = replace(sent, header=replace(sent.header, codec="hevc", stamp=0), seal=seal)
+        assert reason(receiver, pack(foreign), at(0)) == "authentication"
+    assert receiver.link_state(at(0)) == LinkState()
+    arrival = receiver.receive(pack(replace(sent, seal=b"good")), at(0))
+    assert arrival.payload.bits("labels") == b"opened"
+
+
+def test_an_rsu_that_looks_at_no_seals_refuses_what_is_sealed() -> None:
+    receiver = Receiver("gesco", codec_of("gesco"))
+    sealed = pack(replace(unpack(packet(9, at(0))), seal=b"x"))
+    assert reason(receiver, sealed, at(0)) == "authentication"
+    assert reason(receiver, packet(9, at(0)), at(0)) is None
 
 
 def test_the_snr_of_the_last_measurement_holds_for_three_seconds() -> None:

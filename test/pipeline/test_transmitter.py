@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from semcom_ros.codecs.base import CodecEnd, LinkState, Request
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, Mounting, mounting_of
-from semcom_ros.payload import Part, pack
+from semcom_ros.payload import Part, Payload, pack
 from semcom_ros.pipeline.transmitter import Transmitter
 
 CAMERA = Camera(360, 480, 500.0, 500.0, 239.5, 179.5, mounting=Mounting(1.5, 0.0, 1.25))
@@ -48,6 +50,31 @@ def test_header_and_parts_together_take_what_is_allowed(encoder: Asked) -> None:
         assert payload_bytes - 1 <= len(pack(payload)) <= payload_bytes
         assert (payload.header.vehicle, payload.header.task) == (3, "pedestrians")
         assert encoder.requests[-1].budget_symbols == 8 * encoder.requests[-1].budget_bytes
+
+
+class Stamped(SimpleNamespace):
+    """A plan whose seal is nothing but as long as it says."""
+
+    def seal(self, payload: Payload) -> Payload:
+        return replace(payload, seal=bytes(self.fixed + self.rare + self.each * len(payload.parts)))
+
+
+@pytest.mark.parametrize(
+    ("payload_bytes", "rare", "most"),
+    [(128, 0, 128), (512, 0, 512), (512, 40, 512), (1200, 200, 1200), (128, 200, 328)],
+)
+def test_the_seal_is_inside_what_is_allowed_but_for_rare_ones_of_small_payloads(
+    encoder: Asked, payload_bytes: int, rare: int, most: int
+) -> None:
+    sealer = Mock(return_value=Stamped(fixed=21, each=8, rare=rare))
+    transmitter = Transmitter("hevc", encoder, vehicle=3, sealer=sealer)
+    encoder.encode = lambda frame, request: (
+        Part("image", 0, bits=bytes(request.budget_bytes - request.part_overhead)),
+    )
+    payload, _ = transmitter.transmit(FRAME, payload_bytes)
+    assert len(payload.seal) == 29 + rare
+    assert most - 1 <= len(pack(payload)) <= most
+    sealer.assert_called_once_with(FRAME.stamp)
 
 
 def test_a_frame_that_cannot_be_sent_takes_no_number(encoder: Asked) -> None:

@@ -14,7 +14,7 @@ from semcom_ros.coding import thumbnail
 from semcom_ros.coding.grids import fit_to
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
-from semcom_ros.payload import MAX_PAYLOAD_BYTES, PART_OVERHEAD, Part
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, Part
 
 THUMBNAIL_SHARE = 8
 """One byte in so many is kept for the thumbnail, whatever the map would take."""
@@ -56,7 +56,7 @@ class Encoder(CodecEnd):
             raise SemcomError("GESCO sends a label map and this frame has none: segment it first.")
         settings: GescoSettings = self.settings
         planned = settings.picture != "none"
-        left = request.budget_bytes - PART_OVERHEAD * (1 + planned)
+        left = request.budget_bytes - request.part_overhead * (1 + planned)
         # No picture may lean on one that is not sent.
         pictures, self._pictures = self._pictures, PictureEncoder()
         picture = b""

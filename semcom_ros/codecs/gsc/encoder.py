@@ -110,4 +110,7 @@ class Encoder(CodecEnd):
                 raise BudgetError(-(-area // SYMBOLS_PER_BYTE))
             # A map needs less than a picture.
             most = most // 2 if task == MAP else most
+            # The seal takes no more for parts than for those that there would be without it.
+            parts = sum(edge * area < most for edge in EDGES)
+            most -= SYMBOLS_PER_BYTE * request.seal_bytes * parts
         return int(min(max(1, most // area), self.sizes.planes))

@@ -16,7 +16,7 @@ from semcom_ros.codecs.image.decoder import restore
 from semcom_ros.codecs.image.rate_control import largest
 from semcom_ros.errors import choose, given
 from semcom_ros.frame import WORK_SIZE, Frame
-from semcom_ros.payload import Part, parts_bytes
+from semcom_ros.payload import Part
 
 SCALES = ("auto", "full", "best")
 _PATIENCE = 2
@@ -40,7 +40,7 @@ class Encoder(CodecEnd):
     def warm_up(self) -> None:
         """Load the coder's library, by a first picture."""
         image = np.full((*WORK_SIZE, 3), 128, np.uint8)
-        _Search(self.coder, image, 0).code(STEPS, self.coder.qualities[0])
+        _Search(self.coder, image, Request(0)).code(STEPS, self.coder.qualities[0])
 
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         """One part of bits, the best that fits.
@@ -49,7 +49,7 @@ class Encoder(CodecEnd):
         """
         coder = self.coder
         image = np.ascontiguousarray(frame.image[:, :, ::-1])
-        search = _Search(coder, image, request.budget_bytes)
+        search = _Search(coder, image, request)
         coarsest = (coder.sizes[0], coder.qualities[0])
         if self.scale == "full":
             coarsest = (STEPS, coder.qualities[0])
@@ -62,7 +62,7 @@ class Encoder(CodecEnd):
         else:
             best = search.best_about_ladder()
         if best is None:
-            raise BudgetError(parts_bytes([Part(PART, 0, bits=search.code(*coarsest))]))
+            raise BudgetError(request.bytes_of([Part(PART, 0, bits=search.code(*coarsest))]))
         return (Part(PART, 0, bits=best),)
 
     def container_bytes(self, parts: Sequence[Part]) -> int:
@@ -72,10 +72,10 @@ class Encoder(CodecEnd):
 
 
 class _Search:
-    """What a coder makes of `image` uint8 [H, W, 3] BGR, and what of it fits `budget` bytes."""
+    """What a coder makes of `image` uint8 [H, W, 3] BGR, and what of it fits `request`."""
 
-    def __init__(self, coder: Coder, image: np.ndarray, budget: int) -> None:
-        self.coder, self.image, self.budget = coder, image, budget
+    def __init__(self, coder: Coder, image: np.ndarray, request: Request) -> None:
+        self.coder, self.image, self.request = coder, image, request
         self._small: dict[int, np.ndarray] = {}
 
     def small(self, scale: int) -> np.ndarray:
@@ -89,7 +89,7 @@ class _Search:
         return bytes([scale]) + self.coder.split(self.small(scale), quality)[1]
 
     def fits(self, bits: bytes) -> bool:
-        return parts_bytes([Part(PART, 0, bits=bits)]) <= self.budget
+        return self.request.bytes_of([Part(PART, 0, bits=bits)]) <= self.request.budget_bytes
 
     def psnr(self, bits: bytes) -> float:
         return cv2.PSNR(restore(self.coder, bits, *self.image.shape[:2]), self.image)

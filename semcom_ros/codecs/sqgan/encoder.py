@@ -15,7 +15,7 @@ from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
 from semcom_ros.coding.grids import GRIDS, fit_to, pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
-from semcom_ros.payload import MAX_PAYLOAD_BYTES, PART_OVERHEAD, Part
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, Part
 from semcom_ros.weights import read_card
 
 WARM_UPS = 3
@@ -54,17 +54,17 @@ class Encoder(CodecEnd):
         labels = frame.labels
         if labels is None:
             raise SemcomError("SQ-GAN sends a label map and this frame has none: segment it first.")
-        left = request.budget_bytes
+        left, overhead = request.budget_bytes, request.part_overhead
         kind, map_bytes = self.split.of(left + HEADER_BYTES)
         if kind == shared.MAP_TOKENS_PART:
-            code, classes = self._map_tokens(labels, min(map_bytes, left))
+            code, classes = self._map_tokens(labels, min(map_bytes, left), overhead)
         else:
-            code, classes = self._labels(labels, map_bytes, left)
-        left -= len(code) + PART_OVERHEAD
+            code, classes = self._labels(labels, map_bytes, left - overhead)
+        left -= len(code) + overhead
         (indices,), (scores,) = self.image_transmitter(frame.image[np.newaxis], [labels])
         prior = self.shared.tokens["image"]
         coded = token_coder.encode(
-            scores, indices, classes, shared.IMAGE_LAYERS, left, PART_OVERHEAD, prior
+            scores, indices, classes, shared.IMAGE_LAYERS, left, overhead, prior
         )
         parts = (
             Part(name, importance, bits)
@@ -76,7 +76,6 @@ class Encoder(CodecEnd):
 
     def _labels(self, labels: np.ndarray, n_bytes: int, left: int) -> tuple[bytes, np.ndarray]:
         """The coded label map, and what the RSU will know of every latent cell's class."""
-        left -= PART_OVERHEAD
         try:
             code = fit_to(labels, min(n_bytes, left), self.shared.labels)
         except SemcomError:
@@ -86,7 +85,9 @@ class Encoder(CodecEnd):
         cells = pool(labels, GRIDS[code[0]])
         return code, pool(cells, shared.LATENT_GRID)
 
-    def _map_tokens(self, labels: np.ndarray, n_bytes: int) -> tuple[bytes, np.ndarray]:
+    def _map_tokens(
+        self, labels: np.ndarray, n_bytes: int, overhead: int
+    ) -> tuple[bytes, np.ndarray]:
         """The map as tokens; the RSU's map is then a network's, no ground to code on."""
         (indices,), (scores,) = self.map_transmitter([labels])
         unknown = np.full(shared.LATENT_GRID, UNKNOWN, np.uint8)
@@ -96,7 +97,7 @@ class Encoder(CodecEnd):
             unknown,
             shared.MAP_LAYERS,
             n_bytes,
-            PART_OVERHEAD,
+            overhead,
             self.shared.tokens["map"],
         )
         if not coded:

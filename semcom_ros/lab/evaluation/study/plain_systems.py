@@ -18,7 +18,7 @@ from semcom_ros.lab.evaluation.lossless import CONTAINER_BYTES, compress, restor
 from semcom_ros.lab.evaluation.study.study_codec import StudyCodec
 from semcom_ros.lab.evaluation.study.systems import System, weights_of
 from semcom_ros.labels import colorize
-from semcom_ros.payload import Part, Payload, PayloadError, parts_bytes
+from semcom_ros.payload import Part, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
@@ -127,11 +127,11 @@ class _LabelMap(StudyCodec):
 
         def fits(place: int) -> bool:
             tried[place] = self._on(coarsest - place, labels)
-            return parts_bytes(tried[place]) <= request.budget_bytes
+            return request.bytes_of(tried[place]) <= request.budget_bytes
 
         place = largest(len(grids.GRIDS), fits, coarsest // 2)
         if place is None:
-            raise BudgetError(parts_bytes(tried[0]))
+            raise BudgetError(request.bytes_of(tried[0]))
         return tried[place]
 
     def _on(self, grid: int, labels: np.ndarray) -> tuple[Part, ...]:
