@@ -27,11 +27,11 @@ from semcom_ros.nodes.rsu_outputs import RsuOutputs
 from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.topics import reliable
 from semcom_ros.payload import PayloadError
-from semcom_ros.perception.backends import NONE
+from semcom_ros.perception.backends import NONE, TASKS, load_perceivers
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.executor import LocalExecutor
 from semcom_ros.pipeline.receiver import Arrival, Receiver
-from semcom_ros.pipeline.rsu import TASKS, Rsu, load_perceivers
+from semcom_ros.pipeline.rsu import Rsu
 
 
 class Came(NamedTuple):
@@ -66,7 +66,7 @@ class RsuNode(SemcomNode):
 
     def start(self) -> None:
         self._executor = LocalExecutor(
-            lambda: self._rsu, self._outputs.wanted, self._deliver, self.fail_frame
+            lambda: self._rsu, lambda _: self._outputs.wanted(), self._deliver, self.fail_frame
         )
         self.ends.callback(self._executor.stop)
         self.warm = self._executor.warm

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -25,6 +25,34 @@ from semcom_ros.runtime import check_device
 
 SHIPPED, NONE = "shipped", "none"
 BUILT_IN = (SHIPPED, NONE)
+TASKS = ("segmentation", "detection", "depth")
+
+Perceive = Callable[
+    [Sequence[np.ndarray], Sequence[Camera | None], Sequence[np.ndarray | None]],
+    list[Predictions],
+]
+"""Images, their intrinsics and their labels, where known -> what is seen in each."""
+
+
+def load_perceivers(
+    chosen: Mapping[str, str], device: str, threshold: float, camera_height_m: float
+) -> dict[str, Perceive]:
+    """By task, what `chosen` names for it: "shipped", "none" or a checkpoint. Raises SemcomError.
+
+    The shipped network does all its tasks at once; a checkpoint runs when its own is asked for.
+    """
+    perceive: dict[str, Perceive] = {}
+    for backend in set(chosen.values()) - {NONE}:
+        tasks = [task for task in TASKS if chosen[task] == backend]
+        for together in [tasks] if backend == SHIPPED else [[task] for task in tasks]:
+            made = create_perception(
+                **{task: backend if task in together else NONE for task in TASKS},
+                device=device,
+                threshold=threshold,
+                camera_height_m=camera_height_m,
+            )
+            perceive |= dict.fromkeys(together, made)
+    return perceive
 
 
 def create_perception(

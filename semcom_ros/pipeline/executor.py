@@ -1,21 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an RSU's work is done: in this process, on two threads."""
+"""Where an RSU's work is done: maps in this process, images here or wherever they are painted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from semcom_ros.errors import given
+from semcom_ros.errors import SemcomError, given
 from semcom_ros.percepts import Percepts
-from semcom_ros.pipeline.receiver import Arrival
-from semcom_ros.pipeline.rsu import Rsu, Wanted, unreadable
+from semcom_ros.pipeline.receiver import Arrival, Receiver
+from semcom_ros.pipeline.rsu import Rsu, Tell, Wanted, unreadable
+from semcom_ros.pipeline.schedule import Schedule
 from semcom_ros.pipeline.worker import Worker
 
 Deliver = Callable[[Arrival, Percepts, bool], None]
 """Takes an arrival, whose `seen` is what was delivered of it before, its percepts, and whether no
 more will follow."""
-Step = Callable[[Rsu, Sequence[Arrival], Wanted], list[Percepts]]
+Step = Callable[[Rsu, Sequence[Arrival], Sequence[Wanted]], Sequence[Percepts]]
+Paint = Callable[[Rsu, Sequence[Arrival], Sequence[Wanted], Tell], Sequence[Percepts]]
+"""Gives what `Rsu.images` does of a batch whose `seen` is what `Rsu.maps` gave, and may tell of
+some of it before. Raises BackendUnavailable where nothing can be painted now; what else it raises
+rejects the batch."""
+
+
+class BackendUnavailable(SemcomError):
+    """Images cannot be painted now, which is no fault of the payloads: they are superseded."""
+
+
+def paint_here(
+    rsu: Rsu, batch: Sequence[Arrival], wanted: Sequence[Wanted], tell: Tell
+) -> Sequence[Percepts]:
+    """Paint a batch in this process. An image does not wait for those who look at it."""
+    return rsu.images(batch, [given(arrival.seen) for arrival in batch], wanted, tell)
 
 
 class LocalExecutor:
@@ -23,76 +40,96 @@ class LocalExecutor:
 
     The map of a frame is not to wait for the image of the frame before, nor the first map for the
     networks that images take: `warm` is done when those are. rsu: asked anew for every
-    arrival, which goes on with what it began with. wanted: asked anew for every batch. deliver:
-    called as percepts are known, for map, image and the rest, from either thread. failed:
-    hears of what went wrong outside of decoding and perceiving.
+    arrival, which goes on with what it began with. wanted: what is listened to of an arrival's
+    vehicle, asked anew for every step. deliver: called as percepts are known, for map, image and
+    the rest, from either thread. failed: hears of what went wrong outside of decoding and
+    perceiving. paint: makes the images of a batch, and what is seen in them; at_once: batches
+    that it is called with at a time, each in a thread of its own. batch: most images in one.
+    deadline_s: asked for each batch: how long after its arrival a payload's image is of use, in
+    seconds, 0 for ever.
     """
 
     def __init__(
         self,
         rsu: Callable[[], Rsu],
-        wanted: Callable[[], Wanted],
+        wanted: Callable[[Arrival], Wanted],
         deliver: Deliver,
         failed: Callable[[Exception], None],
+        *,
+        paint: Paint = paint_here,
+        at_once: int = 1,
+        batch: int = 32,
+        deadline_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._rsu, self._wanted, self._deliver, self._failed = rsu, wanted, deliver, failed
-
-        def worker(
-            step: Step,
-            newest_wins: bool = False,
-            warm_up: Callable[[], Iterable[object]] = tuple,
-        ) -> Worker[Arrival]:
-            return Worker(
-                lambda batch: self._work(batch, step, final=newest_wins),
-                lambda arrival: arrival.receiver.superseded(_map_delivered(arrival)),
-                failed,
-                warm_up,
-                sender=lambda arrival: arrival.receiver,
-                newest_wins=newest_wins,
-            )
-
+        self._paint = paint
         # An image warms up in its own thread, since that is where torch keeps what it prepares.
-        self._images = worker(
-            self._paint,
-            newest_wins=True,
-            warm_up=lambda: rsu().warm_up(),
+        self._images = Worker(
+            self._make_images,
+            self._give_up,
+            failed,
+            lambda: rsu().warm_up(),
+            Schedule(_vehicle, most=batch, came=lambda one: one.at, limit_s=deadline_s),
+            at_once,
         )
         self.warm: Future[None] = self._images.warm
-        self._maps = worker(lambda rsu, batch, _: rsu.maps(batch))
+        self._maps = Worker(
+            self._decode_maps,
+            self._give_up,
+            failed,
+            schedule=Schedule(_vehicle, newest_wins=False),
+        )
 
     def put(self, arrival: Arrival) -> None:
         """Begin with `arrival`; returns at once."""
-        arrival.rsu = self._rsu()
+        arrival.rsu, arrival.at = self._rsu(), time.monotonic()
         self._maps.put(arrival)
+
+    def forget(self, vehicle: Receiver) -> None:
+        """Count what waits of a vehicle as superseded, and remember nothing of it."""
+        self._maps.forget(vehicle)
+        self._images.forget(vehicle)
 
     def stop(self) -> None:
         """Let what is at work finish, count the rest as superseded."""
         self._maps.stop()
         self._images.stop()
 
-    def _work(self, batch: list[Arrival], step: Step, final: bool) -> None:
-        """One step of the arrivals of each RSU together; none of them goes uncounted."""
-        for rsu in dict.fromkeys(arrival.rsu for arrival in batch):
-            own, wanted = [arrival for arrival in batch if arrival.rsu is rsu], Wanted()
-            try:
-                wanted = self._wanted()
-                found = list(zip(own, step(rsu, own, wanted), strict=True))
-            except Exception as error:
-                found = [(arrival, Percepts(error=unreadable(error))) for arrival in own]
-            for arrival, percepts in found:
-                if not final and rsu.finds_objects(percepts, wanted):
-                    # Labels do not wait for the objects in them.
-                    self._tell(arrival, percepts, False)
-                    try:
-                        percepts = rsu.with_objects(arrival, percepts, wanted)
-                    except Exception as error:
-                        self._failed(error)
-                self._settle(arrival, percepts, final or not rsu.unfinished(percepts, wanted))
+    def _decode_maps(self, batch: list[Arrival]) -> None:
+        for arrival, wanted, percepts in self._attempt(batch, lambda rsu, own, _: rsu.maps(own)):
+            rsu: Rsu = arrival.rsu
+            if rsu.finds_objects(percepts, wanted):
+                # Labels do not wait for the objects in them.
+                self._tell(arrival, percepts, False)
+                try:
+                    percepts = rsu.with_objects(arrival, percepts, wanted)
+                except Exception as error:
+                    self._failed(error)
+            self._settle(arrival, percepts, not rsu.unfinished(percepts, wanted))
 
-    def _paint(self, rsu: Rsu, batch: Sequence[Arrival], wanted: Wanted) -> list[Percepts]:
-        """An image does not wait for those who look at it."""
-        seen = [given(arrival.seen) for arrival in batch]
-        return rsu.images(batch, seen, wanted, lambda one, known: self._tell(one, known, False))
+    def _make_images(self, batch: list[Arrival]) -> None:
+        def paint(rsu: Rsu, own: Sequence[Arrival], wanted: Sequence[Wanted]) -> Sequence[Percepts]:
+            return self._paint(rsu, own, wanted, lambda one, seen: self._tell(one, seen, False))
+
+        for arrival, _, percepts in self._attempt(batch, paint):
+            self._settle(arrival, percepts, True)
+
+    def _attempt(self, batch: list[Arrival], step: Step) -> list[tuple[Arrival, Wanted, Percepts]]:
+        """One step of the arrivals of each RSU together; none of them goes uncounted."""
+        done = []
+        for rsu in dict.fromkeys(arrival.rsu for arrival in batch):
+            own = [arrival for arrival in batch if arrival.rsu is rsu]
+            try:
+                wanted = [self._wanted(arrival) for arrival in own]
+                done += list(zip(own, wanted, step(rsu, own, wanted), strict=True))
+            except BackendUnavailable as error:
+                self._failed(error)
+                for arrival in own:
+                    self._give_up(arrival)
+            except Exception as error:
+                rejection = Percepts(error=unreadable(error))
+                done += [(arrival, Wanted(), rejection) for arrival in own]
+        return done
 
     def _tell(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
         try:
@@ -110,6 +147,10 @@ class LocalExecutor:
         else:
             self._images.put(arrival)
 
+    def _give_up(self, arrival: Arrival) -> None:
+        seen = arrival.seen
+        arrival.receiver.superseded(seen is not None and seen.map_received)
 
-def _map_delivered(arrival: Arrival) -> bool:
-    return arrival.seen is not None and arrival.seen.map_received
+
+def _vehicle(arrival: Arrival) -> Receiver:
+    return arrival.receiver

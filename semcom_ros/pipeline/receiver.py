@@ -38,7 +38,7 @@ came with one."""
 
 @dataclass
 class Arrival(Received):
-    """A payload that was let in, on its way through the RSU.
+    """A payload that was let in, on its way through the RSU since `at` (monotonic, s).
 
     source_camera: intrinsics of the vehicle's images as they were taken, None until they come;
     camera: the same at the size of work. context: whatever the caller wants back with it. rsu: at
@@ -49,6 +49,7 @@ class Arrival(Received):
     source_camera: Camera | None = None
     camera: Camera = Camera(*WORK_SIZE)
     context: Any = None
+    at: float = 0.0
     rsu: Any = None
     known: Reconstruction | None = None
     seen: Percepts | None = None
@@ -209,8 +210,7 @@ class Receiver:
         return self._lacking or self.memory.lacking
 
     def link_state(self, now_ns: int) -> LinkState:
-        """What the vehicle should hear of the link since the last call; loss None where nothing
-        was sent in between."""
+        """What the vehicle should hear of the link since the last call; loss None if none came."""
         counts = self.counters.snapshot()
         rejected = counts["rejected"]
         arrived = counts["received"] - sum(rejected[reason] for reason in _NO_FRAME)

@@ -12,10 +12,9 @@ import numpy as np
 
 from semcom_ros.codecs.base import Decoder
 from semcom_ros.errors import SemcomError, given
-from semcom_ros.frame import WORK_SIZE, Camera
+from semcom_ros.frame import WORK_SIZE
 from semcom_ros.payload import PayloadError
-from semcom_ros.perception import backends
-from semcom_ros.perception.backends import NONE, SHIPPED
+from semcom_ros.perception.backends import Perceive
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.fusion import fuse, objects_in, supported_labels
 from semcom_ros.perception.perceive import Predictions
@@ -26,39 +25,13 @@ from semcom_ros.pipeline.receiver import Arrival
 INFERRED = 64
 """Confidence of labels that the RSU reads off a received image: none of them was received."""
 METRIC = frozenset({"depth", "points", "detections_3d"})
-
-TASKS = ("segmentation", "detection", "depth")
 WARM_UPS = 3
 
-Perceive = Callable[
-    [Sequence[np.ndarray], Sequence[Camera | None], Sequence[np.ndarray | None]],
-    list[Predictions],
-]
-"""Images, their intrinsics and their labels, where known -> what is seen in each."""
 Wanted = frozenset[str]
 """Those of `percepts.FIELDS` that somebody waits for."""
+Tell = Callable[[Arrival, Percepts], object]
+"""Hears what is known of a frame before all of it is."""
 T = TypeVar("T")
-
-
-def load_perceivers(
-    chosen: Mapping[str, str], device: str, threshold: float, camera_height_m: float
-) -> dict[str, Perceive]:
-    """By task, what `chosen` names for it: "shipped", "none" or a checkpoint. Raises SemcomError.
-
-    The shipped network does all its tasks at once; a checkpoint runs when its own is asked for.
-    """
-    perceive: dict[str, Perceive] = {}
-    for backend in set(chosen.values()) - {NONE}:
-        tasks = [task for task in TASKS if chosen[task] == backend]
-        for together in [tasks] if backend == SHIPPED else [[task] for task in tasks]:
-            made = backends.create_perception(
-                **{task: backend if task in together else NONE for task in TASKS},
-                device=device,
-                threshold=threshold,
-                camera_height_m=camera_height_m,
-            )
-            perceive |= dict.fromkeys(together, made)
-    return perceive
 
 
 class Rsu:
@@ -124,15 +97,15 @@ class Rsu:
         return not percepts.map_received or detects or bool(wanted & (METRIC | {"image"}))
 
     def images(
-        self, batch: Sequence[Arrival], percepts: Sequence[Percepts], wanted: Wanted,
-        tell: Callable[[Arrival, Percepts], object] = lambda *_: None,
+        self, batch: Sequence[Arrival], percepts: Sequence[Percepts], wanted: Sequence[Wanted],
+        tell: Tell = lambda *_: None,
     ) -> list[Percepts]:  # fmt: skip
         """Images, told before anything looks at them, and what is seen; else the map's objects."""
         images = self._guarded(
             lambda items: self.decoder.decode_images(items, [given(i.known) for i in items]), batch
         )
         views = []
-        for arrival, before, image in zip(batch, percepts, images, strict=True):
+        for arrival, before, image, own in zip(batch, percepts, images, wanted, strict=True):
             if isinstance(image, PayloadError):
                 # Whatever became of its image, the map was received, and so were its objects.
                 before = replace(before, error=image)
@@ -140,7 +113,7 @@ class Rsu:
                 arrival.memory.image = (arrival.payload.header.sequence, image)
                 before = replace(before, image=image)
                 tell(arrival, before)
-            views.append(_View(self, arrival, before, wanted))
+            views.append(_View(self, arrival, before, own))
         self._look("segmentation", [view for view in views if view.lacks_labels])
         self._look("detection", [view for view in views if view.detects])
         self._look("depth", [view for view in views if view.measures])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from semcom_ros.codecs.base import Received
 from semcom_ros.payload import Header, Part, Payload, PayloadError, pack
 from semcom_ros.perception.perceive import Predictions
 from semcom_ros.percepts import FIELDS, Percepts
-from semcom_ros.pipeline.executor import LocalExecutor
+from semcom_ros.pipeline.executor import BackendUnavailable, LocalExecutor
 from semcom_ros.pipeline.receiver import Arrival, Receiver
 from semcom_ros.pipeline.rsu import Rsu, Wanted
 from semcom_ros.reconstruction import Reconstruction
@@ -52,13 +53,17 @@ class Decoder:
 class Road:
     """An executor and what it delivered: of which frame, whether for the first time, the last."""
 
-    def __init__(self, decoder: Decoder, wanted: Callable[[], Wanted] = lambda: ALL) -> None:
+    def __init__(
+        self, decoder: Decoder, wanted: Callable[[Arrival], Wanted] = lambda _: ALL, **options
+    ) -> None:
         self.rsu = Rsu(decoder)
         self.receiver = Receiver("gesco", codec_of("gesco"), max_age_s=0)
         self.delivered: list[tuple[int, bool, bool]] = []
         self.failures: list[Exception] = []
         self.fails = False
-        self.executor = LocalExecutor(lambda: self.rsu, wanted, self.deliver, self.failures.append)
+        self.executor = LocalExecutor(
+            lambda: self.rsu, wanted, self.deliver, self.failures.append, **options
+        )
 
     def deliver(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
         sequence = arrival.payload.header.sequence
@@ -139,10 +144,10 @@ def lost(_: object) -> list[Reconstruction]:
 @pytest.mark.parametrize(
     ("decode", "wanted", "reason"),
     [
-        (lambda batch: [], lambda: ALL, "malformed"),
-        (lambda batch: [None] * len(batch), lambda: ALL, "malformed"),
-        (lost, lambda: ALL, "lost"),
-        (None, lambda: 1 / 0, "malformed"),
+        (lambda batch: [], lambda _: ALL, "malformed"),
+        (lambda batch: [None] * len(batch), lambda _: ALL, "malformed"),
+        (lost, lambda _: ALL, "lost"),
+        (None, lambda _: 1 / 0, "malformed"),
     ],
     ids=["too few", "no reconstruction", "raised", "nobody knows what is wanted"],
 )
@@ -163,6 +168,65 @@ def test_frames_go_on_with_the_codec_that_they_came_with() -> None:
     first.go_on.set()
     road.counts(3)
     assert (first.maps, second.maps) == ([[1], [2]], [[3]])
+
+
+def test_images_are_painted_by_what_is_handed_in_once_the_map_is_delivered() -> None:
+    asked = []
+
+    def paint(rsu, batch, wanted, tell):
+        asked.append((rsu, [one.seen.map_received for one in batch], wanted))
+        return [replace(one.seen, image=MAP) for one in batch]
+
+    road = Road(Decoder(), paint=paint)
+    road.send(1)
+    assert road.counts(1)["decoded"] == 1
+    assert asked == [(road.rsu, [True], [ALL])]
+
+
+def test_where_nothing_can_be_painted_the_map_is_all_and_no_payload_is_to_blame() -> None:
+    def paint(*_):
+        raise BackendUnavailable("The cluster is away.")
+
+    road = Road(Decoder(), paint=paint)
+    road.send(1)
+    while not road.failures:
+        time.sleep(0.001)
+    counts = road.counts()
+    assert (counts["superseded"], counts["maps_only"], counts["decoded"]) == (1, 1, 0)
+    assert road.delivered[0] == (1, True, False)
+    assert not any(last for *_, last in road.delivered)
+
+
+def test_only_what_is_listened_to_of_each_vehicle_is_made_of_its_frames() -> None:
+    road = Road(Decoder(), lambda one: ALL if one.receiver is road.receiver else Wanted())
+    other = Receiver("gesco", codec_of("gesco"), max_age_s=0)
+    mine, road.receiver = road.receiver, other
+    road.send(1)
+    road.receiver = mine
+    road.send(2)
+    assert road.counts(2)["decoded"] == 1
+    assert other.counters.snapshot()["decoded"] == 1
+    assert (1, True, True) in road.delivered and (2, True, False) in road.delivered
+
+
+def test_batches_that_are_painted_at_once_hold_no_vehicle_twice() -> None:
+    both, at_work = threading.Barrier(2, timeout=20), []
+
+    def paint(rsu, batch, wanted, tell):
+        at_work.append([one.receiver for one in batch])
+        both.wait()
+        return [one.seen for one in batch]
+
+    road = Road(Decoder(), paint=paint, at_once=2, batch=1)
+    first, second = road.receiver, Receiver("gesco", codec_of("gesco"), max_age_s=0)
+    road.send(1, 2)
+    road.receiver = second
+    road.send(3)
+    while not second.counters.snapshot()["decoded"]:
+        time.sleep(0.001)
+    assert at_work[:2] == [[first], [second]]
+    both.abort()
+    road.counts()
 
 
 def test_what_comes_after_the_end_is_superseded() -> None:

@@ -69,7 +69,9 @@ def test_a_damaged_item_costs_no_other_of_its_batch(street: list[Frame], codec: 
     bad.payload = replace(bad.payload, parts=(replace(first, bits=b"\xff" + first.bits[1:]),))
     erased = Received(Payload(good.payload.header, (Part(first.name, 0, erased=True),)))
     seen = Rsu(create_decoder(codec)).maps([good, bad])
-    seen = Rsu(create_decoder(codec)).images([good, bad], seen, ALL) if codec == "hevc" else seen
+    seen = (
+        Rsu(create_decoder(codec)).images([good, bad], seen, [ALL] * 2) if codec == "hevc" else seen
+    )
     assert seen[0].error is None and seen[1].error.reason == "malformed"
     (lost,) = create_decoder(codec).decode_labels([erased])
     if codec == "hevc":
@@ -84,9 +86,9 @@ def rsu_of(codec: str) -> Rsu:
 
 def test_vehicles_of_one_batch_get_what_each_would_get_alone(street: list[Frame]) -> None:
     rsu, batch = rsu_of("gesco"), arrivals("gesco", street[:3])
-    together = rsu.images(batch, rsu.maps(batch), ALL)
+    together = rsu.images(batch, rsu.maps(batch), [ALL] * 3)
     for arrival, seen in zip(batch, together, strict=True):
-        alone = rsu.images([arrival], rsu.maps([arrival]), ALL)[0]
+        alone = rsu.images([arrival], rsu.maps([arrival]), [ALL])[0]
         np.testing.assert_array_equal(seen.labels, alone.labels)
         assert np.nanmean(np.abs(seen.depth - alone.depth) / alone.depth) < 0.02
         assert seen.points.shape == (256, 512, 3)
@@ -97,7 +99,7 @@ def test_what_is_not_wanted_is_not_made(street: list[Frame]) -> None:
     rsu, batch = rsu_of("gesco"), arrivals("gesco", street[:1])
     (seen,) = rsu.maps(batch)
     assert not rsu.unfinished(seen, frozenset({"labels"}))
-    (seen,) = rsu.images(batch, [seen], frozenset({"image"}))
+    (seen,) = rsu.images(batch, [seen], [frozenset({"image"})])
     assert seen.image is not None and seen.labels is not None
     assert seen.detections is seen.depth is seen.points is None
 
@@ -116,7 +118,7 @@ def test_the_node_publishes_what_the_rsu_returns(street: list[Frame]) -> None:
 
     (arrival,) = arrivals("gesco", street[:1])
     rsu = rsu_of("gesco")
-    (seen,) = rsu.images([arrival], rsu.maps([arrival]), ALL)
+    (seen,) = rsu.images([arrival], rsu.maps([arrival]), [ALL])
     kinds = {"rsu/segmentation": Image, "rsu/image": Image, "rsu/detections": Detection2DArray}
     with bench(RsuNode, codec="gesco", max_age_s=0.0) as b:
         b.up()

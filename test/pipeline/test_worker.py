@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 
+from semcom_ros.pipeline.schedule import Schedule
 from semcom_ros.pipeline.worker import Worker
 
 
@@ -35,9 +36,8 @@ def batches_of(newest_wins: bool) -> tuple[list[list[tuple[str, int]]], list[tup
         go_on.wait()
         done.append(batch)
 
-    worker = Worker(
-        work, dropped.append, done.append, sender=lambda item: item[0], newest_wins=newest_wins
-    )
+    schedule = Schedule(lambda item: item[0], newest_wins)
+    worker = Worker(work, dropped.append, done.append, schedule=schedule)
     worker.put(("first", 0))
     busy.wait()
     for item in (("a", 1), ("b", 1), ("a", 2), ("a", 3), ("c", 1)):
@@ -51,7 +51,7 @@ def batches_of(newest_wins: bool) -> tuple[list[list[tuple[str, int]]], list[tup
 
 def test_the_newest_of_each_sender_wins_where_it_shall():
     done, dropped = batches_of(newest_wins=True)
-    assert done == [[("b", 1), ("a", 3), ("c", 1)]]
+    assert done == [[("a", 3), ("b", 1), ("c", 1)]]
     assert dropped == [("a", 1), ("a", 2)]
 
 
