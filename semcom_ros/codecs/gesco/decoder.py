@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from semcom_ros import weights
-from semcom_ros.codecs.base import CodecEnd, Received, attempt
+from semcom_ros.codecs.asked_classes import MapEnd, names_classes, sureness
+from semcom_ros.codecs.base import Received, attempt
 from semcom_ros.codecs.gesco import GescoSettings, picture, planes, shared
 from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
 from semcom_ros.codecs.gesco.picture import (
@@ -53,7 +55,7 @@ class ReceivedMap(Reconstruction):
     picture: Picture | None = None
 
 
-class Decoder(CodecEnd):
+class Decoder(MapEnd):
     """Payloads in; labels with their confidence, then the image, out.
 
     network: in place of the shipped generators, anything that paints as `ImageDiffusion` does.
@@ -103,12 +105,16 @@ class Decoder(CodecEnd):
 
     def decode_images(
         self, batch: Sequence[Received], known: Sequence[ReceivedMap]
-    ) -> list[np.ndarray]:
-        """Images uint8 [256, 512, 3], all in one pass of the network a step."""
-        payloads = [received.payload for received in batch]
+    ) -> list[np.ndarray | None]:
+        """Images uint8 [256, 512, 3], all in one pass of the network a step; None where the map of
+        some classes alone was asked for."""
+        asked = [not names_classes(received.payload.header.task) for received in batch]
+        payloads = [received.payload for received in compress(batch, asked)]
         parts = [{part.name: part.bits for part in payload.parts} for payload in payloads]
         colours = [bits.get(shared.THUMBNAIL_PART) for bits in parts]
-        return self._paint(known, colours, [p.header.sequence for p in payloads])
+        sequences = [payload.header.sequence for payload in payloads]
+        made = iter(self._paint([*compress(known, asked)], colours, sequences) if payloads else ())
+        return [next(made) if wanted else None for wanted in asked]
 
     def _labels(self, received: Received, fds: str) -> ReceivedMap:
         payload = received.payload
@@ -119,7 +125,10 @@ class Decoder(CodecEnd):
             code = payload.bits(shared.MAP_PART)
             labels, certainty = decode_map(code, WORK_SIZE, self.shared.prior)
             found = ReceivedMap(labels=labels, confidence=certainty, support=labels != VOID)
-        return replace(found, picture=self._picture(received))
+        task = payload.header.task
+        sure = sureness(given(found.labels), given(found.confidence), task)
+        shown = None if names_classes(task) else self._picture(received)
+        return replace(found, confidence=sure, picture=shown)
 
     def _picture(self, received: Received) -> Picture | None:
         """A video's pictures are decoded with the map: the next may lean on any of them."""

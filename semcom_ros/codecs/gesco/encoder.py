@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.base import CodecEnd, Request
+from semcom_ros.codecs.asked_classes import MapEnd, asked_of, names_classes
+from semcom_ros.codecs.base import Request
 from semcom_ros.codecs.gesco import GescoSettings, planes, shared
 from semcom_ros.codecs.gesco.picture import PictureEncoder
 from semcom_ros.coding import thumbnail
@@ -22,7 +23,7 @@ THUMBNAIL_MOST = 64
 """Bytes of thumbnail beyond which the map gains more."""
 
 
-class Encoder(CodecEnd):
+class Encoder(MapEnd):
     """Frames with labels in, parts out.
 
     planes_rows: 256, 128 or 64, of the grid that planes are sent on; those of 256 rows with many
@@ -49,21 +50,23 @@ class Encoder(CodecEnd):
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         """The parts of `frame` (labels at the size of work).
 
-        A coded map keeps to the budget; planes take the symbols that they take. Raises SemcomError
-        when not even the coarsest grid fits or the frame has no labels.
+        A coded map keeps to the budget; planes take the symbols that they take. Where some classes
+        alone are asked for, the map of these has the whole budget. Raises SemcomError when not even
+        the coarsest grid fits or the frame has no labels.
         """
         if frame.labels is None:
             raise SemcomError("GESCO sends a label map and this frame has none: segment it first.")
         settings: GescoSettings = self.settings
-        planned = settings.picture != "none"
+        labels, alone = asked_of(frame.labels, request.task), names_classes(request.task)
+        planned = settings.picture != "none" and not alone
         left = request.budget_bytes - request.part_overhead * (1 + planned)
         # No picture may lean on one that is not sent.
         pictures, self._pictures = self._pictures, PictureEncoder()
         picture = b""
-        if settings.picture == "video":
+        if planned and settings.picture == "video":
             picture = pictures.encode(frame.image, left, request.refresh)
         if settings.map == "planes":
-            classes, symbols = planes.encode(frame.labels, self.planes_rows)
+            classes, symbols = planes.encode(labels, self.planes_rows)
             parts = [
                 Part(shared.CLASSES_PART, 0, classes),
                 Part(shared.PLANES_PART, 1, symbols=symbols),
@@ -72,12 +75,12 @@ class Encoder(CodecEnd):
         else:
             kept = min(left // THUMBNAIL_SHARE, THUMBNAIL_MOST) if planned else 0
             try:
-                code = fit_to(frame.labels, left - (len(picture) or kept), self.shared.prior)
+                code = fit_to(labels, left - (len(picture) or kept), self.shared.prior)
             except SemcomError:
                 if not picture:
                     raise
                 picture = b""  # the map comes first
-                code = fit_to(frame.labels, left - kept, self.shared.prior)
+                code = fit_to(labels, left - kept, self.shared.prior)
             parts = [Part(shared.MAP_PART, 0, code)]
             room = min(left - len(code), THUMBNAIL_MOST)
         if picture:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.base import CodecEnd, Received, attempt, on_good
+from semcom_ros.codecs.asked_classes import MapEnd, names_classes, sureness
+from semcom_ros.codecs.base import Received, attempt, on_good
 from semcom_ros.codecs.sqgan import shared, token_coder
 from semcom_ros.codecs.sqgan.inference import ImageReceiver, MapReceiver
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
@@ -30,7 +32,7 @@ class LatentMap(Reconstruction):
     classes: np.ndarray = field(kw_only=True)
 
 
-class Decoder(CodecEnd):
+class Decoder(MapEnd):
     """Payloads in; labels with their confidence, then the image, out.
 
     Image parts that were lost, or never sent, are cells that the de-masking module fills in.
@@ -70,13 +72,16 @@ class Decoder(CodecEnd):
 
     def decode_images(
         self, batch: Sequence[Received], known: Sequence[LatentMap]
-    ) -> list[np.ndarray | PayloadError]:
-        """Images uint8 [256, 512, 3], all in one pass."""
+    ) -> list[np.ndarray | None | PayloadError]:
+        """Images uint8 [256, 512, 3], all in one pass; None where the map of some classes alone was
+        asked for."""
+        asked = [not names_classes(received.payload.header.task) for received in batch]
         tokens = [
             attempt(self._tokens, received.payload, one)
-            for received, one in zip(batch, known, strict=True)
+            for received, one in compress(zip(batch, known, strict=True), asked)
         ]
-        return on_good(tokens, lambda good: self.image_receiver(*zip(*good, strict=True)))
+        made = iter(on_good(tokens, lambda good: self.image_receiver(*zip(*good, strict=True))))
+        return [next(made) if wanted else None for wanted in asked]
 
     def _tokens(
         self, payload: Payload, known: LatentMap
@@ -92,7 +97,8 @@ class Decoder(CodecEnd):
         if any(part.name == shared.MAP_TOKENS_PART for part in payload.parts):
             return self._from_tokens(payload.bits(shared.MAP_TOKENS_PART))
         cells = decode_cells(payload.bits(shared.LABELS_PART), self.shared.labels)
-        labels, confidence = upsample(cells, WORK_SIZE)
+        labels, certainty = upsample(cells, WORK_SIZE)
+        confidence = sureness(labels, certainty, payload.header.task)
         return LatentMap(
             None, labels, confidence, labels != VOID, classes=pool(cells, shared.LATENT_GRID)
         )

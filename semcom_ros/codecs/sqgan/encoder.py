@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.base import CodecEnd, Request
+from semcom_ros.codecs.asked_classes import MapEnd, asked_of, names_classes
+from semcom_ros.codecs.base import Request
 from semcom_ros.codecs.sqgan import shared, token_coder
 from semcom_ros.codecs.sqgan.inference import ImageTransmitter, MapTransmitter
 from semcom_ros.codecs.sqgan.split import Split, read
@@ -23,7 +24,7 @@ HEADER_BYTES = 36
 """Of a payload, by whose size the split was measured."""
 
 
-class Encoder(CodecEnd):
+class Encoder(MapEnd):
     """Frames with labels in, parts out.
 
     split: how bytes are shared between map and image, by default as measured.
@@ -49,12 +50,16 @@ class Encoder(CodecEnd):
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         """The parts of `frame` (labels at the size of work).
 
-        Raises SemcomError when not even the coarsest map fits or the frame has no labels.
+        Where some classes alone are asked for, the map of these has the whole budget. Raises
+        SemcomError when not even the coarsest map fits or the frame has no labels.
         """
         labels = frame.labels
         if labels is None:
             raise SemcomError("SQ-GAN sends a label map and this frame has none: segment it first.")
         left, overhead = request.budget_bytes, request.part_overhead
+        if names_classes(request.task):
+            code = fit_to(asked_of(labels, request.task), left - overhead, self.shared.labels)
+            return (Part(shared.LABELS_PART, 0, code),)
         kind, map_bytes = self.split.of(left + HEADER_BYTES)
         if kind == shared.MAP_TOKENS_PART:
             code, classes = self._map_tokens(labels, min(map_bytes, left), overhead)
