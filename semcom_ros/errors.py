@@ -18,6 +18,8 @@ NO_CLOCK = (
 
 def printable(text: str) -> str:
     """`text` on one line, with an escape for whatever could move a cursor or forge a log's line."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -21,7 +21,7 @@ from semcom_ros.channel.packets.delivery import Delivery
 from semcom_ros.errors import SemcomError
 from semcom_ros.nodes.messages import link_state, payload_message
 from semcom_ros.nodes.node_base import SemcomNode
-from semcom_ros.nodes.topics import reliable
+from semcom_ros.nodes.topics import TOGETHER, reliable
 from semcom_ros.parameter import Value
 from semcom_ros.payload import PayloadError, pack, unpack
 
@@ -95,7 +95,10 @@ class ChannelNode(SemcomNode):
         return {**values, "channel_busy": f"{busy:.3f}"}
 
     def listen(self) -> None:
-        self.subscribe(CompressedImage, "camera/image_raw/semcom", self._on_payload, reliable())
+        self.subscribe(
+            CompressedImage, "camera/image_raw/semcom", self._on_payload,
+            reliable(TOGETHER), together=True,
+        )  # fmt: skip
         self.subscribe(DiagnosticArray, "rsu/link", self._on_link, reliable(1))
 
     def _on_link(self, message: DiagnosticArray) -> None:

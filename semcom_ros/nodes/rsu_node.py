@@ -25,7 +25,7 @@ from semcom_ros.nodes.node_parameters import codec_options
 from semcom_ros.nodes.reporting import LOOK_S
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
 from semcom_ros.nodes.shared_memory import make_room
-from semcom_ros.nodes.topics import reliable
+from semcom_ros.nodes.topics import TOGETHER, reliable
 from semcom_ros.payload import PayloadError
 from semcom_ros.perception.backends import NONE, TASKS, load_perceivers
 from semcom_ros.percepts import Percepts
@@ -79,8 +79,9 @@ class RsuNode(SemcomNode):
     def listen(self) -> None:
         # What a delay let out all at once is judged packet by packet, so that none goes uncounted.
         self.subscribe(
-            CompressedImage, "camera/image_raw/semcom/received", self._on_payload, reliable()
-        )
+            CompressedImage, "camera/image_raw/semcom/received", self._on_payload,
+            reliable(TOGETHER), together=True,
+        )  # fmt: skip
         self.subscribe(String, "rsu/task", self._on_task, reliable(1))
 
     def free(self) -> None:

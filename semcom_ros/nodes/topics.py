@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 
 
 def message_type(name: str) -> type | None:
@@ -49,6 +50,8 @@ def latched() -> QoSProfile:
     return QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
+TOGETHER = 200
+"""Messages that may wait to be taken together: the last tenth of a second of 2000 a second."""
 overriding = QoSOverridingOptions.with_default_policies
 """Lets parameters `qos_overrides.<topic>.<entity>.<policy>` change a profile at start."""
 
@@ -63,7 +66,8 @@ former is asked for while there is no publisher."""
 class Listener:
     """A subscription of `node`; what `profile` calls BEST_AVAILABLE follows the publishers.
 
-    raw: `callback` gets messages as they are serialized.
+    raw: `callback` gets messages as they are serialized. together: it gets all that wait in one of
+    the executor's rounds, each of which takes longer than ten that are refused.
 
     DDS settles BEST_AVAILABLE when a subscription is made, which is often before the camera comes,
     and a reliable one never hears a best-effort publisher.
@@ -77,10 +81,13 @@ class Listener:
         callback: Callable[..., Any],
         profile: QoSProfile,
         raw: bool = False,
+        together: bool = False,
     ) -> None:
         self._node, self._topic, self._raw = node, node.resolve_topic_name(topic), raw
-        self._what = kind, topic, callback
+        self._callback = callback
+        self._what = kind, topic, self._take_together if together else callback
         self._asked, self._open = profile, dict[str, Any]()
+        self._made: Subscription | None = None
         self._subscribe()
 
     def follow(self) -> None:
@@ -92,7 +99,8 @@ class Listener:
     def stop(self) -> None:
         """Listen no more, whatever events are still on their way."""
         self._open = {}
-        self._node.destroy_subscription(self._made)
+        made, self._made = self._made, None
+        self._node.destroy_subscription(made)
 
     def _subscribe(self) -> None:
         events = SubscriptionEventCallbacks(
@@ -105,6 +113,19 @@ class Listener:
             qos_overriding_options=overriding(callback=self._settle),
             raw=self._raw,
         )
+
+    def _take_together(self, message: Any) -> None:
+        made = self._made
+        for _ in range(TOGETHER):
+            self._callback(message)
+            if made is not self._made:  # what was said has ended the subscription
+                return
+            with made.handle:
+                taken = made.handle.take_message(made.msg_type, self._raw)
+            if taken is None:
+                return
+            message = taken[0]
+        self._callback(message)
 
     def _settle(self, profile: QoSProfile) -> SetParametersResult:
         """Settle what `profile` leaves open after overrides, as rclpy itself cannot do anew."""
@@ -172,9 +193,11 @@ class TopicsNode(LifecycleNode):
         topic: str,
         callback: Callable[..., Any],
         profile: QoSProfile | None = None,
+        together: bool = False,
     ) -> None:
-        """Listen until the node is deactivated or nobody listens to it."""
-        self._listeners.append(Listener(self, kind, topic, callback, profile or offered()))
+        """Listen, as a `Listener` does, until the node is deactivated or nobody listens to it."""
+        profile = profile or offered()
+        self._listeners.append(Listener(self, kind, topic, callback, profile, together=together))
 
     @property
     def subscribed(self) -> bool:

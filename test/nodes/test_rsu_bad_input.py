@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera, a depth or a perception that is of no use to the RSU: a word, and the rest goes on."""
+"""Payloads, cameras, depths or perceptions of no use to the RSU: a word, and the rest goes on."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
-from ros_bench import bench  # noqa: E402
+from ros_bench import bench, camera_image  # noqa: E402
 from rsu_bench import (  # noqa: E402
     CAMERA,
+    RECEIVED,
     FakeDecoder,
     FakePerception,
+    arrival,
     rsu,
     send,
     show_camera,
     street,
 )
+from sensor_msgs.msg import CompressedImage  # noqa: E402
 
+from semcom_ros.nodes.messages import payload_message  # noqa: E402
 from semcom_ros.nodes.rsu_node import RsuNode  # noqa: E402
 from semcom_ros.perception import backends  # noqa: E402
 from semcom_ros.perception.detection import Detection  # noqa: E402
@@ -130,3 +134,15 @@ def test_a_missing_checkpoint_is_told_at_configure(tmp_path):
         b.node.trigger_configure()
         assert b.state() == "unconfigured"
         assert "Max: 1.0" in b.set(detection_threshold=2.0)
+
+
+def test_a_burst_of_garbage_costs_no_payload_and_all_of_it_is_counted():
+    with bench(RsuNode, codec="classical") as b:
+        b.up()
+        publisher = b.speak(CompressedImage, RECEIVED)
+        junk = payload_message(camera_image().header, "semcom", b"SC\x02" + bytes(500))
+        for message in (*[junk] * 45, arrival(1), *[junk] * 45):
+            publisher.publish(message)
+        b.until(lambda: b.node._receiver.counters.snapshot()["received"] == 91, "all of them")
+        rejected = b.node._receiver.counters.snapshot()["rejected"]
+        assert {why: n for why, n in rejected.items() if n} == {"malformed": 90}
