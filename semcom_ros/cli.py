@@ -113,6 +113,8 @@ COMMANDS = {
         "what SQ-GAN keeps by class, beside ablations, and over fractions kept",
         "evaluation.evaluate_sqgan",
     ),
+    "soak": Command("a fault in a running graph, and whether its limits hold", "soak.run"),
+    "fuzz": Command("give payload reader and decoders what no vehicle sends", "fuzz.run"),
     "bench": Command("time what the package does on this machine", "evaluation.bench"),
     "channel": Command("the emulated radio: checks, plots, tables, traces"),
     "channel check": Command("the radio against theory, as a table", "evaluation.check_channel"),

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A drive that `semcom launch` keeps running, and what there is to be measured of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from semcom_ros.codecs import codec_of
+from semcom_ros.errors import SemcomError
+from semcom_ros.graph import IMAGES, LABELS, NAMESPACE, PAYLOADS
+from semcom_ros.lab.ground_truth import frames_with_truth
+from semcom_ros.nodes.drive import isolated
+from semcom_ros.nodes.observer import Observer, Status, observing
+
+RECEIVED = f"{PAYLOADS}/received"
+IMAGE, PAYLOAD = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+HEARD = {
+    PAYLOADS: PAYLOAD,
+    LABELS: IMAGE,
+    IMAGES: IMAGE,
+}
+QUIET = ("segmentation:=none", "detection:=none", "depth:=none")
+START_S = 120.0
+FRAMES = 20
+
+
+class Measured(NamedTuple):
+    """What was measured, and the most, or the least, that it may be."""
+
+    what: str
+    measured: float
+    most: float = float("inf")
+    least: float = float("-inf")
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is within its limits."""
+        return self.least <= self.measured <= self.most
+
+    @property
+    def limit(self) -> str:
+        """Its limits in words."""
+        bounds = ((self.least, "at least"), (self.most, "at most"))
+        return ", ".join(f"{word} {bound:g}" for bound, word in bounds if np.isfinite(bound))
+
+
+class Use(NamedTuple):
+    """What a process holds: resident memory in MiB, threads, open files."""
+
+    mib: float
+    threads: int
+    files: int
+
+
+class LiveDrive:
+    """A graph under supervision. observer: beside it. output: the topic on which a frame is first
+    seen at the RSU."""
+
+    def __init__(self, observer: Observer, output: str) -> None:
+        self.observer, self.output = observer, output
+
+    def last(self, node: str) -> Status:
+        """What a node told last."""
+        return self.observer.told[node][-1]
+
+    def pid(self, node: str) -> int:
+        """Of a node's process, as the supervisor tells."""
+        return int(re.search(r"process (\d+)", self.last("launch").values[node])[1])
+
+    def use(self, node: str) -> Use:
+        """What its process holds now."""
+        proc = Path("/proc", str(self.pid(node)))
+        fields = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+        mib = int(fields["VmRSS"].split()[0]) / 1024
+        return Use(mib, int(fields["Threads"]), len(os.listdir(proc / "fd")))
+
+    def cpu_s(self, node: str) -> float:
+        """Seconds of processor time that its process has taken."""
+        fields = Path(f"/proc/{self.pid(node)}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def runs(self) -> bool:
+        """Whether the RSU and the supervisor have told of themselves."""
+        return self.observer.told.keys() >= {"rsu_node", "launch"}
+
+    def seen(self, topic: str, since: float) -> int:
+        """Messages on `topic` since a monotonic time."""
+        return sum(at > since for at, _ in self.observer.arrived[topic])
+
+    def rate(self, topic: str, seconds: float) -> float:
+        """Messages a second on `topic` while it spins for `seconds`."""
+        began = time.monotonic()
+        self.observer.spin(seconds)
+        return self.seen(topic, began) / seconds
+
+    def returns(self, topic: str, patience_s: float) -> float:
+        """Seconds until something comes on `topic`; infinite where nothing does in that time."""
+        began = time.monotonic()
+        came = self.observer.spin(patience_s, lambda: self.seen(topic, began))
+        return time.monotonic() - began if came else float("inf")
+
+    def warned(self, since: float, nodes: tuple[str, ...] = ()) -> float:
+        """Seconds from a monotonic time until one of `nodes`, or any, warned; infinite if none."""
+        told = (s for n, all in self.observer.told.items() if not nodes or n in nodes for s in all)
+        return min((s.at - since for s in told if s.level and s.at > since), default=float("inf"))
+
+    def invariants(self) -> Iterator[Measured]:
+        """What must hold whatever happens: books, and outputs of frames that came, in order."""
+        counts = ("decoded", "rejected", "superseded", "in_flight")
+        books = [s.values for s in self.observer.told["rsu_node"] if "received" in s.values]
+        off = [int(b["received"]) - sum(int(b[one]) for one in counts) for b in books]
+        yield Measured("payloads not accounted for", max(map(abs, off), default=0), 0)
+        sent = {stamp for _, stamp in self.observer.arrived[PAYLOADS]}
+        for topic in (LABELS, IMAGES):
+            stamps = [stamp for _, stamp in self.observer.arrived[topic]]
+            yield Measured(f"{topic} of what was never sent", len(set(stamps) - sent), 0)
+            yield Measured(f"{topic} twice or back", int((np.diff(stamps) <= 0).sum()), 0)
+
+
+@contextmanager
+def drive(args: Namespace, *arguments: str, camera: bool = True) -> Iterator[LiveDrive]:
+    """The graph that `semcom launch vehicle_rsu` starts, with `arguments`, once frames go through.
+
+    args: of `semcom soak`. camera: whether camera_node plays a street, over and over.
+    Raises SemcomError where it does not start, with the end of its log.
+    """
+    log, line = args.log, [sys.executable, "-m", "semcom_ros.cli", "launch", "vehicle_rsu"]
+    line += [f"codec:={args.codec}", f"rate_hz:={args.rate_hz}", f"camera:={str(camera).lower()}"]
+    line += [f"data:=folder:{_street(log.parent / 'street')}", *QUIET, *arguments]
+    output = LABELS if codec_of(args.codec).sends_labels else IMAGES
+    with isolated(), observing(NAMESPACE) as observer, log.open("wb") as out:
+        for topic, kind in HEARD.items():
+            observer.hear(topic, kind)
+        launcher = subprocess.Popen(line, stdout=out, stderr=out, start_new_session=True)
+        try:
+            up = LiveDrive(observer, output)
+            if not observer.spin(START_S, lambda: up.seen(output, 0) if camera else up.runs()):
+                end = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
+                raise SemcomError(f"The graph did not start in {START_S:.0f} s. {log} ends: {end}")
+            observer.spin(3.0)  # until all have told of themselves
+            yield up
+        finally:
+            launcher.send_signal(signal.SIGINT)
+            launcher.wait()
+
+
+def _street(folder: Path) -> Path:
+    """Pictures of the procedural drive, which itself goes on to fill its caches for minutes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, frame in enumerate(frames_with_truth("scenes:1", "val", range(FRAMES), exact=False)):
+        cv2.imwrite(str(folder / f"{index:03}.png"), frame.image[:, :, ::-1])
+    return folder
