@@ -119,6 +119,22 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
     ),
     "rsu_node": (
         Parameter(
+            "vehicles", "",
+            "Whom it serves: namespaces or patterns such as /vehicle_*, with commas between; empty:"
+            " the vehicle of its own namespace.",
+        ),
+        Parameter(
+            "deadline_ms", 200,
+            "How long after its payload a picture is of use: one that would be later is not begun; "
+            "0, or less than one takes: whenever it is done.",
+            0, 60_000, when="at once",
+        ),
+        Parameter(
+            "batch", 0,
+            "Most pictures painted together, each of another vehicle; 0: 1 on the CPU, else 32.",
+            0, 256,
+        ),
+        Parameter(
             "max_age_s", 1.0, "Payloads older than this are stale; 0 never looks at the clock.",
             0.0, 3600.0, when="at once",
         ),
@@ -135,7 +151,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         Parameter(
             "base_frame", "base_link",
             "Frame of the vehicle, on the road, in which /tf_static places the camera where its "
-            "mounting is known.",
+            "mounting is known; with `vehicles` it is below the name of each.",
         ),
         Parameter(
             "min_area", 40,

@@ -138,7 +138,7 @@ def send(b: Bench, got: dict, number: int = 1, but: tuple[str, ...] = ()) -> Com
     before = {topic: len(messages) for topic, messages in got.items()}
     radio = [one for one in b.tester.publishers if one.topic_name.endswith(RECEIVED)]
     (radio or [b.speak(CompressedImage, RECEIVED)])[0].publish(message)
-    done = b.node._receiver.counters.snapshot
+    done = b.node.vehicles[""].receiver.counters.snapshot
     b.until(lambda: done()["decoded"] + sum(done()["rejected"].values()) >= number, "the frame")
     for topic in set(got) - set(but):
         b.until(lambda t=topic: len(got[t]) > before[t], topic)

@@ -42,7 +42,8 @@ def topics_of(node: str) -> set[tuple[str, str, str]]:
     text = (folder / f"{node}.py").read_text()
     found = set()
     if node == "rsu_node":
-        text += (folder / "rsu_outputs.py").read_text()
+        for part in ("rsu_outputs", "served_vehicle", "camera_places"):
+            text += (folder / f"{part}.py").read_text()
         found = {("out", topic, kind.__name__) for topic, (kind, *_) in OUTPUTS.items()}
     call = r'\.{}\(\s*(?:\w+\.)*(\w+),\s*"([^"]+)"'
     for way, method in (("in", "subscribe"), ("out", "publisher")):

@@ -62,7 +62,7 @@ _TABLE: tuple[tuple[Any, ...], ...] = (
     ("blackout_every_s", 60.0, "From one such blackout to the next, s.", 0.1, 86400.0),
     ("access", "none", "Radio whose airtime the vehicles share; none: nothing is shared.",
      ACCESSES),
-    ("vehicles", 1, "Vehicles in range that share the airtime.", 1, 1000),
+    ("vehicles_in_range", 1, "Vehicles that share the airtime.", 1, 1000),
     ("script", "", "CSV or YAML file that sets snr_db and more over time or distance."),
 )  # fmt: skip
 """Name, default, meaning, and the least and the greatest value, or all that there are."""

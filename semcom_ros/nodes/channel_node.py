@@ -81,7 +81,7 @@ class ChannelNode(SemcomNode):
 
     def values(self) -> dict[str, str]:
         delivery, s = self._delivery, self._channel.current
-        busy = channel_busy_ratio(self._bytes, s.access, s.vehicles, s.snr_db, s.rate_hz)
+        busy = channel_busy_ratio(self._bytes, s.access, s.vehicles_in_range, s.snr_db, s.rate_hz)
         values = self._channel.state() | {"bytes": str(self._bytes)}
         # The time that the frame's own symbols take, or a packet of its size in such a radio.
         if s.access != "none":

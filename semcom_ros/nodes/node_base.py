@@ -19,7 +19,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.timer import Timer
 
-from semcom_ros.errors import SemcomError, printable
+from semcom_ros.errors import SemcomError
 from semcom_ros.nodes.entry import run
 from semcom_ros.nodes.node_parameters import NodeParameters
 from semcom_ros.nodes.reporting import LOOK_S, ReportingNode, in_full
@@ -201,8 +201,7 @@ class SemcomNode(ReportingNode):
         level, sentence = self.status() if active else (DiagnosticStatus.OK, "inactive")
         if self.is_news(sentence, level != DiagnosticStatus.OK):
             values = self.statistics.snapshot() | (self.values() if active else {})
-            told = {name: printable(value) for name, value in values.items()}
-            self.tell(self._diagnostics, level, sentence, told)
+            self.tell(self._diagnostics, level, sentence, values)
 
     @classmethod
     def main(cls) -> None:

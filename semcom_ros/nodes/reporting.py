@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, JumpThreshold
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
@@ -74,8 +74,12 @@ class ReportingNode(TopicsNode):
         lack = self._lack()
         if lack:
             self.complain(lack)
-        trouble = lack or self.flow.trouble()
+        trouble = lack or self.trouble()
         return (DiagnosticStatus.WARN, trouble) if trouble else (DiagnosticStatus.OK, self.working)
+
+    def trouble(self) -> str:
+        """Why nothing gets through the active node, "" while something does."""
+        return self.flow.trouble()
 
     def _lack(self) -> str:
         """What is wrong around the node: no clock, or neighbours that speak in its place."""
@@ -93,16 +97,17 @@ class ReportingNode(TopicsNode):
         return ""
 
     def complain(self, sentence: str) -> None:
-        """Log a warning about one frame on one line, seldom while only the numbers in it change."""
-        self._warn(printable(sentence))
+        """Log a warning about one frame on one line."""
+        self.warn(printable(sentence))
 
     def fail_frame(self, error: BaseException, count: str = "errors") -> None:
         """Count and log the error of one frame: a user's as its sentence, ours in full."""
         self.statistics.count(count)
         self.flow.refused("failed", printable(str(error)))
-        self._warn(in_full(error))
+        self.warn(in_full(error))
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Log a warning as it is, seldom while only the numbers in it change."""
         now, about = time.monotonic(), _about(text)
         if now - self._complaints.get(about, -COMPLAIN_EVERY_S) < COMPLAIN_EVERY_S:
             return
@@ -124,12 +129,20 @@ class ReportingNode(TopicsNode):
         return news
 
     def tell(
-        self, at: Publisher, level: bytes, sentence: str, values: dict[str, str], part: str = ""
-    ) -> None:
-        """Publish a status of the node, or of a part of it."""
+        self, at: Publisher, level: bytes, sentence: str, values: dict[str, str], part: str = "",
+        of: str = "",
+    ) -> None:  # fmt: skip
+        """Publish a status of the node, or of what `of` names, or of a part of it."""
+        at.publish(self.status_message(level, sentence, values, part, of))
+
+    def status_message(
+        self, level: bytes, sentence: str, values: dict[str, str], part: str = "", of: str = ""
+    ) -> DiagnosticArray:
+        """A status of the node, or of what `of` names, or of a part of it."""
         header = Header(stamp=self.get_clock().now().to_msg())
-        name = self.get_fully_qualified_name() + part
-        at.publish(diagnostics_message(header, name, level, printable(sentence), values))
+        name = (of or self.get_fully_qualified_name()) + part
+        told = {key: printable(value) for key, value in values.items()}
+        return diagnostics_message(header, name, level, printable(sentence), told)
 
     def steady_timer(self, period_s: float, callback: Callable[[], None]) -> Timer:
         """A timer that neither a simulation nor a correction of the time can stop."""

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from geometry_msgs import msg as geometry
 from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
 from semcom_ros.drawing import draw_boxes
-from semcom_ros.frame import WORK_SIZE, Camera, Mounting
+from semcom_ros.frame import WORK_SIZE, Camera
 from semcom_ros.labels import VOID, colorize, tint
 from semcom_ros.nodes.markers import markers_message
 from semcom_ros.nodes.messages import (
@@ -27,13 +27,16 @@ from semcom_ros.nodes.messages import (
     label_info_message,
     points_message,
 )
-from semcom_ros.nodes.node_base import SemcomNode
-from semcom_ros.nodes.topics import latched, message_type
+from semcom_ros.nodes.topics import latched
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.rsu import Wanted
 
-TFMessage = message_type("tf2_msgs/msg/TFMessage")
-"""None where the wheels of ROS lack it, until set-up has built the stand-in."""
+
+class Publishers(Protocol):
+    """Makes publishers on topics of one vehicle."""
+
+    def publisher(self, kind: type, topic: str, profile: QoSProfile | None = None) -> Publisher:
+        """One that is silent unless the node is active."""
 
 
 class Output(NamedTuple):
@@ -89,22 +92,22 @@ OUTPUTS: dict[str, Output] = {
 
 
 class RsuOutputs:
-    """The publishers of `node` under `rsu/`."""
+    """The publishers of one vehicle under `rsu/`.
 
-    def __init__(self, node: SemcomNode) -> None:
-        self._node = node
+    vehicle: makes them. failed: hears of what cannot be published.
+    """
+
+    def __init__(self, vehicle: Publishers, failed: Callable[[Exception], None]) -> None:
+        self._failed = failed
         self._publishers = {
-            topic: node.publisher(output.kind, topic) for topic, output in OUTPUTS.items()
+            topic: vehicle.publisher(output.kind, topic) for topic, output in OUTPUTS.items()
         }
-        self._camera_info = node.publisher(CameraInfo, "rsu/camera_info")
-        self._label_info = node.publisher(LabelInfo, "rsu/segmentation/label_info", latched())
-        self._transforms = TFMessage and node.publisher(TFMessage, "/tf_static", latched())
-        self._mountings: dict[str, Mounting] = {}
+        self._camera_info = vehicle.publisher(CameraInfo, "rsu/camera_info")
+        self._label_info = vehicle.publisher(LabelInfo, "rsu/segmentation/label_info", latched())
 
-    def announce(self) -> None:
+    def announce(self, header: Header) -> None:
         """Say once which class has which number."""
-        stamp = self._node.get_clock().now().to_msg()
-        self._label_info.publish(label_info_message(Header(stamp=stamp)))
+        self._label_info.publish(label_info_message(header))
 
     def wanted(self) -> Wanted:
         """The fields of `Percepts` that somebody listens to."""
@@ -116,26 +119,10 @@ class RsuOutputs:
         if _listened(self._camera_info):
             self._camera_info.publish(camera_info_message(header, camera))
 
-    def place_camera(self, header: Header, mounting: Mounting | None) -> None:
-        """Where the camera of a frame is on its vehicle: said once, and when it is elsewhere."""
-        base, frame = self._node.settings.base_frame, header.frame_id
-        if mounting is None or not self._transforms or self._mountings.get(frame) == mounting:
-            return
-        # scipy takes a moment, and most mountings are not known.
-        from semcom_ros.messages.placing import camera_transform
-
-        self._mountings[frame] = mounting
-        vehicle = Header(stamp=header.stamp, frame_id=base)
-        placed = [
-            camera_transform(geometry, vehicle, name, at) for name, at in self._mountings.items()
-        ]
-        self._transforms.publish(TFMessage(transforms=placed))
-
     def publish(self, header: Header, seen: Percepts, before: Percepts | None, last: bool) -> None:
         """What is known of a frame and was not `before`, to those who listen.
 
-        last: no more will be known of it. One that fails is complained of and counted as unseen;
-        the others go on.
+        last: no more will be known of it. One that fails is told; the others go on.
         """
         for topic, output in OUTPUTS.items():
             publisher, told = self._publishers[topic], before and output.ready(before, False)
@@ -143,7 +130,7 @@ class RsuOutputs:
                 try:
                     publisher.publish(output.draw(header, seen))
                 except Exception as error:
-                    self._node.fail_frame(error, "unseen")
+                    self._failed(error)
 
 
 def _listened(publisher: Publisher) -> bool:

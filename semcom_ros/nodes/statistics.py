@@ -14,10 +14,13 @@ WINDOW_S = 5.0
 
 
 class Statistics:
-    """Counts and latencies of one node; every method may be called from any thread."""
+    """Counts and latencies of one node; every method may be called from any thread.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    whole: what is noted here is noted there, too.
+    """
+
+    def __init__(self, whole: Statistics | None = None) -> None:
+        self._lock, self._whole = threading.Lock(), whole
         self._counts: Counter[str] = Counter()
         self._outputs: deque[tuple[float, float, float]] = deque()
 
@@ -25,12 +28,16 @@ class Statistics:
         """Add to the count `name`."""
         with self._lock:
             self._counts[name] += by
+        if self._whole:
+            self._whole.count(name, by)
 
     def output(self, work_s: float, age_s: float) -> None:
         """Note one output: the seconds of work in it and the age of what it shows."""
         with self._lock:
             self._outputs.append((time.monotonic(), work_s, age_s))
-        self._recent()
+            self._forget_old()
+        if self._whole:
+            self._whole.output(work_s, age_s)
 
     def rate_hz(self) -> float:
         """Outputs a second over the window, 0 when there are none."""
@@ -53,6 +60,9 @@ class Statistics:
     def _recent(self) -> np.ndarray:
         """The outputs of the window: float64 [n, 3] of when, work and age in seconds."""
         with self._lock:
-            while self._outputs and self._outputs[0][0] < time.monotonic() - WINDOW_S:
-                self._outputs.popleft()
+            self._forget_old()
             return np.array(self._outputs).reshape(-1, 3)
+
+    def _forget_old(self) -> None:
+        while self._outputs and self._outputs[0][0] < time.monotonic() - WINDOW_S:
+            self._outputs.popleft()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from importlib import import_module
 from typing import Any
@@ -67,7 +67,9 @@ class Listener:
     """A subscription of `node`; what `profile` calls BEST_AVAILABLE follows the publishers.
 
     raw: `callback` gets messages as they are serialized. together: it gets all that wait in one of
-    the executor's rounds, each of which takes longer than ten that are refused.
+    the executor's rounds, each of which takes longer than ten that are refused. passing: it comes
+    and goes while the node runs; parameters that override its qualities would stay behind, so that
+    there are none, and its profile leaves nothing open.
 
     DDS settles BEST_AVAILABLE when a subscription is made, which is often before the camera comes,
     and a reliable one never hears a best-effort publisher.
@@ -82,9 +84,11 @@ class Listener:
         profile: QoSProfile,
         raw: bool = False,
         together: bool = False,
+        passing: bool = False,
     ) -> None:
         self._node, self._topic, self._raw = node, node.resolve_topic_name(topic), raw
         self._callback = callback
+        self._overriding = None if passing else overriding(callback=self._settle)
         self._what = kind, topic, self._take_together if together else callback
         self._asked, self._open = profile, dict[str, Any]()
         self._made: Subscription | None = None
@@ -110,7 +114,7 @@ class Listener:
             *self._what,
             copy(self._asked),
             event_callbacks=events,
-            qos_overriding_options=overriding(callback=self._settle),
+            qos_overriding_options=self._overriding,
             raw=self._raw,
         )
 
@@ -166,11 +170,13 @@ class TopicsNode(LifecycleNode):
         listens to one of them."""
 
     def publisher(
-        self, kind: type, topic: str, profile: QoSProfile | None = None, on_demand: bool = False
-    ) -> Publisher:
+        self, kind: type, topic: str, profile: QoSProfile | None = None,
+        on_demand: bool = False, passing: bool = False,
+    ) -> LifecyclePublisher:  # fmt: skip
         """A publisher that is silent unless the node is active.
 
         on_demand: the node need not work while nobody listens to this one or another such.
+        passing: as of a `Listener`.
         """
         events = PublisherEventCallbacks(
             matched=(lambda _: self.follow_demand()) if on_demand else None
@@ -180,8 +186,10 @@ class TopicsNode(LifecycleNode):
             topic,
             profile or reliable(),
             event_callbacks=events,
-            qos_overriding_options=overriding(),
+            qos_overriding_options=None if passing else overriding(),
         )
+        if self.active:
+            made.on_activate(None)
         self._own_publishers.append(made)
         if on_demand:
             self._demanded.append(made)
@@ -193,11 +201,21 @@ class TopicsNode(LifecycleNode):
         topic: str,
         callback: Callable[..., Any],
         profile: QoSProfile | None = None,
-        together: bool = False,
-    ) -> None:
+        **listening: bool,
+    ) -> Listener:
         """Listen, as a `Listener` does, until the node is deactivated or nobody listens to it."""
-        profile = profile or offered()
-        self._listeners.append(Listener(self, kind, topic, callback, profile, together=together))
+        made = Listener(self, kind, topic, callback, profile or offered(), **listening)
+        self._listeners.append(made)
+        return made
+
+    def drop(self, publishers: Iterable[LifecyclePublisher], listeners: Iterable[Listener]) -> None:
+        """Publish nothing any more by some of the node's publishers, and listen to some no more."""
+        for publisher in publishers:
+            self._own_publishers.remove(publisher)
+            self.destroy_lifecycle_publisher(publisher)
+        for listener in listeners:
+            self._listeners.remove(listener)
+            listener.stop()
 
     @property
     def subscribed(self) -> bool:

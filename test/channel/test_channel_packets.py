@@ -122,7 +122,7 @@ def test_a_limit_set_while_running_holds_for_what_is_on_the_air() -> None:
 
 
 def test_a_turn_is_over_sooner_when_vehicles_leave() -> None:
-    delivery = way(access="802.11p", vehicles=1000, snr_db=8.0)
+    delivery = way(access="802.11p", vehicles_in_range=1000, snr_db=8.0)
     for number in range(2):
         delivery.offer(0.0, number, 512, number)
     assert delivery.due(0.1) == [0]
@@ -234,7 +234,7 @@ def test_every_packet_is_accounted_for_at_all_times(steps, queue: int, reorder: 
 def test_adding_vehicles_costs_rate() -> None:
     delivered = []
     for vehicles in (1, 62, 124, 248):
-        delivery = way(access="802.11p", vehicles=vehicles, snr_db=8.0, queue=1)
+        delivery = way(access="802.11p", vehicles_in_range=vehicles, snr_db=8.0, queue=1)
         for number in range(400):
             delivery.offer(0.1 * number, number, 512, number)
         delivery.due(40.0)
@@ -244,7 +244,7 @@ def test_adding_vehicles_costs_rate() -> None:
 
 
 def test_a_packet_on_a_shared_channel_is_late_by_its_own_airtime_only() -> None:
-    delivery = way(access="802.11p", vehicles=100, snr_db=8.0)
+    delivery = way(access="802.11p", vehicles_in_range=100, snr_db=8.0)
     delivery.offer(0.0, "first", 512, 0)
     delivery.offer(0.0, "second", 512, 0)
     on_air, turn = airtime_s(512, "802.11p", 8.0), service_time_s(512, "802.11p", 100, 8.0)

@@ -75,9 +75,9 @@ def test_a_drive_by_a_table_of_distances_over_time(load) -> None:
 
 
 def test_whole_numbers_are_rounded_between_points(load) -> None:
-    script = load("time_s,vehicles,queue\n0,1,4\n10,30,4\n", "drive.csv")
+    script = load("time_s,vehicles_in_range,queue\n0,1,4\n10,30,4\n", "drive.csv")
     met = script.at(5.0)
-    assert met == {"vehicles": 16, "queue": 4}
+    assert met == {"vehicles_in_range": 16, "queue": 4}
     assert [type(value) for value in met.values()] == [int, int]
 
 
@@ -138,7 +138,11 @@ POINT = "- {time_s: 0, snr_db: 0}"
         ("time_s,snr_db\n0,high\n", "line 2, column 2", "it must be a number"),
         ("time_s,snr_db\n0,nan\n", "line 2, column 2", "it must be a number"),
         ("time_s,snr_db\n0,1\n1,99\n", "line 3, column 2", "must be -20.0 to 60.0"),
-        ("time_s,vehicles\n0,0.4\n", "line 2, column 2", "vehicles is 0; it must be 1 to 1000"),
+        (
+            "time_s,vehicles_in_range\n0,0.4\n",
+            "line 2, column 2",
+            "vehicles_in_range is 0; it must be 1 to 1000",
+        ),
         ("time_s,reorder\n0,1\n", "line 2, column 2", "no setting for a script 'reorder'"),
         ("time_s,snr_db\n0,1\n0,2\n", "line 3, column 1", "must grow from the 0 before"),
         ("time_s,snr_db\n-1,1\n", "line 2, column 1", "0 or more"),

@@ -99,7 +99,7 @@ def test_more_vehicles_cost_airtime():
         b.speak(CompressedImage, SENT).publish(message(1))
         b.until(lambda: got, "the payload")
         alone = shown(b)
-        assert b.set(vehicles=30) == ""
+        assert b.set(vehicles_in_range=30) == ""
         crowded = shown(b)
         assert crowded["airtime_ms"] == alone["airtime_ms"]
         ratio = float(crowded["channel_busy"]) / float(alone["channel_busy"])
@@ -167,7 +167,7 @@ def test_a_refused_value_gets_a_sentence_and_channel_and_delivery_stay_as_they_w
             "out of range": {"snr_db": math.nan},
             "delay_ms out of range": {"delay_ms": -1.0},
             "does not fit": {"blackout_s": 61.0},
-            "must be of type int": {"vehicles": 1.5},
+            "must be of type int": {"vehicles_in_range": 1.5},
             "must be of type bool": {"reorder": "yes"},
             "cannot be read": {"script": str(tmp_path / "missing.yaml")},
             "line 2, column 2: .*did you mean 'snr_db'": {"script": str(tmp_path / "drive.csv")},

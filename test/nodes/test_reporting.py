@@ -45,13 +45,13 @@ def test_the_rsu_asks_for_a_frame_that_stands_alone_as_soon_as_it_lacks_one(cloc
     with bench(RsuNode, codec="classical", depth="none", detection="none") as b:
         b.up()
         asked: list[str] = []
-        b.node.tell = lambda at, level, sentence, values, part="": asked.append(values["refresh"])
+        b.node.tell = lambda at, level, sentence, values, *name: asked.append(values["refresh"])
         b.node.flow.came()
         b.node.flow.got_through()
         for lacks in (False, True, True):
-            b.node._receiver.memory.lacking = lacks
+            b.node.vehicles[""].receiver.memory.lacking = lacks
             clock.now += reporting.LOOK_S
-            b.node._report_link()
+            b.node._report_links()
         assert asked == ["true"]
 
 

@@ -83,7 +83,7 @@ def test_a_depth_that_knows_nothing_costs_points_and_places_alone(fake, depth, s
         show_camera(b)
         send(b, got, but=solid)
         assert len(said) == 1 and sentence in said[0]
-        assert b.node._receiver.counters.snapshot()["decoded"] == 1
+        assert b.node.vehicles[""].receiver.counters.snapshot()["decoded"] == 1
 
 
 def test_when_looking_fails_the_maps_objects_and_the_image_are_published(fake):
@@ -107,7 +107,7 @@ def test_an_object_of_no_known_class_costs_the_objects_alone(fake):
         show_camera(b)
         send(b, got, but=objects)
         assert len(said) == 1 and "unicorn" in said[0]
-        counts = b.node._receiver.counters.snapshot()
+        counts = b.node.vehicles[""].receiver.counters.snapshot()
         assert counts["decoded"] == 1 and counts["rejected"]["malformed"] == 0
 
 
@@ -125,7 +125,7 @@ def test_when_making_the_image_fails_the_maps_objects_are_published(fake):
         assert got["rsu/detections"][0].header == sent.header and not got["rsu/image"]
         b.until(lambda: said, "the complaint")
         assert len(said) == 1 and "no image of this" in said[0]
-        counts = b.node._receiver.counters.snapshot()
+        counts = b.node.vehicles[""].receiver.counters.snapshot()
         assert counts["decoded"] == 0 and counts["rejected"]["malformed"] == 1
 
 
@@ -143,6 +143,9 @@ def test_a_burst_of_garbage_costs_no_payload_and_all_of_it_is_counted():
         junk = payload_message(camera_image().header, "semcom", b"SC\x02" + bytes(500))
         for message in (*[junk] * 45, arrival(1), *[junk] * 45):
             publisher.publish(message)
-        b.until(lambda: b.node._receiver.counters.snapshot()["received"] == 91, "all of them")
-        rejected = b.node._receiver.counters.snapshot()["rejected"]
+        b.until(
+            lambda: b.node.vehicles[""].receiver.counters.snapshot()["received"] == 91,
+            "all of them",
+        )
+        rejected = b.node.vehicles[""].receiver.counters.snapshot()["rejected"]
         assert {why: n for why, n in rejected.items() if n} == {"malformed": 90}

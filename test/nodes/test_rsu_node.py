@@ -32,7 +32,7 @@ from semcom_ros.reconstruction import Reconstruction  # noqa: E402
 
 
 def counts(b: Bench) -> dict:
-    return b.node._receiver.counters.snapshot()
+    return b.node.vehicles[""].receiver.counters.snapshot()
 
 
 class TwoStages:
@@ -242,7 +242,7 @@ def test_the_link_tells_the_snr_with_which_a_payload_was_lost():
 def test_a_payload_of_another_codec_is_rejected():
     with bench(RsuNode, codec="classical") as b:
         b.up()
-        b.node._receiver.expect("gesco", codec_of("gesco"), b"")
+        b.node.vehicles[""].receiver.expect("gesco", codec_of("gesco"), b"")
         b.speak(CompressedImage, RECEIVED).publish(arrival(1))
         b.until(lambda: counts(b)["rejected"]["codec"] == 1, "the rejection")
 
@@ -273,4 +273,4 @@ def test_the_codec_can_be_changed_while_it_runs_but_not_to_an_unknown_one():
         assert "Valid: " in b.set(codec="h265")
         assert b.node.settings.codec == "classical"
         assert b.set(min_area=100, max_age_s=3) == ""
-        assert b.node._receiver.max_age_s == 3.0
+        assert b.node.vehicles[""].receiver.max_age_s == 3.0

@@ -151,7 +151,7 @@ def test_a_frame_keeps_the_camera_that_it_began_with(fake):
     with rsu(street(), topics=topics) as (b, got):
         show_camera(b)
         b.node._rsu.decoder = FakeDecoder(
-            street(), lambda: setattr(b.node._receiver, "camera", other)
+            street(), lambda: setattr(b.node.vehicles[""].receiver, "camera", other)
         )
         for number, camera in ((1, CAMERA), (2, other)):
             send(b, got, number)

@@ -82,7 +82,7 @@ def test_maps_flow_while_another_codec_loads_and_then_it_is_the_codec(b, kind):
     b.until(lambda: answer.done() and later.done(), "the answers")
     results = answer.result().results if kind is SetParameters else [answer.result().result]
     assert all(result.successful for result in results)
-    assert b.node._rsu is not before and b.node._receiver.name == "jpeg2000"
+    assert b.node._rsu is not before and b.node.vehicles[""].receiver.name == "jpeg2000"
     s = b.node.settings
     assert (s.codec, s.min_area, s.max_age_s) == ("jpeg2000", 7, 2.5)
 
@@ -117,7 +117,7 @@ def test_a_codec_that_was_loaded_is_at_hand_and_one_that_failed_is_tried_anew(b)
         answer = ask(b, codec=codec)
         b.until(answer.done, "the answer")
         said.append(answer.result().results[0].reason)
-        assert b.node._receiver.name == b.node.settings.codec
+        assert b.node.vehicles[""].receiver.name == b.node.settings.codec
     assert said == ["Not yet.", "", "", "", ""]
     assert asked == ["hevc", "hevc", "classical"]
 
@@ -133,7 +133,7 @@ def test_what_was_loaded_for_a_node_that_was_configured_anew_is_not_taken(b):
     b.node.trigger_cleanup()
     b.until(answer.done, "the answer")
     assert answer.result().results[0].successful and b.state() == "unconfigured"
-    assert b.up().node._receiver.name == "jpeg2000"
+    assert b.up().node.vehicles[""].receiver.name == "jpeg2000"
 
 
 def test_the_first_maps_do_not_wait_for_the_networks_of_images(monkeypatch):
@@ -157,7 +157,7 @@ def test_the_first_maps_do_not_wait_for_the_networks_of_images(monkeypatch):
             images = b.listen(Image, "rsu/image")
             b.listened("rsu/image")
             maps_flow(b)
-            counts = b.node._receiver.counters.snapshot
+            counts = b.node.vehicles[""].receiver.counters.snapshot
             b.until(lambda: counts()["maps_only"] == 2, "all images but the newest to give way")
             # Whoever activates is told once the newest can be made.
             assert not images and not answer.done()

@@ -56,7 +56,7 @@ def test_a_mounting_is_said_once_and_when_it_changes_and_none_is_invented():
         header = send(b, got, 2).header
         b.until(lambda: said, "the place of the second frame's camera")
         for x in (1.0, 1.25):
-            b.node._outputs.place_camera(header, Mounting(x, 0.0, 1.5))
+            b.node._places.place(header, "car_7", Mounting(x, 0.0, 1.5))
         b.until(lambda: len(said) > 1, "its other place")
         transforms = [transform for message in said for transform in message.transforms]
         assert [t.transform.translation.x for t in transforms] == [1.0, 1.25]

@@ -51,8 +51,8 @@ class Delivery(Generic[Item]):
     - the blackout: whatever is offered in the last `blackout_s` of every `blackout_every_s`
       seconds is lost;
     - the rate: one packet at a time, at `rate_kbps` and at the share of airtime that `access`
-      leaves to one of `vehicles`; `queue` packets may wait, then the one that waits longest gives
-      way;
+      leaves to one of `vehicles_in_range`; `queue` packets may wait, then the one that waits
+      longest gives way;
     - the delay: `delay_ms` and a random part of exponential distribution, whose mean and standard
       deviation are `jitter_ms` (what waiting in other people's queues adds). Packets arrive in the
       order of sending, a late one holding up those behind it, unless `reorder` is set;
@@ -202,5 +202,5 @@ def _durations(n_bytes: int, s: SimpleNamespace) -> tuple[float, float]:
     """
     serial_s = min(8 * n_bytes / (1e3 * s.rate_kbps), _NEVER_S) if s.rate_kbps else 0.0
     on_air_s = airtime_s(n_bytes, s.access, s.snr_db)
-    turn_s = service_time_s(n_bytes, s.access, s.vehicles, s.snr_db)
+    turn_s = service_time_s(n_bytes, s.access, s.vehicles_in_range, s.snr_db)
     return max(serial_s, on_air_s), max(serial_s, turn_s)
