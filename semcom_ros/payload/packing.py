@@ -118,6 +118,8 @@ def _header(
         mounting = Mounting(*values[4 + n :]) if flags & _MOUNTING else None
         fx, fy, cx, cy = values[:4]
         camera = Camera(*source, fx, fy, cx, cy, values[4 : 4 + n], lens, mounting)
+    if h is not _BLANK:  # what was written has been checked
+        return h, snr_db, n_parts
     reference = (sequence - back) % 2**32 if back else 0
     header = Header(
         codec, version, model, height, width, label_space, sequence, stamp, task, vehicle,

@@ -8,7 +8,7 @@ byte, its place in a list; any other follows a byte of 255.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from semcom_ros.errors import SemcomError
@@ -21,6 +21,8 @@ WORDS = ("", "gesco", "classical", "cityscapes19", "labels", "image", "thumbnail
          "symbols_4", "image reconstruction", "image segmentation")  # fmt: skip
 SIZES = ((0, 0), (256, 512), (360, 480), (720, 960), (1024, 2048), (720, 1280), (1080, 1920),
          (480, 640), (376, 1241), (375, 1242), (370, 1224))  # fmt: skip
+_WORD_PLACES = {word: place for place, word in enumerate(WORDS)}
+_SIZE_PLACES = {size: place for place, size in enumerate(SIZES)}
 _OTHER = 255
 _MOST_DIGITS = 10
 T = TypeVar("T")
@@ -61,9 +63,14 @@ class Wire:
         return struct.unpack(form, self.raw(packed, struct.calcsize(form)))
 
     def byte(self, value: int = 0) -> int:
-        return int(self.fixed("B", value)[0])
+        if self._reading:
+            return self.raw(b"", 1)[0]
+        self.data.append(value)
+        return value
 
     def uint(self, value: int = 0) -> int:
+        if not self._reading and value < 0x80:
+            return self.byte(value)
         found = 0
         for place in range(0, 7 * _MOST_DIGITS, 7):
             more = 0x80 if value >> place > 0x7F else 0
@@ -74,7 +81,7 @@ class Wire:
         raise SemcomError("A number in the payload's header has no end.")
 
     def text(self, value: str = "") -> str:
-        known = self._place(value, WORDS)
+        known = self._place(value, WORDS, _WORD_PLACES)
         if known is not None:
             return known
         data = value.encode()
@@ -85,11 +92,11 @@ class Wire:
 
     def size(self, value: tuple[int, int] = (0, 0)) -> tuple[int, int]:
         """Height and width."""
-        return self._place(value, SIZES) or (self.uint(value[0]), self.uint(value[1]))
+        return self._place(value, SIZES, _SIZE_PLACES) or (self.uint(value[0]), self.uint(value[1]))
 
-    def _place(self, value: T, values: Sequence[T]) -> T | None:
+    def _place(self, value: T, values: Sequence[T], places: Mapping[T, int]) -> T | None:
         """The value, by its place among those that both ends know; None where it is another."""
-        place = self.byte(values.index(value) if value in values else _OTHER)
+        place = self.byte(places.get(value, _OTHER))
         if place == _OTHER:
             return None
         if place >= len(values):
