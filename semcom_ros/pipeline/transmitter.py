@@ -54,7 +54,7 @@ class Transmitter:
 
     encoder: of `codec`, which is a name of the registry, or what a study named `name` brings.
     segment: labels frames that come without, where the codec wants them. sealer: plans the seal of
-    a frame captured at a stamp in ns; without one, payloads have none.
+    the payload with a header; without one, payloads have none.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Transmitter:
         segment: Segment | None = None,
         codec: Codec | None = None,
         vehicle: int = 0,
-        sealer: Callable[[int], SealPlan] | None = None,
+        sealer: Callable[[Header], SealPlan] | None = None,
     ) -> None:
         self.segment, self.vehicle, self.sealer = segment, vehicle, sealer
         self.link: LinkState | None = None
@@ -125,7 +125,7 @@ class Transmitter:
             camera if refresh or camera != self._camera else None,
         )
         left, each = payload_bytes - header_bytes(header), 0
-        plan = self.sealer(frame.stamp) if self.sealer else None
+        plan = self.sealer(header) if self.sealer else None
         if plan:
             left, each = left - plan.fixed, plan.each
             left = max(left - plan.rare, min(left, LEAST_BYTES))

@@ -74,7 +74,7 @@ def test_the_seal_is_inside_what_is_allowed_but_for_rare_ones_of_small_payloads(
     payload, _ = transmitter.transmit(FRAME, payload_bytes)
     assert len(payload.seal) == 29 + rare
     assert most - 1 <= len(pack(payload)) <= most
-    sealer.assert_called_once_with(FRAME.stamp)
+    sealer.assert_called_once_with(payload.header)
 
 
 def test_a_frame_that_cannot_be_sent_takes_no_number(encoder: Asked) -> None:

@@ -30,6 +30,7 @@ from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, Frame, fit
 from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.probe import analog, digital, qpsk
+from semcom_ros.lab.evaluation.security_bench import steps
 from semcom_ros.lab.ground_truth import frames_with_truth
 from semcom_ros.lab.map_noise import receive_map
 from semcom_ros.payload import pack, unpack
@@ -239,6 +240,9 @@ BENCHES = {
     "sqgan": Bench("milliseconds of each part of the codec", sqgan),
     "perception": Bench("milliseconds of map, boxes and depth", perception),
     "channel": Bench("symbols and frames over the radio", channel, False),
+    "security": Bench(
+        "a hundred payloads sealed, opened, refused", lambda *_: Plan(steps()), False
+    ),
 }
 
 

@@ -13,7 +13,8 @@ from semcom_ros.channel.phy.mcs import MCS_TABLE
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study import codec_systems
 from semcom_ros.lab.evaluation.study.links import parse_links
-from semcom_ros.lab.evaluation.study.study_file import read_study
+from semcom_ros.lab.evaluation.study.run import one_table
+from semcom_ros.lab.evaluation.study.study_file import parse_study, read_study
 from semcom_ros.lab.evaluation.study.systems import create_system
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
@@ -27,6 +28,24 @@ def test_settings_reach_the_end_that_they_are_of_by_either_name(prefix: str) -> 
     )
     assert system.encoder.settings.picture == "none"
     assert (system.decoder.settings.generator, system.decoder.settings.steps) == ("diffusion", 2)
+
+
+@pytest.mark.parametrize(("security", "seal"), [("none", 0), ("session", 29), ("signed", 86)])
+def test_what_security_takes_is_inside_the_rate_of_its_row(security: str, seal: int) -> None:
+    frame = Frame(np.random.default_rng(0).integers(0, 255, (256, 512, 3), np.uint8))
+    options = {"codec": "hevc", "payload_bytes": 512, "security": security}
+    system = create_system("codec", options)
+    system.prepare([frame])
+    system.begin(*parse_links("none"), 1)
+    outcome = system.run(frame, None, 0)
+    assert not outcome.lost and outcome.bytes <= 512
+    assert len(system._sent[0][0].seal) == seal
+
+
+def test_a_study_may_ask_for_several_kinds_of_security() -> None:
+    given = {"codec": "hevc", "setting": "256", "security": "none,session"}
+    rows = [entry.title for entry in parse_study(one_table(given), ("scenes:1",)).tables[0].entries]
+    assert rows == ["hevc, security none, 256 bytes", "hevc, security session, 256 bytes"]
 
 
 def test_a_codec_whose_weights_are_missing_lacks_them(

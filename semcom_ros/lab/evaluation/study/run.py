@@ -46,6 +46,7 @@ _OF_ONE_TABLE = {
     "codec": "codecs and systems, as gesco,jpeg2000,full_image (default: gesco)",
     "setting": "payload bytes of codecs, as 128,256,512 (default: 512)",
     "labels": "the vehicle's map: segmenter (default), or truth with its void filled",
+    "security": "of payloads, whose bytes count: none,signed,session (default: none)",
     "channel": "models of the radio, as awgn,rayleigh (default: none)",
     "trace": "folder of a DeepMIMO scenario, for channel trace",
     "snr_db": "mean SNR of a symbol, dB, as 0,10 or -5:30:5 (default: 10)",
@@ -167,7 +168,9 @@ def one_table(given: Mapping[str, Any]) -> dict[str, Any]:
     if "snr_db" in given and models == [NONE]:
         raise SemcomError("--snr-db says nothing of an ideal link: give --channel, such as awgn.")
     levels = read_numbers(given.get("snr_db", f"{PARAMETERS['snr_db'].default:g}"))
-    common = {"labels": given.get("labels", LABELS[0])}
+    common: dict[str, Any] = {"labels": given.get("labels", LABELS[0])}
+    if "security" in given:
+        common["security"] = given["security"].split(",")
     systems = [
         {"codec": name, SIZE: sizes, **common}
         if name in CODECS or ":" in name

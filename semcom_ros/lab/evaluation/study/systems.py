@@ -17,19 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semcom_ros.channel.parameters import NONE
-from semcom_ros.codecs.base import (
-    Codec,
-    Decoder,
-    Encoder,
-    LinkState,
-    Memory,
-)
+from semcom_ros.codecs.base import Codec, Decoder, Encoder, LinkState, Memory
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
+from semcom_ros.lab.evaluation.study.counted_seals import CountedSeals
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.timing import timed
 from semcom_ros.lab.rates import rates
 from semcom_ros.labels import VOID
+from semcom_ros.link import NO_SECURITY, SECURITIES
 from semcom_ros.payload import Payload, PayloadError, pack
 from semcom_ros.pipeline.single import decode
 from semcom_ros.pipeline.transmitter import REFRESH_EVERY, Transmitter
@@ -107,6 +103,7 @@ class System:
     its bits, whatever the link has. conceals: the last good frame stands for a lost one, else grey
     does. maps: the RSU has a map, though none is sent. told_snr_db: what an encoder that hears of
     the SNR is told, by default the link's own. lacks: why it cannot run, "" where it can.
+    sealer: of its payloads.
 
     Ends may have more than the contract: an encoder `prepare(frames)`, for a drive that it codes as
     a whole, `container_bytes(parts)`, and `encode_ms` of the last frame where wall time does not
@@ -134,6 +131,7 @@ class System:
     maps: bool = False
     told_snr_db: float | None = None
     lacks: str = ""
+    sealer: CountedSeals | None = None
 
     def __post_init__(self) -> None:
         self._frames: Sequence[Frame] | None = None
@@ -206,7 +204,9 @@ class System:
         if index in self._sent:
             return self._sent[index]
         if index == 0:
-            self._transmitter = Transmitter(self.name, self.encoder, codec=self.contract)
+            self._transmitter = Transmitter(
+                self.name, self.encoder, codec=self.contract, sealer=self.sealer
+            )
             self._transmitter.sequence = int(self.of_road)
         if self.contract.hears_snr or self._reports and index:
             state = LinkState(self._told, refresh=self._memory.lacking)
@@ -275,6 +275,8 @@ def create_system(name: str, options: Mapping[str, Any], device: str = "cpu") ->
     Raises SemcomError for an unknown name, option or value.
     """
     made = resolve_name(SYSTEMS[choose(name, SYSTEMS, "system")])
+    options = dict(options)
+    security = choose(str(options.pop("security", NO_SECURITY)), SECURITIES, "security")
     known = inspect.signature(made).parameters
     # A system that takes any keyword looks through them itself.
     if all(p.kind is not p.VAR_KEYWORD for p in known.values()):
@@ -283,7 +285,9 @@ def create_system(name: str, options: Mapping[str, Any], device: str = "cpu") ->
     for option, p in known.items():
         if p.default is p.empty and p.kind is not p.VAR_KEYWORD and option not in options:
             raise SemcomError(f"The system '{name}' needs the option '{option}': give it.")
-    return made(**{"device": device} if "device" in known else {}, **options)
+    system: System = made(**{"device": device} if "device" in known else {}, **options)
+    system.sealer = None if security == NO_SECURITY else CountedSeals(security)
+    return system
 
 
 def weights_of(codec: str) -> tuple[Path, ...]:

@@ -95,6 +95,7 @@ class _Video(StudyCodec):
         """The next frame's packet. Raises SemcomError where the drive does not fit."""
         if self._coded is None:
             overhead = self.budget - request.budget_bytes + (len(self._images) > _ONE_BYTE)
+            overhead += request.seal_bytes
             self._coded = self._best(overhead)
             if isinstance(self._coded, _Coded):
                 self._packets = iter(self._coded.stream.packets)
