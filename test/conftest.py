@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,21 @@ def small_camvid(tmp_path_factory: pytest.TempPathFactory) -> str:
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), rng.integers(0, 12, shape).astype(np.uint8))
     return f"camvid:{folder}"
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """Of a small Ray cluster here, one for the whole run; a skip where there is no Ray."""
+    utils = pytest.importorskip("ray.cluster_utils", reason="needs requirements/ray.txt")
+    # Paths of sockets must be short: pytest's folder is too deep.
+    with tempfile.TemporaryDirectory(prefix="ray") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        head = {"num_cpus": 2, "num_gpus": 0, "object_store_memory": 100_000_000}
+        cluster = utils.Cluster(True, head_node_args={**head, "include_dashboard": False})
+        yield cluster.address
+        cluster.shutdown()
 
 
 @pytest.fixture(scope="module")

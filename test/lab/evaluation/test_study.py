@@ -90,6 +90,24 @@ def test_a_stopped_study_resumes_to_the_same_scores(
     assert Speckled.runs == 6 + 4  # of two cells of four frames the first was there already
 
 
+def test_shards_together_leave_what_one_run_leaves(tmp_path: Path) -> None:
+    whole = evaluate(tmp_path / "whole", frames=1).with_suffix(".json")
+    Speckled.runs = 0
+    for shard in ("2/2", "1/2"):
+        evaluate(tmp_path / "parts", f"{OPTIONS} --shard {shard}", frames=1)
+        assert Speckled.runs == 1  # of two cells of one frame each
+        Speckled.runs = 0
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["cells"]
+    parts = evaluate(tmp_path / "parts", frames=1).with_suffix(".json")
+    assert parts.read_bytes() == whole.read_bytes() and not Speckled.runs
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b", "1/-1"])
+def test_what_is_no_shard_is_a_sentence(shard: str) -> None:
+    with pytest.raises(SemcomError, match="is no shard: write 2/8"):
+        run.read_shard(shard)
+
+
 def test_the_results_of_a_study_are_complete(tmp_path: Path) -> None:
     scores = evaluate(tmp_path)
     rows = list(csv.DictReader(scores.open()))

@@ -26,6 +26,7 @@ from semcom_ros.lab.evaluation.study.data import LABELS
 from semcom_ros.lab.evaluation.study.links import spread
 from semcom_ros.lab.evaluation.study.plots import draw_plots, slug
 from semcom_ros.lab.evaluation.study.provenance import provenance
+from semcom_ros.lab.evaluation.study.ray_tasks import measure_on_ray
 from semcom_ros.lab.evaluation.study.report import write_records, write_report
 from semcom_ros.lab.evaluation.study.runner import Runner
 from semcom_ros.lab.evaluation.study.study_file import (
@@ -42,6 +43,7 @@ from semcom_ros.lab.evaluation.study.workers import measure_apart, take_one_thre
 from semcom_ros.lab.picture import read_picture, save_picture
 
 QUICK_FRAMES = 16
+
 _OF_ONE_TABLE = {
     "codec": "codecs and systems, as gesco,jpeg2000,full_image (default: gesco)",
     "setting": "payload bytes of codecs, as 128,256,512 (default: 512)",
@@ -67,6 +69,15 @@ _MORE: dict[str, tuple[str, dict[str, Any]]] = {
     "workers": (
         "processes at once, which share the machine (default: one a core; one for few frames)",
         {"type": int, "metavar": "N"},
+    ),
+    "ray": (
+        "a Ray cluster that measures, as 10.0.0.1:6379, or auto: that of this machine",
+        {"metavar": "ADDRESS"},
+    ),
+    "shard": (
+        "measure the i-th of n parts alone and write no tables; without it, a later run finds what "
+        "all of them left in the folder of the results",
+        {"metavar": "i/n"},
     ),
 }  # fmt: skip
 
@@ -98,23 +109,31 @@ def run(args: argparse.Namespace) -> None:
     study = study_of(given, tuple(places))
     readers = (given.get("judge"), given.get("backbones"), args.device, given.get("detector"))
     runner = Runner(study, places, args.out / "cells", *readers)
+    keys = runner.shard(*read_shard(given["shard"])) if "shard" in given else None
     console = Console()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
         TimeRemainingColumn(), console=console,
     ) as progress:  # fmt: skip
-        total = sum(len(job.data) for job, _ in runner.left())
+        total = sum(len(job.data) for job, _ in runner.left(keys))
         task = progress.add_task("nothing left to measure", total=total)
 
         def tell(name: str, frames: int) -> None:
             progress.update(task, description=name, advance=frames)
 
-        workers = given.get("workers") or workers_for(runner)
-        if workers > 1:
-            measure_apart(runner, workers, tell)
+        workers = given.get("workers") or workers_for(runner, keys)
+        if "ray" in given:
+            measure_on_ray(runner, given["ray"], tell, keys)
+        elif workers > 1:
+            measure_apart(runner, workers, tell, keys)
         else:
             take_one_thread()
-            runner.run(tell)
+            runner.run(tell, keys)
+    if keys is not None:
+        console.print(
+            "This part of the study is measured: run the command without --shard for its tables."
+        )
+        return
     write_results(args.out, runner, [_placeless(word, places) for word in given["command"]])
     console.print(
         f"Written to {args.out}: report.md, scores.csv, scores.json, latency.csv, plots, sheets",
@@ -199,6 +218,14 @@ def read_numbers(text: str) -> list[int | float]:
         raise SemcomError(
             f"'{text}' is no list of numbers: write them as 128,256 or as -5:30:5."
         ) from None
+
+
+def read_shard(text: str) -> tuple[int, int]:
+    """Which of how many shards, from 1, `text` asks for, as 2/8. Raises SemcomError."""
+    index, _, shards = text.partition("/")
+    if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
+        raise SemcomError(f"'{text}' is no shard: write 2/8 for the second of eight.")
+    return int(index), int(shards)
 
 
 def write_results(out: Path, runner: Runner, command: list[str]) -> None:

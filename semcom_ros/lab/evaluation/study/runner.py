@@ -36,6 +36,8 @@ from semcom_ros.lab.picture import save_picture
 
 STRIPS = "semcom_ros.lab.evaluation.study.contact_sheet"
 """Draws the pictures of a cell."""
+DRAFT = ".part"
+"""Ends the name of a file that is not whole yet."""
 Progress = Callable[[str, int], None]
 """Hears the name of a cell and how many of its frames are done anew."""
 
@@ -80,10 +82,24 @@ class Job:
     def store(self, scores: Mapping[str, Score]) -> None:
         """Add `scores` to the file, at once or not at all."""
         merged = {name: s._asdict() for name, s in sorted({**self.load(), **scores}.items())}
+        text = json.dumps({"cell": self.identity, "scores": merged}, indent=1) + "\n"
+        self.write({f"{self.key}.json": text.encode()})
+
+    def read(self) -> dict[str, bytes]:
+        """Its files by name: scores and strips."""
+        return {
+            path.name: path.read_bytes()
+            for path in self.folder.glob(f"{self.key}*")
+            if path.suffix != DRAFT
+        }
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """Put its `files` in place, each at once or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / f"{self.key}.part"
-        draft.write_text(json.dumps({"cell": self.identity, "scores": merged}, indent=1) + "\n")
-        os.replace(draft, draft.with_suffix(".json"))
+        for name, content in files.items():
+            draft = self.folder / f"{name}{DRAFT}"
+            draft.write_bytes(content)
+            os.replace(draft, self.folder / name)
 
 
 class Runner:
@@ -129,13 +145,23 @@ class Runner:
         systems = (job.system.models for job in self._once.values())
         return {*self.readers.models, *(path for models in systems for path in models)}
 
-    def left(self) -> list[tuple[Job, list[str]]]:
-        """What is to be done: jobs with the metrics not on disk, maybe none for strips.
+    def shard(self, index: int, shards: int) -> set[str]:
+        """The cells, by key, of shard `index`, from 1, whatever is measured already.
+
+        Every shard has some of each system: systems take seconds or milliseconds a frame.
+        """
+        return set(list(self._once)[index - 1 :: shards])
+
+    def left(self, keys: Collection[str] | None = None) -> list[tuple[Job, list[str]]]:
+        """What is to be done, or of that the cells `keys`: jobs with the metrics not on disk, maybe
+        none for strips.
 
         One system's cells in a row: what it sends is the same over every link.
         """
         found = []
         for job in self._once.values():
+            if keys is not None and job.key not in keys:
+                continue
             known = job.load()
             metrics = [m for m in job.metrics if m not in known and not self._lack(job, m)]
             shown = job.system.lacks or all(job.strip(i).exists() for i in job.frames)
@@ -146,8 +172,7 @@ class Runner:
 
     def groups(self, keys: Collection[str] | None = None) -> list[list[tuple[Job, list[str]]]]:
         """What is left, or of that the cells `keys`, system by system."""
-        left = [one for one in self.left() if keys is None or one[0].key in keys]
-        return [list(group) for _, group in groupby(left, lambda one: id(one[0].system))]
+        return [list(group) for _, group in groupby(self.left(keys), lambda one: id(one[0].system))]
 
     def run(self, progress: Progress, keys: Collection[str] | None = None) -> None:
         """Measure what is left, or of that the cells `keys`; `progress` hears of every frame.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -19,17 +20,20 @@ PATIENCE_S = 0.2
 """Between two looks at what the processes tell."""
 
 
-def workers_for(runner: Runner) -> int:
-    """Processes for what is left: one a core at most, and one for few frames."""
-    frames = sum(len(job.data) for job, _ in runner.left())
+def workers_for(runner: Runner, keys: Collection[str] | None = None) -> int:
+    """Processes for what is left, or of that the cells `keys`: one a core at most, and one for few
+    frames."""
+    frames = sum(len(job.data) for job, _ in runner.left(keys))
     return max(1, min(len(os.sched_getaffinity(0)), frames // WORTH))
 
 
-def measure_apart(runner: Runner, workers: int, progress: Progress) -> None:
-    """`runner.run(progress)` by `workers` processes. Raises SemcomError; all of them stop then."""
+def measure_apart(
+    runner: Runner, workers: int, progress: Progress, keys: Collection[str] | None = None
+) -> None:
+    """`runner.run(progress, keys)` by `workers` processes. Raises SemcomError; all stop then."""
     context = multiprocessing.get_context("spawn")
     told, stop = context.SimpleQueue(), context.Event()
-    groups = [[job.key for job, _ in group] for group in runner.groups()]
+    groups = [[job.key for job, _ in group] for group in runner.groups(keys)]
     with ProcessPoolExecutor(
         min(workers, len(groups)) or 1, context, _begin, (runner.made_of, told, stop)
     ) as pool:
@@ -83,7 +87,7 @@ def _measure(keys: list[str]) -> None:
             raise SemcomError("Stopped, because another part of the study was.")
         _Here.told.put((name, frames))
 
-    if not {job.key for job, _ in _Here.runner.left()}.issuperset(keys):
+    if len(_Here.runner.left(keys)) < len(keys):
         raise SemcomError(
             "The package, its models or the data changed while the study ran: run the command "
             "again, which measures anew what that concerns."
