@@ -16,6 +16,7 @@ from semcom_ros import channel
 from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.codecs.base import End
 from semcom_ros.errors import SemcomError, choose
+from semcom_ros.link.link_parameters import FRAME_ID, LINK
 from semcom_ros.parameter import Parameter, Value
 from semcom_ros.payload import MAX_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
 
@@ -46,9 +47,7 @@ _PERCEPTION = (
 _WAIT = Parameter(
     "wait_for_subscribers", 1, "Begin when so many listen to the images; 0 begins at once.", 0, 100
 )  # fmt: skip
-_PAUSED = Parameter(
-    "paused", False, "Play nothing until this is false again.", when="at once"
-)  # fmt: skip
+_PAUSED = Parameter("paused", False, "Play nothing until this is false again.", when="at once")
 COMMON = (
     Parameter(
         "autostart", False, "Configure and activate without waiting for a lifecycle manager.",
@@ -70,7 +69,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         Parameter("frames", 0, "Stop after so many frames; 0 plays all.", 0, 1_000_000_000),
         _WAIT,
         _PAUSED,
-        Parameter("frame_id", "camera_optical", "Frame of the camera, z along the optical axis."),
+        FRAME_ID,
         *COMMON,
     ),
     "vehicle_node": (
@@ -163,6 +162,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         _THREADS,
         *COMMON,
     ),
+    "link_node": (*LINK, *COMMON),
     "autoware_node": COMMON,
     "bag_node": (
         Parameter("bag", "", "What is played: the folder of a bag, or its .mcap or .db3 file."),

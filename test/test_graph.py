@@ -31,7 +31,7 @@ def test_a_name_that_nodes_share_means_the_same_to_all_of_them():
 def test_the_graph_has_every_node_of_the_package():
     folder = Path(graph.__file__).parent / "nodes"
     # Neither Autoware's messages, a browser nor a bag is needed: who has them starts these nodes.
-    nodes = sorted({*graph.VEHICLE_RSU, "autoware_node", "bag_node", "dashboard_node"})
+    nodes = sorted({*graph.VEHICLE_RSU, "autoware_node", "bag_node", "dashboard_node", "link_node"})
     assert nodes == sorted(p.stem for p in folder.glob("*_node.py")) == sorted(EXECUTABLES)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The payload between two hosts: who may send it, and that it came as it was sent."""
+"""The payload between two hosts: how it crosses, who may send it, that it came as it was sent."""
 
 NO_SECURITY = "none"
 SECURITIES = (NO_SECURITY, "signed", "session")
