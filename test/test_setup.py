@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,13 @@ def test_timm_imports_after_the_operators_are_declared() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_the_wheels_of_fast_dds_have_no_fault_that_their_line_has_mended() -> None:
+    """CVE-2024-30258: a malformed packet ends who hears it. docs/reliability.md has the rest."""
+    try:
+        found = tuple(map(int, version("ros-fastrtps").split(".")))
+    except PackageNotFoundError:
+        pytest.skip("Fast DDS is not of the wheels here: it is kept by the system")
+    mended = {(2, 6): 8, (2, 10): 4, (2, 13): 5}
+    assert found >= (2, 14, 1) or found[2] >= mended.get(found[:2], float("inf"))

@@ -229,6 +229,42 @@ def test_batches_that_are_painted_at_once_hold_no_vehicle_twice() -> None:
     road.counts()
 
 
+def test_memory_that_runs_out_costs_images_and_no_map_until_there_is_some_again() -> None:
+    short, paint = iter([MemoryError("CUDA is out of memory")] * 3), Decoder().decode_images
+
+    def images(*batch: object) -> list[np.ndarray]:
+        for error in short:
+            raise error
+        return paint(*batch)
+
+    decoder = Decoder()
+    decoder.decode_images = images
+    road = Road(decoder)
+    for n in range(1, 7):
+        road.send(n)
+        while road.receiver.counters.snapshot()["in_flight"]:
+            time.sleep(0.001)
+    counts = road.counts()
+    assert (counts["rejected"]["malformed"], counts["decoded"]) == (3, 3)
+    assert [n for n, first, _ in road.delivered if first] == list(range(1, 7))
+
+
+def test_images_that_hang_hold_no_map_up_and_one_frame_at_most_waits_for_them() -> None:
+    decoder, go_on, paint = Decoder(), threading.Event(), Decoder().decode_images
+    decoder.decode_images = lambda *batch: go_on.wait(20) and paint(*batch)
+    road = Road(decoder)
+    for n in range(1, 51):
+        road.send(n)
+        while (n, True, False) not in road.delivered:
+            time.sleep(0.001)
+    end = time.monotonic() + 20  # the last is told of before it takes the place of another
+    while road.receiver.counters.snapshot()["in_flight"] > 2 and time.monotonic() < end:
+        time.sleep(0.001)
+    go_on.set()
+    counts = road.counts(50)
+    assert (counts["superseded"], counts["maps_only"], counts["decoded"]) == (48, 48, 2)
+
+
 def test_what_comes_after_the_end_is_superseded() -> None:
     road = Road(Decoder())
     road.executor.stop()
