@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One vehicle and its RSU: camera, vehicle, channel and RSU, each in a process of its own.
+"""Vehicles and their RSU on one host: cameras, vehicles, channels and RSU, each in a process.
 
 `ros2 launch semcom_ros vehicle_rsu.launch.py --show-args` lists what can be set. What is started
 is said in `semcom_ros.bringup`, for `semcom launch` too.
@@ -7,76 +7,11 @@ is said in `semcom_ros.bringup`, for `semcom launch` too.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Any
+from launch import LaunchDescription
 
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import LifecycleNode, Node
-
-from semcom_ros import bringup
-from semcom_ros.errors import choose
-from semcom_ros.graph import PACKAGE, NodeProcess
-from semcom_ros.parameter import Parameter
-
-RESPAWN_S = 2.0
-"""From the end of a node to its next start."""
+from semcom_ros.nodes.ros2_launch import describe
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments; the nodes are made once their values are known."""
-    declared = map(declare, bringup.arguments().values())
-    return LaunchDescription([*declared, OpaqueFunction(function=start)])
-
-
-def declare(argument: Parameter) -> DeclareLaunchArgument:
-    """One described argument; its choices are enforced by launch."""
-    default, text, choices = bringup.in_words(argument)
-    return DeclareLaunchArgument(
-        argument.name, default_value=default, description=text, choices=choices or None
-    )
-
-
-def check_arguments() -> None:
-    """Raise SemcomError for an argument that nobody declared, which launch would pass over.
-
-    Where another launch file includes this one, the command's arguments are for that one.
-    """
-    words = sys.argv[1:]
-    if Path(__file__).name in (Path(word).name for word in words):
-        for name, given, _ in (word.partition(":=") for word in words):
-            if given:
-                choose(name, bringup.arguments(), "launch argument")
-
-
-def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The processes that the arguments ask for."""
-    check_arguments()
-    names = bringup.arguments()
-    values = {name: LaunchConfiguration(name).perform(context) for name in names}
-    return [action(process) for process in bringup.processes(values)]
-
-
-def action(process: NodeProcess) -> Node:
-    """The start of one process. Our nodes activate themselves (parameter autostart), so that they
-    also do without launch."""
-    how: dict[str, Any] = {
-        "package": process.package,
-        "executable": process.executable,
-        "namespace": process.namespace,
-        "arguments": process.words,
-        "parameters": [process.parameters, *process.parameter_files],
-        "remappings": process.remappings,
-    }
-    if process.package != PACKAGE:
-        return Node(**how)
-    return LifecycleNode(
-        **how,
-        name=process.name,
-        ros_arguments=["--log-level", process.log_level],
-        output="screen",
-        respawn=process.respawn,
-        respawn_delay=RESPAWN_S,
-    )
+    """The arguments, and the nodes once their values are known."""
+    return describe("vehicle_rsu")

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is started for one vehicle and its RSU: the arguments, and the processes they ask for.
+"""What is started together: descriptions, their arguments, and the processes they ask for.
 
-`launch/vehicle_rsu.launch.py` makes actions of `ros2 launch` of it; `semcom launch` runs it itself.
+The files in `launch/` make actions of `ros2 launch` of it; `semcom launch` runs it itself.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,15 @@ from semcom_ros.parameter import Parameter, Value
 from semcom_ros.parameter_file import check_file
 from semcom_ros.runtime import shipped_folder
 
+LINK_NODE = "link_node"
+DESCRIPTIONS = {
+    "vehicle_rsu": (*graph.VEHICLE_RSU, "bag_node", "dashboard_node"),
+    "vehicle": ("camera_node", "vehicle_node", "channel_node", LINK_NODE, "bag_node",
+                "dashboard_node"),
+    "rsu": (LINK_NODE, "channel_node", "rsu_node", "dashboard_node"),
+}  # fmt: skip
+"""By what can be launched: vehicles and their RSU on one host, or what one of two hosts runs; the
+nodes in the order in which data flows, and those that come after them where they are asked for."""
 SWITCHES = {
     "camera_node": Parameter(
         "camera", True, "Start camera_node; false where a camera publishes already."
@@ -32,9 +42,7 @@ SWITCHES = {
         "dashboard", False, "Start dashboard_node: a page in the browser, whose address it logs."
     ),
 }  # fmt: skip
-"""By executable: the argument that says whether the node is started. Those that are none of
-`graph.VEHICLE_RSU` come after it."""
-NODES = tuple(dict.fromkeys((*graph.VEHICLE_RSU, *SWITCHES)))
+"""By executable: the argument that says whether the node is started."""
 _NEEDED = {"bag": "player", "foxglove_port": "dashboard"}
 """Arguments that say nothing without a node, and the switch of that."""
 _ARGUMENTS = (
@@ -55,11 +63,39 @@ _ARGUMENTS = (
         "always where a bag is played, be it by camera_node.",
     ),
 )  # fmt: skip
+_OWN = {
+    "vehicle_rsu": (
+        Parameter(
+            "vehicles", 1,
+            "So many vehicles, each with a drive of its own, on one RSU: their namespaces count on "
+            "from `namespace`, the seeds of scenes:SEED and first_frame of other data likewise.",
+            1, 64,
+        ),
+    ),
+    "vehicle": (),
+    "rsu": (
+        Parameter("namespace", "/rsu", "Namespace of the RSU's nodes."),
+        replace(graph.table("rsu_node")["vehicles"], default="/vehicle_*"),
+    ),
+}  # fmt: skip
+"""Arguments that a description has in the place of all others of the name."""
+_WITHOUT = {
+    "vehicle_rsu": (),
+    "vehicle": ("role", "peer_kbps", "most_vehicles", "rviz"),
+    "rsu": ("role", "peer", "rviz", "camera", "player", "image_topic", "camera_info_topic"),
+}
+APART = 40
+"""Frames by which vehicles of the same data are apart."""
 
 
-def arguments() -> dict[str, Parameter]:
-    """Those of the whole, and all parameters of its nodes, by name."""
-    return {parameter.name: parameter for parameter in _ARGUMENTS} | graph.arguments(NODES)
+def arguments(description: str = "vehicle_rsu") -> dict[str, Parameter]:
+    """Those of the whole, and all parameters of its nodes, by name. Raises SemcomError for what is
+    no description."""
+    choose(description, DESCRIPTIONS, "description")
+    found = {parameter.name: parameter for parameter in _ARGUMENTS}
+    found |= graph.arguments(DESCRIPTIONS[description])
+    found |= {parameter.name: parameter for parameter in _OWN[description]}
+    return {name: it for name, it in found.items() if name not in _WITHOUT[description]}
 
 
 def in_words(argument: Parameter) -> tuple[str, str, list[str]]:
@@ -70,56 +106,134 @@ def in_words(argument: Parameter) -> tuple[str, str, list[str]]:
     return str(argument.default), argument.text + allowed, [*map(str, argument.choices)]
 
 
-def processes(given: Mapping[str, str]) -> tuple[NodeProcess, ...]:
+def processes(
+    given: Mapping[str, str], description: str = "vehicle_rsu"
+) -> tuple[NodeProcess, ...]:
     """What runs with the arguments' values, in the order in which data flows.
 
     given: texts by name; what is not there has its default. Raises SemcomError for an argument
-    that is none, a value out of range, a parameter file or data that cannot be used, and an RViz
-    that is not installed: before anything is started.
+    that is none, a value out of range, arguments that contradict each other, a parameter file or
+    data that cannot be used, and an RViz that is not installed: before anything is started.
     """
+    known = arguments(description)
     for name in given:
-        choose(name, arguments(), "launch argument")
-    texts = {name: given.get(name, in_words(it)[0]) for name, it in arguments().items()}
-    values = {name: it.parse(texts[name]) for name, it in arguments().items()}
+        choose(name, known, "launch argument")
+    texts = {name: given.get(name, in_words(it)[0]) for name, it in known.items()}
+    values = {name: it.parse(texts[name]) for name, it in known.items()}
     if texts["config"]:
         check_file(Path(texts["config"]))
     for name, switch in _NEEDED.items():
-        if values[name] and not values[switch]:
+        if values.get(name) and not values[switch]:
             raise SemcomError(f"{name} is for a node that is not started: say {switch}:=true, too.")
-    values["camera"] = values["camera"] and not values["player"]
-    if values["camera"]:
-        open_source(texts["data"], texts["split"])
-    if values["player"]:
-        if not texts["bag"]:
-            raise SemcomError("player:=true plays a bag: name one, as in bag:=out/town.")
-        from semcom_ros.datasets.bags.cameras import transport_of  # rosbags, for bags alone
-
-        transport = transport_of(texts["bag"], texts["bag_camera"])
-        values["input_transport"] = transport or values["input_transport"]
-    of_bag = values["player"] or (values["camera"] and is_bag(texts["data"]))
+    if "data" in values:
+        _check_source(values)
+    of_bag = values.get("player") or (values.get("camera") and is_bag(str(values["data"])))
     clock: dict[str, Value] = {"use_sim_time": bool(of_bag or values["use_sim_time"])}
-    image = texts["image_topic"]
+    image = str(values.get("image_topic", CAMERA))
     topics = (
         (CAMERA, image),
         (f"{CAMERA}/compressed", f"{image}/compressed"),
-        (CAMERA_INFO, texts["camera_info_topic"]),
+        (CAMERA_INFO, str(values.get("camera_info_topic", CAMERA_INFO))),
     )
-    started = [one for one in NODES if one not in SWITCHES or values[SWITCHES[one].name]]
-    of_nodes = {name: values[name] for name in graph.arguments(NODES)}
     found = [
         replace(
             node,
             parameters=node.parameters | clock,
             parameter_files=(texts["config"],) if texts["config"] else (),
-            remappings=topics,
+            remappings=topics if "data" in values else (),
             log_level=texts["log_level"],
             respawn=bool(values["respawn"]),
         )
-        for node in graph.vehicle_rsu(texts["namespace"], started, **of_nodes)
+        for node in _NODES_OF[description](values)
     ]
-    if values["rviz"]:
+    if values.get("rviz"):
         found.append(_rviz(texts, clock, topics))
     return tuple(found)
+
+
+def _check_source(values: dict[str, Value]) -> None:
+    """Raise SemcomError where no camera can play; let one bag or camera play alone."""
+    values["camera"] = values["camera"] and not values["player"]
+    if values["camera"]:
+        open_source(str(values["data"]), str(values["split"]))
+    if values["player"]:
+        if not values["bag"]:
+            raise SemcomError("player:=true plays a bag: name one, as in bag:=out/town.")
+        from semcom_ros.datasets.bags.cameras import transport_of  # rosbags, for bags alone
+
+        transport = transport_of(str(values["bag"]), str(values["bag_camera"]))
+        values["input_transport"] = transport or values["input_transport"]
+
+
+def _started(executables: Iterable[str], values: Mapping[str, Value]) -> list[str]:
+    return [one for one in executables if one not in SWITCHES or values[SWITCHES[one].name]]
+
+
+def _nodes(
+    namespace: Value, executables: Iterable[str], values: Mapping[str, Value]
+) -> list[NodeProcess]:
+    of_nodes = {n: values[n] for n in graph.arguments(executables) if n in values}
+    return list(graph.vehicle_rsu(str(namespace), executables, **of_nodes))
+
+
+def _vehicle_rsu(values: dict[str, Value]) -> list[NodeProcess]:
+    """One vehicle with its RSU in its namespace, or several and one RSU that serves them."""
+    executables = _started(DESCRIPTIONS["vehicle_rsu"], values)
+    count, values = int(values["vehicles"]), values | {"vehicles": ""}
+    if count == 1:
+        return _nodes(values["namespace"], executables, values)
+    namespace = str(values["namespace"])
+    stem = namespace.rstrip("0123456789")
+    number = namespace.removeprefix(stem)
+    data, first = str(values["data"]), int(values["first_frame"])
+    for wrong, why in (
+        (not number, "needs a namespace that ends with a number, such as /vehicle_1"),
+        (values["player"] or is_bag(data), "plays no bag: its time is that of one drive"),
+        (values["vehicle_id"], "numbers vehicles by their namespaces: leave vehicle_id out"),
+        (str(values["image_topic"]).startswith("/"), "needs an image_topic below the namespace"),
+    ):
+        if wrong:
+            raise SemcomError(f"vehicles:={count} {why}.")
+    names = [f"{stem}{int(number) + i}" for i in range(count)]
+    shared = [one for one in executables if one in ("rsu_node", "dashboard_node")]
+    found = []
+    for i, name in enumerate(names):
+        seed = re.fullmatch(r"scenes:(\d+)", data)
+        own = {"data": f"scenes:{int(seed[1]) + i}"} if seed else {"first_frame": first + APART * i}
+        found += [
+            replace(one, name=f"{name[1:]}/{one.name}")
+            for one in _nodes(name, [n for n in executables if n not in shared], values | own)
+        ]
+    return found + _nodes("/rsu", shared, values | {"vehicles": ",".join(names)})
+
+
+def _vehicle(values: dict[str, Value]) -> list[NodeProcess]:
+    """A vehicle's host: all but the RSU, and the link to it."""
+    if not values["peer"]:
+        raise SemcomError("peer is empty: name where the RSU is, as in peer:=192.0.2.7:47800.")
+    executables = _started(DESCRIPTIONS["vehicle"], values)
+    if not values["with_channel"]:
+        executables.remove("channel_node")
+    return _nodes(values["namespace"], executables, values | {"role": "vehicle"})
+
+
+def _rsu(values: dict[str, Value]) -> list[NodeProcess]:
+    """The RSU's host: the link to all vehicles, a radio for each where it is asked for, the RSU."""
+    values = values | {"role": "rsu"}
+    names = str(values["vehicles"]).split(",") if values["with_channel"] else []
+    if any(re.search("[*?]", name) for name in names):
+        raise SemcomError(
+            "with_channel:=true starts a radio for each vehicle: name them, as in "
+            "vehicles:=/vehicle_1,/vehicle_2."
+        )
+    link, channel, *others = _started(DESCRIPTIONS["rsu"], values)
+    radios = [one for name in names for one in _nodes(name.strip(), [channel], values)]
+    radios = [replace(one, name=f"{one.namespace[1:]}/{one.name}") for one in radios]
+    first, *rest = _nodes(values["namespace"], [link, *others], values)
+    return [first, *radios, *rest]
+
+
+_NODES_OF = {"vehicle_rsu": _vehicle_rsu, "vehicle": _vehicle, "rsu": _rsu}
 
 
 def _rviz(

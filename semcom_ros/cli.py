@@ -36,7 +36,7 @@ COMMANDS = {
     "": Command("send meaning instead of pixels from a vehicle to a roadside unit"),
     "demo": Command("drive through vehicle, channel and RSU, and score", "demo.run"),
     "launch": Command(
-        "start camera, vehicle, channel and RSU, as `ros2 launch` does", "launch_command", "nodes"
+        "start vehicles, RSU or both, as `ros2 launch` does", "launch_command", "nodes"
     ),
     "inspect": Command("print what a payload file holds", "inspect_payload"),
     "bag": Command("bags of ROS 2: made from data sets, and what they hold"),

@@ -26,9 +26,7 @@ CAMERA, CAMERA_INFO = "camera/image_raw", "camera/camera_info"
 PAYLOADS, SENT_LABELS = f"{CAMERA}/semcom", "vehicle/segmentation"
 LABELS, IMAGES, BOXES = "rsu/segmentation", "rsu/image", "rsu/detections"
 """Topics of a frame on its way, below the namespace."""
-_DEVICE = Parameter(
-    "device", "cpu", "Where networks run: cpu, cuda or cuda:N, as torch names it."
-)  # fmt: skip
+_DEVICE = Parameter("device", "cpu", "Where networks run: cpu, cuda or cuda:N, as torch names it.")
 _THREADS = Parameter(
     "threads", 1, "Threads a network may use; more than one slows the other nodes down.", 1, 64
 )
@@ -66,6 +64,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         Parameter("split", "val", "Part of a data set that has parts: train, val or test."),
         channel.PARAMETERS["rate_hz"],
         Parameter("loop", True, "Begin again after the last frame."),
+        Parameter("first_frame", 0, "Number of the frame that it begins with.", 0, 1_000_000_000),
         Parameter("frames", 0, "Stop after so many frames; 0 plays all.", 0, 1_000_000_000),
         _WAIT,
         _PAUSED,
@@ -228,7 +227,8 @@ def table(executable: str) -> dict[str, Parameter]:
 class NodeProcess:
     """One node in a process of its own; `parameters` lists every parameter of ours.
 
-    package: ours, or another's program with its own command line `words`. parameter_files: win
+    name: unlike that of any other that is started with it. package: ours, or another's program with
+    its own command line `words`. parameter_files: win
     over `parameters`. respawn: whether it is started anew when it ended by itself.
     """
 
@@ -289,7 +289,7 @@ def command(process: NodeProcess) -> list[str]:
     if process.package == PACKAGE:
         line[:1] = [sys.executable, "-m", f"semcom_ros.nodes.{process.executable}"]
         # Another's program may be several nodes, which must not get one name.
-        line += ["-r", f"__node:={process.name}"]
+        line += ["-r", f"__node:={process.executable}"]
     for old, new in process.remappings:
         line += ["-r", f"{old}:={new}"]
     for name, value in process.parameters.items():

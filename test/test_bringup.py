@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from semcom_ros import bringup, graph
@@ -12,16 +14,27 @@ from semcom_ros.datasets.bags import BagWriter, Qos
 from semcom_ros.errors import SemcomError
 
 
-def by_name(**given: str) -> dict[str, graph.NodeProcess]:
-    return {process.name: process for process in bringup.processes(given)}
+def by_name(launched: str = "vehicle_rsu", **given: str) -> dict[str, graph.NodeProcess]:
+    found = bringup.processes(given, launched)
+    named = {process.name: process for process in found}
+    assert len(named) == len(found)  # by which they are watched
+    return named
 
 
-def test_every_parameter_of_the_graph_is_a_described_argument() -> None:
+@pytest.mark.parametrize("description", bringup.DESCRIPTIONS)
+def test_every_parameter_of_the_nodes_is_a_described_argument_unless_it_is_settled(
+    description: str,
+) -> None:
     own = {"camera", "image_topic", "camera_info_topic", "namespace", "config", "log_level"}
-    own |= {"player", "rviz", "dashboard", "respawn", "use_sim_time"}
-    of_nodes = graph.arguments(bringup.NODES)
-    assert set(bringup.arguments()) == own | set(of_nodes) and not own & set(of_nodes)
-    for argument in bringup.arguments().values():
+    own |= {"player", "rviz", "dashboard", "respawn", "use_sim_time", "vehicles"}
+    of_nodes = set(graph.arguments(bringup.DESCRIPTIONS[description]))
+    settled = {
+        "vehicle_rsu": set(),
+        "vehicle": {"role", "peer_kbps", "most_vehicles", "rviz", "vehicles"},
+        "rsu": {"role", "peer", "rviz", "camera", "player", "image_topic", "camera_info_topic"},
+    }[description]
+    assert set(bringup.arguments(description)) == (own | of_nodes) - settled
+    for argument in bringup.arguments(description).values():
         default, text, choices = bringup.in_words(argument)
         assert text and argument.parse(default) == argument.default
         assert not choices or default in choices
@@ -89,6 +102,81 @@ def test_a_file_of_parameters_comes_after_the_arguments_which_it_wins_over(tmp_p
     line = graph.command(by_name(config=str(file), snr_db="9.0")["channel_node"])
     assert line.index("snr_db:=9.0") < line.index(str(file))
     assert line[line.index(str(file)) - 1] == "--params-file"
+
+
+def test_several_vehicles_have_drives_of_their_own_and_one_rsu() -> None:
+    found = by_name(vehicles="3", namespace="/car_4", data="scenes:7", dashboard="true")
+    cars = ["car_4", "car_5", "car_6"]
+    each = ("camera_node", "vehicle_node", "channel_node")
+    assert list(found) == [f"{car}/{node}" for car in cars for node in each] + [
+        "rsu_node", "dashboard_node"
+    ]  # fmt: skip
+    seeds = [found[f"{car}/camera_node"].parameters["data"] for car in cars]
+    assert seeds == ["scenes:7", "scenes:8", "scenes:9"]
+    assert [found[f"{car}/vehicle_node"].namespace for car in cars] == [f"/{car}" for car in cars]
+    assert found["rsu_node"].parameters["vehicles"] == "/car_4,/car_5,/car_6"
+    assert found["rsu_node"].namespace == "/rsu" and by_name()["rsu_node"].namespace == "/vehicle_1"
+    assert by_name()["rsu_node"].parameters["vehicles"] == ""
+    line = graph.command(found["car_5/vehicle_node"])
+    assert "__ns:=/car_5" in line and "__node:=vehicle_node" in line
+
+
+def test_several_vehicles_of_the_same_data_begin_apart(tmp_path: Path) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((32, 64, 3), np.uint8))
+    found = by_name(vehicles="2", data=f"folder:{tmp_path}", first_frame="5")
+    begins = [found[f"vehicle_{n}/camera_node"].parameters["first_frame"] for n in (1, 2)]
+    assert begins == [5, 5 + bringup.APART]
+
+
+def test_a_vehicles_host_has_the_link_in_the_place_of_the_rsu() -> None:
+    found = by_name("vehicle", peer="rsu.example:47800", dscp="46")
+    assert list(found) == ["camera_node", "vehicle_node", "link_node"]
+    link = found["link_node"].parameters
+    assert (link["role"], link["peer"], link["dscp"]) == ("vehicle", "rsu.example:47800", 46)
+    assert not link["with_channel"]
+    found = by_name("vehicle", peer="rsu.example:47800", with_channel="true", camera="false")
+    assert list(found) == ["vehicle_node", "channel_node", "link_node"]
+    assert found["link_node"].parameters["with_channel"]
+
+
+def test_the_rsus_host_serves_whoever_comes_by_the_link() -> None:
+    found = by_name("rsu", bind="[::]:5000")
+    assert list(found) == ["link_node", "rsu_node"]
+    assert found["rsu_node"].parameters["vehicles"] == "/vehicle_*"
+    link = found["link_node"]
+    assert (link.parameters["role"], link.parameters["bind"]) == ("rsu", "[::]:5000")
+    assert link.namespace == "/rsu" and not link.remappings
+    found = by_name("rsu", with_channel="true", vehicles="/vehicle_1,/vehicle_2", loss="0.1")
+    radios = ["vehicle_1/channel_node", "vehicle_2/channel_node"]
+    assert list(found) == ["link_node", *radios, "rsu_node"]
+    assert [found[name].namespace for name in radios] == ["/vehicle_1", "/vehicle_2"]
+    assert found[radios[0]].parameters["loss"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("description", "given", "sentence"),
+    [
+        ("vehicle", {}, "peer is empty: name where the RSU is, as in peer:=192.0.2.7:47800"),
+        ("vehicle", {"most_vehicles": "3"}, "no launch argument 'most_vehicles'"),
+        ("rsu", {"peer": "a:1"}, "no launch argument 'peer'"),
+        ("rsu", {"with_channel": "true"}, "starts a radio for each vehicle: name them, as in veh"),
+        ("vehicle_rsu", {"vehicles": "0"}, "vehicles is 0; it must be 1 to 64"),
+        ("vehicle_rsu", {"vehicles": "2", "namespace": "/car"}, "a namespace that ends with a num"),
+        ("vehicle_rsu", {"vehicles": "2", "vehicle_id": "5"}, "leave vehicle_id out"),
+        (
+            "vehicle_rsu",
+            {"vehicles": "2", "image_topic": "/front"},
+            "an image_topic below the na",
+        ),
+        ("vehicles", {}, "no description 'vehicles': did you mean 'vehicle'"),
+    ],
+)
+def test_what_cannot_be_launched_together_is_refused_with_a_sentence(
+    description: str, given: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(SemcomError, match=sentence):
+        bringup.processes(given, description)
 
 
 @pytest.mark.parametrize(

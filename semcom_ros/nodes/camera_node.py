@@ -88,7 +88,7 @@ class CameraNode(PlayerNode):
 
         A pass is stamped to follow the one before.
         """
-        index, later_ns, stamps = 0, 0, list[int]()
+        index, later_ns, stamps = self.settings.first_frame, 0, list[int]()
         while True:
             try:
                 shot = self._prepare(index)

@@ -8,15 +8,14 @@ import sys
 from collections.abc import Iterable
 
 from semcom_ros import bringup
-from semcom_ros.errors import SemcomError, choose
+from semcom_ros.errors import SemcomError
+from semcom_ros.parameter import Parameter
 from semcom_ros.runtime import check_ros
-
-DESCRIPTIONS = ("vehicle_rsu",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `semcom launch`, as `ros2 launch` has them."""
-    parser.add_argument("description", help=f"What to start: {', '.join(DESCRIPTIONS)}.")
+    parser.add_argument("description", help=f"What to start: {', '.join(bringup.DESCRIPTIONS)}.")
     parser.add_argument(
         "arguments", nargs="*", metavar="NAME:=VALUE", help="Arguments; the last of a name counts."
     )
@@ -29,11 +28,11 @@ def run(args: argparse.Namespace) -> int:
     """Run the nodes until all have ended or Ctrl-C: 0. What is refused starts nothing: 1. Both are
     the statuses of `ros2 launch`."""
     try:
-        choose(args.description, DESCRIPTIONS, "description")
+        known = bringup.arguments(args.description)
         if args.show_args:
-            show_arguments()
+            show(known.values())
             return 0
-        nodes = bringup.processes(parse(args.arguments))
+        nodes = bringup.processes(parse(args.arguments), args.description)
         check_ros()
     except SemcomError as error:
         print(f"semcom: {error}", file=sys.stderr)
@@ -56,10 +55,10 @@ def parse(words: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def show_arguments() -> None:
-    """Print every argument as `ros2 launch --show-args` does."""
+def show(arguments: Iterable[Parameter]) -> None:
+    """Print the arguments as `ros2 launch --show-args` does."""
     lines = ["Arguments (pass arguments as '<name>:=<value>'):"]
-    for argument in bringup.arguments().values():
+    for argument in arguments:
         default, text, choices = bringup.in_words(argument)
         valid = f" Valid choices are: {choices}" if choices else ""
         lines += ["", f"    '{argument.name}':", f"        {text}{valid}"]
