@@ -11,8 +11,8 @@ setup:  ## make .venv: Python packages, ROS 2 where none is sourced, this packag
 demo: setup  ## a drive through the four nodes; on real frames with DATA=<folder of CamVid>
 	$(VENV)/bin/semcom demo $(if $(DATA),--data camvid:$(DATA)) $(if $(DASHBOARD),--dashboard $(DASHBOARD))
 
-test: setup
-	$(VENV)/bin/python -m pytest
+test: setup  ## by two processes
+	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup
 
 lint: setup  ## style, layout and types; the tools are those of requirements/python.txt
 	$(VENV)/bin/ruff check .

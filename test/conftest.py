@@ -12,8 +12,16 @@ import numpy as np
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where there is none."""
+    """Skip what needs a GPU where there is none; share out the rest where several processes test.
+
+    The tests of a file stay together, for what they set up once, and those of nodes, which would
+    wait for one another's.
+    """
+    for item in items:
+        group = "nodes" if "nodes" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
     of_gpu = [item for item in items if item.get_closest_marker("cuda")]
     if not of_gpu:
         return
