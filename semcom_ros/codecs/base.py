@@ -16,6 +16,7 @@ from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
 from semcom_ros.parameter import Parameter, Value
 from semcom_ros.payload import PART_OVERHEAD, Part, Payload, PayloadError, parts_bytes
+from semcom_ros.payload.contents import check_text
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
@@ -267,7 +268,9 @@ class CodecEnd:
         """Nothing is waited for."""
 
     def read(self, words: str) -> Reading:
-        """As it was asked: this codec sends the same whatever is asked for."""
+        """As it was asked: this codec sends the same whatever is asked for. Raises SemcomError for
+        more than a header holds."""
+        check_text(words, "task")
         return Reading(words)
 
 

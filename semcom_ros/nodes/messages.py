@@ -18,6 +18,7 @@ from semcom_ros.codecs.base import LinkState
 from semcom_ros.errors import SemcomError
 from semcom_ros.messages import build
 from semcom_ros.messages.build import data_of
+from semcom_ros.payload.contents import check_text
 
 POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("bgr", "u1", 4), ("label", "<u4")])
 """One point as PCL's PointXYZRGBL has it, without padding; ROS calls `bgr` a float32 `rgb`."""
@@ -77,8 +78,9 @@ def link_state(message: DiagnosticArray) -> tuple[LinkState, str]:
             raise ValueError("not finite")
     except ValueError as error:
         raise SemcomError(f"rsu/link holds what is no report of a link: {error}.") from None
-    state = LinkState(snr_db, loss, newest, values.get("refresh") == "true")
-    return state, values.get("task", "")
+    task = values.get("task", "")
+    check_text(task, "task")
+    return LinkState(snr_db, loss, newest, values.get("refresh") == "true"), task
 
 
 def points_message(

@@ -82,11 +82,11 @@ class Observer(Node):
 
     def set(self, node: str, **values: Any) -> list[str] | None:
         """Why each of `values` was refused as a parameter, "" for those that were not; None where
-        no answer came in 10 s."""
+        no answer came in a minute: a codec may be loaded first."""
         parameters = [Parameter(name, value=v).to_parameter_msg() for name, v in values.items()]
         request = SetParameters.Request(parameters=parameters)
         answer = self.ask(f"{node}/set_parameters", SetParameters, request)
-        if answer is None or not self.spin(10.0, answer.done):
+        if answer is None or not self.spin(60.0, answer.done):
             return None
         return ["" if one.successful else one.reason for one in answer.result().results]
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
 import tiny_gsc
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from ros_bench import bench, camera_image
 from rsu_bench import RECEIVED, arrival
 from sensor_msgs.msg import CompressedImage, Image
@@ -70,6 +70,24 @@ def test_any_codecs_rsu_passes_on_what_it_hears_and_the_parameter_says_so() -> N
         b.until(lambda: b.node.statistics.snapshot().get("other_task") == "1", "the count")
         assert b.set(task="") == ""
         b.until(lambda: asked(links) == "", "the parameter's turn")
+
+
+def test_a_task_that_no_header_holds_is_refused_at_either_end_and_frames_go_on() -> None:
+    with rsu("classical") as b:
+        b.up()
+        assert "at most 1024 bytes" in b.set(task="x" * 1025)
+    with bench(VehicleNode, codec="classical") as b:
+        b.up()
+        said, payloads = b.warnings(), b.listen(CompressedImage, "camera/image_raw/semcom")
+        b.listened("camera/image_raw/semcom")
+        pair = KeyValue(key="task", value="x" * 1025)
+        report = DiagnosticArray(status=[DiagnosticStatus(values=[pair])])
+        b.speak(DiagnosticArray, "rsu/link").publish(report)
+        b.until(lambda: said, "the sentence")
+        b.speak(Image, "camera/image_raw").publish(camera_image(1))
+        b.until(lambda: payloads, "a payload")
+        assert "at most 1024 bytes" in said[0]
+        assert unpack(bytes(payloads[0].data)).header.task == ""
 
 
 def test_gsc_asks_for_what_the_words_mean_and_leaves_what_means_nothing(gsc: None) -> None:

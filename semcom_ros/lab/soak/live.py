@@ -48,7 +48,7 @@ class Measured(NamedTuple):
     @property
     def holds(self) -> bool:
         """Whether it is within its limits."""
-        return self.least <= self.measured <= self.most
+        return bool(self.least <= self.measured <= self.most)
 
     @property
     def limit(self) -> str:

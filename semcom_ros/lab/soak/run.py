@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     rows = [(f.what, f"{f.measured:.3g}", f.limit, "yes" if f.holds else "NO") for f in figures]
     show(f"{args.name}, {args.seconds:.0f} s", ("figure", "measured", "limit", "holds"), rows)
     if args.json:
-        write_json(args.json, {f.what: f._asdict() | {"holds": f.holds} for f in figures})
+        write_json(args.json, {f.what: (float(f.measured), f.limit, f.holds) for f in figures})
     failed = [f.what for f in figures if not f.holds]
     if failed:
         print(f"semcom: {args.name} does not hold: {', '.join(failed)}.", file=sys.stderr)
