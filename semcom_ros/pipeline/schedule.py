@@ -16,6 +16,8 @@ MOST_WAITING = 256
 way."""
 SMOOTHING = 0.25
 """Weight of a batch's time in the estimate of the next."""
+TRIED = 0.25
+"""What one more is taken to cost, of what those did on average, until other sizes were seen."""
 DOUBT = 0.9
 """What becomes of the estimate, each time that nothing could be done in time by it: it may be that
 of one slow moment."""
@@ -77,12 +79,16 @@ class Schedule(Generic[Item]):
             left = {own: self._came(self._waiting[own][0]) + limit_s - now for own in line}
             late = {own for own in line if left[own] < self.estimate_s(1)}
             given_up = [self._next_of(own) for own in line if own in late]
-            line = [own for own in line if own not in late]
-            if late and not line:
+            in_time = [own for own in line if own not in late]
+            if late and not in_time:
                 self._averages[2:] *= DOUBT
-            size = min(len(line), self._most)
-            while size > 1 and self.estimate_s(size) > min(left[own] for own in line[:size]):
-                size -= 1
+            # The most that can be done in time together; who has less time left has to wait.
+            line = []
+            for size in range(min(len(in_time), self._most), 0, -1):
+                line = [own for own in in_time if left[own] >= self.estimate_s(size)]
+                if len(line) >= size:
+                    break
+            size = min(len(line), size)
         for own in line[:size]:
             self._turn += 1
             self._served[own], self._at_work[own] = self._turn, now
@@ -101,9 +107,10 @@ class Schedule(Generic[Item]):
         n, nn, t, nt = self._averages.tolist()
         if not n:
             return 0.0
-        spread, each = nn - n * n, t / n
+        # Where all were of one size, one more may cost less than those did: that is to be tried.
+        spread, each = nn - n * n, TRIED * t / n
         if spread > 1e-6:
-            each = min(max((nt - n * t) / spread, 0.0), each)
+            each = min(max((nt - n * t) / spread, 0.0), t / n)
         return t + each * (size - n)
 
     def forget(self, sender: Hashable) -> list[Item]:

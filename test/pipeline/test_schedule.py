@@ -94,6 +94,13 @@ def test_a_batch_is_only_so_large_that_the_oldest_in_it_is_in_time() -> None:
     assert street.late.total() <= 0.01 * street.sent.total()
 
 
+def test_what_one_more_costs_is_found_out_where_one_alone_nearly_takes_all_the_time() -> None:
+    street = Junction([10.0] * 20, 0.055, 0.002, 32, 0.1).drive(20)
+    # Frames that are no more than 30 to 45 ms old make it; one by one it would be 2 of 20.
+    assert street.in_time.total() >= 0.4 * street.sent.total()
+    assert street.late.total() <= 0.01 * street.sent.total()
+
+
 def test_what_cannot_be_in_time_is_given_up_before_it_costs_anything() -> None:
     street = Junction([1.0], 0.1, 0.1, 1, 0.2)
     for came in (0.0, 1.0):
