@@ -79,6 +79,7 @@ def keep_freed_memory() -> None:
 def compiled(**options: Any) -> Callable[[F], F]:
     """Decorator: numba's `njit` with `options`, whose machine code is kept for the next process.
 
+    Other threads go on while it runs: a map is decoded while an image is painted.
     Numba keeps it in the package or the user's cache; where neither can be written, among the
     temporary files or, at worst, nowhere.
     """
@@ -86,11 +87,11 @@ def compiled(**options: Any) -> Callable[[F], F]:
 
     def compile_function(function: F) -> F:
         try:
-            return numba.njit(cache=True, **options)(function)
+            return numba.njit(cache=True, nogil=True, **options)(function)
         except RuntimeError:  # it found no place
             os.environ["NUMBA_CACHE_DIR"] = _temporary_folder()
             numba.config.reload_config()  # type: ignore[no-untyped-call]
-            return numba.njit(cache=bool(_temporary_folder()), **options)(function)
+            return numba.njit(cache=bool(_temporary_folder()), nogil=True, **options)(function)
 
     return compile_function
 

@@ -162,7 +162,8 @@ class Encoder(_Either, Protocol):
 class Decoder(_Either, Protocol):
     """The RSU's end. A batch is the unit; an item that fails gives its PayloadError in place.
 
-    The two methods run in threads of their own, and a batch holds at most one frame of a vehicle.
+    The two methods run in threads of their own, those of maps in several, and of one vehicle there
+    is one frame at a time in either.
     """
 
     def decode_labels(self, batch: Sequence[Received]) -> Sequence[Reconstruction | PayloadError]:

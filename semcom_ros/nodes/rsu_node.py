@@ -27,7 +27,7 @@ from semcom_ros.nodes.served_vehicle import ServedVehicle, reading_values
 from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.vehicle_search import MOST_VEHICLES, VehicleSearch
 from semcom_ros.perception.backends import NONE, TASKS, load_perceivers
-from semcom_ros.pipeline.executor import LocalExecutor
+from semcom_ros.pipeline.executor import LocalExecutor, map_threads
 from semcom_ros.pipeline.receiver import Receiver
 from semcom_ros.pipeline.rsu import Rsu
 
@@ -68,6 +68,7 @@ class RsuNode(SemcomNode):
             self.fail_frame,
             batch=self.settings.batch or (1 if self.settings.device == "cpu" else 32),
             deadline_s=lambda: self.settings.deadline_ms / 1e3,
+            map_threads=map_threads(),
         )
         self.ends.callback(self._executor.stop)
         self.warm = self._executor.warm

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -24,6 +25,11 @@ some of it before. Raises BackendUnavailable where nothing can be painted now; w
 rejects the batch."""
 
 
+MAP_LAG_S = 0.05
+"""While a map has waited longer, no image is begun: the next map may lean on it, on images none."""
+MOST_MAP_THREADS = 8
+
+
 class BackendUnavailable(SemcomError):
     """Images cannot be painted now, which is no fault of the payloads: they are superseded."""
 
@@ -35,18 +41,23 @@ def paint_here(
     return rsu.images(batch, [given(arrival.seen) for arrival in batch], wanted, tell)
 
 
+def map_threads() -> int:
+    """So many threads for maps as leave half of this machine's processors to all else."""
+    return max(1, min(len(os.sched_getaffinity(0)) // 2, MOST_MAP_THREADS))
+
+
 class LocalExecutor:
-    """Maps in one thread, every one of them; images in another, the newest of each vehicle.
+    """Every map, in threads of their own; images in another, the newest of each vehicle.
 
     The map of a frame is not to wait for the image of the frame before, nor the first map for the
     networks that images take: `warm` is done when those are. rsu: asked anew for every
     arrival, which goes on with what it began with. wanted: what is listened to of an arrival's
     vehicle, asked anew for every step. deliver: called as percepts are known, for map, image and
-    the rest, from either thread. failed: hears of what went wrong outside of decoding and
+    the rest, from any of the threads. failed: hears of what went wrong outside of decoding and
     perceiving. paint: makes the images of a batch, and what is seen in them; at_once: batches
     that it is called with at a time, each in a thread of its own. batch: most images in one.
     deadline_s: asked for each batch: how long after its arrival a payload's image is of use, in
-    seconds, 0 for ever.
+    seconds, 0 for ever. map_threads: that decode maps, each vehicle's in their order.
     """
 
     def __init__(
@@ -60,9 +71,22 @@ class LocalExecutor:
         at_once: int = 1,
         batch: int = 32,
         deadline_s: Callable[[], float] = lambda: 0.0,
+        map_threads: int = 1,
     ) -> None:
         self._rsu, self._wanted, self._deliver, self._failed = rsu, wanted, deliver, failed
         self._paint = paint
+        self._maps = Worker(
+            self._decode_maps,
+            self._give_up,
+            failed,
+            schedule=Schedule(
+                _vehicle,
+                newest_wins=False,
+                most=max(1, batch // map_threads),
+                came=lambda one: one.at,
+            ),
+            threads=map_threads,
+        )
         # An image warms up in its own thread, since that is where torch keeps what it prepares.
         self._images = Worker(
             self._make_images,
@@ -71,14 +95,9 @@ class LocalExecutor:
             lambda: rsu().warm_up(),
             Schedule(_vehicle, most=batch, came=lambda one: one.at, limit_s=deadline_s),
             at_once,
+            held=lambda: self._maps.waits_s() > MAP_LAG_S,
         )
         self.warm: Future[None] = self._images.warm
-        self._maps = Worker(
-            self._decode_maps,
-            self._give_up,
-            failed,
-            schedule=Schedule(_vehicle, newest_wins=False),
-        )
 
     def put(self, arrival: Arrival) -> None:
         """Begin with `arrival`; returns at once."""

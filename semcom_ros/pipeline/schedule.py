@@ -113,6 +113,11 @@ class Schedule(Generic[Item]):
             each = min(max((nt - n * t) / spread, 0.0), t / n)
         return t + each * (size - n)
 
+    def waits_s(self) -> float:
+        """How long the oldest item has waited."""
+        heads = [self._came(own[0]) for own in self._waiting.values()]
+        return self._clock() - min(heads) if heads else 0.0
+
     def forget(self, sender: Hashable) -> list[Item]:
         """Remember nothing of `sender`; returns what waited of it."""
         self._served.pop(sender, None)

@@ -10,6 +10,9 @@ from typing import Generic
 
 from semcom_ros.pipeline.schedule import Item, Schedule
 
+HOLD_S = 0.005
+"""How soon a worker that is held looks whether it still is."""
+
 
 class Worker(Generic[Item]):
     """Calls `work` with each batch of what was put, as the `schedule` has it, in its own thread.
@@ -19,7 +22,8 @@ class Worker(Generic[Item]):
     What `work` raises goes to `failed`, and the next batch has its turn.
     warm_up: gone through first, in the same thread as `work`, because that is where torch keeps
     what its first calls prepare; items wait meanwhile, and `stop` ends it after the step at work.
-    warm: done when that is over. threads: that work at once, each on a batch of its own.
+    warm: done when that is over. threads: that work at once, each on a batch of its own. held:
+    whether to begin nothing now.
     """
 
     def __init__(
@@ -30,11 +34,12 @@ class Worker(Generic[Item]):
         warm_up: Callable[[], Iterable[object]] = tuple,
         schedule: Schedule[Item] | None = None,
         threads: int = 1,
+        held: Callable[[], bool] = lambda: False,
     ):
         self._work, self._superseded, self._failed = work, superseded, failed
         self._schedule: Schedule[Item] = schedule or Schedule()
         self._changed = threading.Condition()
-        self._running = True
+        self._running, self._held = True, held
         self._warm_up = warm_up
         self.warm: Future[None] = Future()
         self._threads = [
@@ -51,6 +56,11 @@ class Worker(Generic[Item]):
             self._changed.notify()
         for old in dropped:
             self._superseded(old)
+
+    def waits_s(self) -> float:
+        """How long the oldest item has waited."""
+        with self._changed:
+            return self._schedule.waits_s()
 
     def forget(self, sender: Hashable) -> None:
         """Drop what waits of `sender`, and remember nothing of it."""
@@ -83,7 +93,8 @@ class Worker(Generic[Item]):
             self.warm.set_result(None)
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._schedule.ready() or not self._running)
+                while self._running and (self._held() or not self._schedule.ready()):
+                    self._changed.wait(HOLD_S if self._schedule.ready() else None)
                 if not self._running:
                     return
                 batch, dropped = self._schedule.take()

@@ -5,89 +5,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from executor_bench import ALL, MAP, Decoder, Road
 
 from semcom_ros.codecs import codec_of
 from semcom_ros.codecs.base import Received
-from semcom_ros.payload import Header, Part, Payload, PayloadError, pack
+from semcom_ros.payload import Header, Payload, PayloadError
 from semcom_ros.perception.perceive import Predictions
-from semcom_ros.percepts import FIELDS, Percepts
-from semcom_ros.pipeline.executor import BackendUnavailable, LocalExecutor
+from semcom_ros.percepts import Percepts
+from semcom_ros.pipeline.executor import MAP_LAG_S, BackendUnavailable
 from semcom_ros.pipeline.receiver import Arrival, Receiver
 from semcom_ros.pipeline.rsu import Rsu, Wanted
+from semcom_ros.pipeline.worker import HOLD_S
 from semcom_ros.reconstruction import Reconstruction
-
-ALL = frozenset(FIELDS)
-MAP = np.zeros((256, 512), np.uint8)
-
-
-class Decoder:
-    """Gives an empty street, or no map at all; notes what it was asked for; `go_on` holds it."""
-
-    model, settings = b"", None
-
-    def __init__(self, labels: np.ndarray | None = MAP) -> None:
-        self.known = Reconstruction(labels=labels, confidence=labels)
-        self.maps: list[list[int]] = []
-        self.go_on = threading.Event()
-        self.go_on.set()
-
-    def warm_up(self) -> None:
-        pass
-
-    def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction]:
-        self.maps.append([one.payload.header.sequence for one in batch])
-        self.go_on.wait()
-        return [self.known] * len(batch)
-
-    def decode_images(
-        self, batch: Sequence[Received], known: Sequence[Reconstruction]
-    ) -> list[np.ndarray]:
-        return [np.zeros((256, 512, 3), np.uint8)] * len(batch)
-
-
-class Road:
-    """An executor and what it delivered: of which frame, whether for the first time, the last."""
-
-    def __init__(
-        self, decoder: Decoder, wanted: Callable[[Arrival], Wanted] = lambda _: ALL, **options
-    ) -> None:
-        self.rsu = Rsu(decoder)
-        self.receiver = Receiver("gesco", codec_of("gesco"), max_age_s=0)
-        self.delivered: list[tuple[int, bool, bool]] = []
-        self.failures: list[Exception] = []
-        self.fails = False
-        self.executor = LocalExecutor(
-            lambda: self.rsu, wanted, self.deliver, self.failures.append, **options
-        )
-
-    def deliver(self, arrival: Arrival, percepts: Percepts, last: bool) -> None:
-        sequence = arrival.payload.header.sequence
-        self.delivered.append((sequence, arrival.seen is None, last))
-        if self.fails:
-            raise OSError("nobody can be told")
-
-    def send(self, *sequences: int) -> None:
-        for sequence in sequences:
-            header = Header("gesco", 1, b"", 256, 512, "cityscapes19", sequence, sequence)
-            data = pack(Payload(header, (Part("labels", 0, bits=b"map"),)))
-            self.executor.put(self.receiver.receive(data, sequence))
-
-    def counts(self, newest: int = 0) -> dict:
-        """The books once frame `newest`, which none overtakes, is through and all is stopped."""
-        end = time.monotonic() + 20
-        while newest and time.monotonic() < end:
-            if any(number == newest and last for number, _, last in self.delivered):
-                break
-            time.sleep(0.001)
-        self.executor.stop()
-        counts = self.receiver.counters.snapshot()
-        assert not counts["in_flight"]
-        return counts
 
 
 def test_every_admitted_map_is_decoded_and_delivered_and_the_books_are_closed() -> None:
@@ -263,6 +197,43 @@ def test_images_that_hang_hold_no_map_up_and_one_frame_at_most_waits_for_them() 
     go_on.set()
     counts = road.counts(50)
     assert (counts["superseded"], counts["maps_only"], counts["decoded"]) == (48, 48, 2)
+
+
+def test_maps_of_several_vehicles_are_decoded_at_once_and_those_of_one_in_order() -> None:
+    both, at_work = threading.Barrier(2, timeout=20), []
+
+    class TwoAtOnce(Decoder):
+        def decode_labels(self, batch: Sequence[Received]) -> list[Reconstruction]:
+            at_work.append([one.payload.header.sequence for one in batch])
+            both.wait()
+            return [self.known] * len(batch)
+
+    road = Road(TwoAtOnce(), lambda _: Wanted(), map_threads=2, batch=2)
+    first = road.receiver
+    road.send(1, 2)
+    road.receiver = second = Receiver("gesco", codec_of("gesco"), max_age_s=0)
+    road.send(11, 12)
+    for receiver in (first, second):
+        while receiver.counters.snapshot()["decoded"] < 2:
+            time.sleep(0.001)
+    road.counts()
+    assert sorted(at_work[:2]) == [[1], [11]] and sorted(at_work[2:]) == [[2], [12]]
+
+
+def test_no_image_is_begun_while_maps_are_behind() -> None:
+    painted = threading.Event()
+
+    def paint(rsu, batch, wanted, tell):
+        painted.set()
+        return [one.seen for one in batch]
+
+    road, behind_s = Road(Decoder(), paint=paint), [2 * MAP_LAG_S]
+    road.executor._maps.waits_s = lambda: behind_s[0]
+    road.send(1)
+    road.executor.warm.result()
+    assert not painted.wait(10 * HOLD_S)
+    behind_s[0] = 0.0
+    assert road.counts(1)["decoded"] == 1 and painted.is_set()
 
 
 def test_what_comes_after_the_end_is_superseded() -> None:

@@ -14,12 +14,14 @@ from typing import Any
 import torch
 
 from semcom_ros.errors import choose
+from semcom_ros.lab.evaluation import bench_rsu
 from semcom_ros.lab.evaluation.benches import BENCHES, Plan, Times
 from semcom_ros.lab.evaluation.shared import device_option, show, write_json
 from semcom_ros.lab.evaluation.timing import convolution_rate, measure, operations
 from semcom_ros.parameter import Parameter
 
 REPEATS = Parameter("repeats", 50, "timed calls", 1)
+RSU = "vehicles that one RSU serves in time"
 BATCH = Parameter("batch", 1, "frames at once, where a network is timed", 1, 1024)
 
 
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the networks")
     parser.add_argument("--data", default="scenes:1", help="frames to work on")
     device_option(parser)
-    parser.add_argument("--batch", type=int, nargs="+", default=[BATCH.default], help=BATCH.text)
+    parser.add_argument("--batch", type=int, nargs="+", help=f"{BATCH.text}; 1 unless given")
     parser.add_argument("--repeats", type=int, default=REPEATS.default, help=REPEATS.text)
     parser.add_argument("--payload-bytes", type=int, help="512 unless given, of sqgan 1024")
     parser.add_argument(
@@ -39,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="time a codec's networks as published too, with random weights: a minute, 3 GB",
     )
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
-    parser.epilog = "\n".join(f"  {name:12}{bench.help}" for name, bench in BENCHES.items())
+    bench_rsu.add_arguments(parser)
+    helps = {name: bench.help for name, bench in BENCHES.items()} | {"rsu": RSU}
+    parser.epilog = "\n".join(f"  {name:12}{text}" for name, text in helps.items())
 
 
 def run(args: argparse.Namespace) -> None:
@@ -47,11 +51,16 @@ def run(args: argparse.Namespace) -> None:
 
     Raises SemcomError.
     """
-    bench = BENCHES[choose(args.name, BENCHES, "bench")]
+    choose(args.name, [*BENCHES, "rsu"], "bench")
     REPEATS.check(args.repeats)
     torch.set_num_threads(args.threads)
+    batches = [BATCH.check(batch) for batch in args.batch or []]
+    if args.name == "rsu":
+        bench_rsu.run(args)
+        return
+    bench = BENCHES[args.name]
     found: dict[str, Any] = {}
-    for batch in map(BATCH.check, args.batch if bench.networks else [BATCH.default]):
+    for batch in batches if batches and bench.networks else [BATCH.default]:
         figures, context, notes = _measured(bench.plan(args, batch), args, batch)
         title = args.name
         if bench.networks:

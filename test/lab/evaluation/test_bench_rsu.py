@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom bench rsu`: a record for each number of vehicles, whose books add up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from semcom_ros.cli import main
+from semcom_ros.lab.evaluation.bench_rsu import jain
+
+
+def test_every_frame_of_every_vehicle_is_in_the_record(tmp_path: Path) -> None:
+    out = tmp_path / "rsu.json"
+    options = "--codec jpeg2000 --vehicles 3 --seconds 1 --threads 1 --deadline-ms 0"
+    assert main(["bench", "rsu", *options.split(), "--json", str(out)]) == 0
+    (record,) = json.loads(out.read_text())
+    assert (record["vehicles"], record["received"]) == (3, 30)
+    assert record["decoded"] + record["superseded"] + record["rejected"] == 30
+    assert record["in_time"] == record["decoded"] > 0 and record["rejected"] == 0
+    assert record["image_ms"]["p99"] >= record["image_ms"]["p50"] > 0
+    # What sends no map has none to be late.
+    assert record["label_ms"] == {"p50": None, "p99": None}
+
+
+@pytest.mark.parametrize(
+    ("shares", "index"), [([5, 5, 5, 5], 1.0), ([8, 0, 0, 0], 0.25), ([0, 0], 1.0)]
+)
+def test_jains_index_is_one_for_equals_and_a_share_for_a_single_winner(shares, index) -> None:
+    assert jain(shares) == pytest.approx(index)
+
+
+@pytest.mark.parametrize("options", ["--vehicles 4,x", "--vehicles 0", "--seconds 0"])
+def test_numbers_that_are_none_are_refused(options: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["bench", "rsu", *options.split()]) == 2
+    assert "give numbers from 1" in capsys.readouterr().err
