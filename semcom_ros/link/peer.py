@@ -14,7 +14,7 @@ REACH, WINDOW = 2**14, 1024
 """A number further from the newest than the first is of a sender that began anew; of one further
 behind than the second nobody knows whether it came before."""
 INTERVAL_S = 1.0
-"""Loss is told of the last interval."""
+"""Loss is counted so long, then smoothed over eight times that."""
 LEAST_COST, OF_IP = 512, 48
 """Bytes that a datagram counts for at least where it comes in, for short ones cost as much work,
 and what IPv6 and UDP add to it on the wire."""
@@ -71,7 +71,10 @@ class Peer:
     def datagram(self, kind: int, piece: Piece, now_us: int) -> bytes:
         """The bytes of the next datagram to it, which is sent at once."""
         if now_us / 1e6 - self._interval_s >= INTERVAL_S:
-            self.loss_here = 1 - min(self._got / self._due, 1.0) if self._due else None
+            if self._due:
+                share = 1 - min(self._got / self._due, 1.0)
+                before = share if self.loss_here is None else self.loss_here
+                self.loss_here = before + (share - before) / 8
             self._interval_s, self._due, self._got = now_us / 1e6, 0, 0
         held_us = (now_us - self._came_us) % 2**32 if self._newest >= 0 else 0
         loss = UNKNOWN if self.loss_here is None else round(self.loss_here * (UNKNOWN - 1))

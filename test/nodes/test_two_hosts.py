@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A drive between two hosts: two ROS domains, a bad road by UDP between them, real nodes."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
+
+import domain_coordinator  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from ros_bench import graph_tester, run_until  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from udp_bench import Relay  # noqa: E402
+
+from semcom_ros import bringup, graph  # noqa: E402
+from semcom_ros.link.sockets import open_socket  # noqa: E402
+from semcom_ros.nodes.topics import reliable  # noqa: E402
+
+LIGHT = {"codec": "classical", "respawn": "false"}
+AT_RSU = {"segmentation": "none", "detection": "none", "depth": "none", "max_age_s": "0.0"}
+IMAGES, RADIO_LOSES = 25, 0.1
+
+
+def free_port() -> int:
+    with open_socket("127.0.0.1:0") as free:
+        return free.getsockname()[1]
+
+
+def lines(description: str, domain: str, **given: str) -> dict[str, list[str]]:
+    """The command lines of one host's nodes, in its own domain."""
+    return {
+        f"{description}_{one.name}": ["env", f"ROS_DOMAIN_ID={domain}", *graph.command(one)]
+        for one in bringup.processes(LIGHT | given, description)
+    }
+
+
+def test_frames_cross_from_domain_to_domain_over_a_bad_road_and_all_are_accounted_for(tmp_path):
+    images: list[Image] = []
+    told: dict[str, dict[str, str]] = {}
+
+    def keep(message: DiagnosticArray) -> None:
+        told.update({s.name: {p.key: p.value for p in s.values} for s in message.status})
+
+    with graph_tester() as tester, domain_coordinator.domain_id() as other:
+        port = free_port()
+        relay = Relay(("127.0.0.1", port), loss=RADIO_LOSES, jitter_ms=30, seed=5)
+        tester.create_subscription(Image, "rsu/image", images.append, reliable(99))
+        tester.create_subscription(DiagnosticArray, "/diagnostics", keep, reliable(99))
+        hosts = lines("rsu", os.environ["ROS_DOMAIN_ID"], bind=f"127.0.0.1:{port}", **AT_RSU)
+        hosts |= lines("vehicle", str(other), peer=f"127.0.0.1:{relay.port}")
+
+        def done() -> bool:
+            return len(images) >= IMAGES and "/vehicle_1/rsu" in told
+
+        try:
+            statuses, logs = run_until(done, tester, hosts, signal.SIGINT, tmp_path)
+        finally:
+            relay.stop()
+    assert done(), logs
+    assert statuses == [0] * len(hosts), logs
+    stamps = [(m.header.stamp.sec, m.header.stamp.nanosec) for m in images]
+    assert len(set(stamps)) == len(stamps) and {m.header.frame_id for m in images} == {
+        "camera_optical"
+    }
+    books = {name: int(n) for name, n in told["/vehicle_1/rsu"].items() if n.isdigit()}
+    done_with = books["decoded"] + books["rejected"] + books["superseded"] + books["in_flight"]
+    assert books["received"] == done_with
+    link = told["/rsu/link_node"]
+    assert float(link["vehicle_1.rtt_ms"]) < 1000 and int(link["received"]) >= books["received"]
