@@ -17,8 +17,10 @@ from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.codecs.base import End
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.link.link_parameters import FRAME_ID, LINK
+from semcom_ros.link.security_parameters import SECURITY
 from semcom_ros.parameter import Parameter, Value
 from semcom_ros.payload import MAX_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
+from semcom_ros.perception.parameters import PERCEPTION
 
 VEHICLE_RSU = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
 PACKAGE, NAMESPACE = "semcom_ros", "/vehicle_1"
@@ -30,18 +32,6 @@ _DEVICE = Parameter("device", "cpu", "Where networks run: cpu, cuda or cuda:N, a
 _THREADS = Parameter(
     "threads", 1, "Threads a network may use; more than one slows the other nodes down.", 1, 64
 )
-_BACKEND = "shipped, none, or a transformers checkpoint by local folder or hub id."
-_PERCEPTION = (
-    Parameter("segmentation", "shipped", f"What labels images that came without a map: {_BACKEND}"),
-    Parameter("detection", "shipped", f"What looks for objects in the image: {_BACKEND}"),
-    Parameter("depth", "shipped", f"What tells the distance of each pixel: {_BACKEND}"),
-    Parameter("detection_threshold", 0.3, "Least score of what the detector finds.", 0.05, 1.0),
-    Parameter(
-        "camera_height_m", 1.4,
-        "Height of the camera over the road, by which a checkpoint's relative depth is scaled.",
-        0.2, 10.0,
-    ),
-)  # fmt: skip
 _WAIT = Parameter(
     "wait_for_subscribers", 1, "Begin when so many listen to the images; 0 begins at once.", 0, 100
 )  # fmt: skip
@@ -103,6 +93,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             "Whether the images are rectified: no distortion, and the P of camera_info; those on a "
             "topic image_rect, image_rect_color or the like are taken to be.",
         ),
+        *SECURITY,
         _DEVICE,
         _THREADS,
         *COMMON,
@@ -156,7 +147,8 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             "Fewest pixels of the received map that make a detection which no detector confirms.",
             1, 131072, when="at once",
         ),
-        *_PERCEPTION,
+        *PERCEPTION,
+        *SECURITY,
         _DEVICE,
         _THREADS,
         *COMMON,

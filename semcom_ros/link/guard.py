@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.link import report
+from semcom_ros.link import signed_report
 from semcom_ros.link.certificates import DIGEST_BYTES, Certificate, Role
 from semcom_ros.link.keys import KeyFolder, refusal
 from semcom_ros.link.seal import OFFER_BYTES, Scheme, Seal, check_parts, vouched
 from semcom_ros.link.session import ReplayWindow, Session, offer_bytes
 from semcom_ros.payload import Payload
 
+ASKS = "asking for the certificate"
 MOST_SESSIONS = 3
 """The one in use, the one before, and one that was offered."""
 
@@ -27,7 +28,8 @@ class Guard:
     """security: the least that is let in, "signed" or "session". vehicle: the number whose payloads
     are let in; None takes the first that is authentic.
 
-    open: as `Receiver` wants its guard. Calls come one at a time.
+    news: what the vehicle should hear of at once, in words. symbols: payloads let in with parts of
+    symbols, which are vouched for by their number alone. Calls come one at a time.
     """
 
     def __init__(self, security: str, keys: KeyFolder, vehicle: int | None = None) -> None:
@@ -35,38 +37,42 @@ class Guard:
         self._epoch, self._window = b"", ReplayWindow()
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
         self._newest: Session | None = None
-        self.lacks_certificate = False
+        self.news, self.symbols = "", 0
 
     def open(self, payload: Payload) -> Payload:
         """The payload as it was before its seal. Raises PayloadError authentication."""
         seal = Seal.read(payload)
+        opened = payload
         if seal.scheme is Scheme.SESSION:
-            return self._open_session(payload, seal)
-        if self.security == "session" and not seal.offer:
+            opened = self._open_session(payload, seal)
+        elif self.security == "session" and not seal.offer:
             raise refusal(
                 "The payload is signed, and this RSU wants a session: set it at the vehicle."
             )
-        self._check_signed(payload, seal)
-        return payload
+        else:
+            self._check_signed(payload, seal)
+        self.symbols += any(part.symbols is not None for part in payload.parts)
+        return opened
 
     def report(self, values: Mapping[str, str]) -> dict[str, str]:
         """The link's report with what the vehicle must hear of sessions and certificates, signed.
 
         Raises SemcomError where the RSU has no valid key.
         """
-        told = {"certificate": "wanted"} if self.lacks_certificate else {}
-        self.lacks_certificate = False
+        told = {"certificate": "wanted"} if self.news == ASKS else {}
+        self.news = ""
         if self.security == "session":
             told["sessions"] = ",".join(name.hex() for name in self._sessions)
             if self._newest:
                 told |= {"offer": self._newest.offer.hex(), "answer": self._newest.answer.hex()}
         vehicle = "" if self.vehicle is None else str(self.vehicle)
         pair = self.keys.own(Role.RSU)
-        return report.signed({**values, **told, "vehicle": vehicle}, pair, self.keys.clock())
+        return signed_report.signed({**values, **told, "vehicle": vehicle}, pair, self.keys.clock())
 
     def _open_session(self, payload: Payload, seal: Seal) -> Payload:
         session = self._sessions.get(seal.sender)
         if session is None:
+            self.news = "asking for another session"
             raise refusal(f"The session {seal.sender.hex()} is not known here, or no longer.")
         self._check_sender(session.certificate, payload)
         opened = session.open(payload, seal)
@@ -104,7 +110,7 @@ class Guard:
 
     def _certificate_in(self, seal: Seal, digest: bytes) -> Certificate:
         if not seal.certificate:
-            self.lacks_certificate = True
+            self.news = ASKS
             raise refusal(
                 f"The certificate {digest.hex()} has not been heard yet: it is asked for."
             )
@@ -138,5 +144,6 @@ class Guard:
         answer = own.public_key().public_bytes_raw()
         self._newest = Session(own, offer, answer, certificate, rsu)
         self._sessions[self._newest.name] = self._newest
+        self.news = "answering an offered session"
         while len(self._sessions) > MOST_SESSIONS:
             self._sessions.popitem(last=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.link import report
+from semcom_ros.link import signed_report
 from semcom_ros.link.certificates import (
     DIGEST_BYTES,
     SIGNATURE_BYTES,
@@ -93,7 +93,7 @@ class Sealer:
     def hear(self, values: Mapping[str, str]) -> None:
         """Take in a report of the link; raises SemcomError for one that is not to be believed."""
         try:
-            signer, stamp = report.check(values, self.keys, self.vehicle, self._reported_ns)
+            signer, stamp = signed_report.check(values, self.keys, self.vehicle, self._reported_ns)
             with self._lock:
                 self._reported_ns = stamp
                 self._wanted |= values.get("certificate") == "wanted"

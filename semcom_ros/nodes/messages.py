@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import partial
 
@@ -44,6 +45,12 @@ def payload_message(header: Header, format: str, data: bytes) -> CompressedImage
     return message
 
 
+def number_in(namespace: str) -> int | None:
+    """The vehicle's number that a namespace ends with, None where it ends with none."""
+    ending = re.search(r"(\d{1,9})$", namespace)
+    return int(ending[1]) if ending else None
+
+
 def diagnostics_message(
     header: Header, name: str, level: bytes, text: str, values: Mapping[str, str]
 ) -> DiagnosticArray:
@@ -66,9 +73,14 @@ def link_values(link: LinkState, task: str) -> dict[str, str]:
     }
 
 
+def report_values(message: DiagnosticArray) -> dict[str, str]:
+    """Keys and values of a message of `rsu/link`."""
+    return {pair.key: pair.value for status in message.status for pair in status.values}
+
+
 def link_state(message: DiagnosticArray) -> tuple[LinkState, str]:
     """The link's state and the task in a message of `rsu/link`; raises SemcomError for others."""
-    values = {pair.key: pair.value for status in message.status for pair in status.values}
+    values = report_values(message)
     try:
         loss, snr_db = (
             float(values[key]) if values.get(key) else None for key in ("loss", "snr_db")

@@ -19,7 +19,11 @@ from std_msgs.msg import Header
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
 from semcom_ros.codecs.base import Codec, Reading
 from semcom_ros.errors import SemcomError
+from semcom_ros.link.guard import Guard
+from semcom_ros.link.keys import KeyFolder
+from semcom_ros.link.security_parameters import NO_SECURITY
 from semcom_ros.nodes.camera_places import CameraPlaces
+from semcom_ros.nodes.messages import number_in
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options
 from semcom_ros.nodes.reporting import LOOK_S
@@ -52,10 +56,12 @@ class RsuNode(SemcomNode):
 
     def setup(self) -> None:
         self.prepare_compute()
-        vehicles = self.settings.vehicles
-        self._search = VehicleSearch(vehicles) if vehicles else None
-        self._rsu = self._make(self.settings)
-        self._asked = self.read(self.settings.task)
+        s = self.settings
+        self._search = VehicleSearch(s.vehicles) if s.vehicles else None
+        self._keys = None if s.security == NO_SECURITY else KeyFolder.named(s.keys)
+        self._vehicle_guards: dict[str, Guard] = {}
+        self._rsu = self._make(s)
+        self._asked = self.read(s.task)
         self._places, self._parted = CameraPlaces(self), Counter[str]()
         for namespace in self._search.named if self._search else [""]:
             self._serve(namespace)
@@ -122,6 +128,8 @@ class RsuNode(SemcomNode):
         return values | reading_values(self._asked) | {"codec": self.settings.codec}
 
     def trouble(self) -> str:
+        if self._keys and self._keys.trouble:
+            return self._keys.trouble
         if not self._search:
             return super().trouble()
         if not self.vehicles:
@@ -155,10 +163,19 @@ class RsuNode(SemcomNode):
 
     def _serve(self, namespace: str, passing: bool = False) -> ServedVehicle:
         s = self.settings
-        receiver = Receiver(*self._read(s.codec), s.max_age_s, s.max_payload_bytes)
-        made = ServedVehicle(self, namespace, receiver, self._asked, self._places, passing)
+        guard = self._guard_of(namespace)
+        opened = guard.open if guard else None
+        receiver = Receiver(*self._read(s.codec), s.max_age_s, s.max_payload_bytes, opened)
+        made = ServedVehicle(self, namespace, receiver, self._asked, self._places, passing, guard)
         self.vehicles[namespace] = made
         return made
+
+    def _guard_of(self, namespace: str) -> Guard | None:
+        """What tells the vehicle's payloads from others; kept when it goes, against replays."""
+        if self._keys and namespace not in self._vehicle_guards:
+            number = number_in(namespace or self.get_namespace())
+            self._vehicle_guards[namespace] = Guard(self.settings.security, self._keys, number)
+        return self._vehicle_guards.get(namespace)
 
     def _look_round(self) -> None:
         """Serve vehicles that came, and let go of those that went."""

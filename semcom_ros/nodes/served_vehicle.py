@@ -14,8 +14,9 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header, String
 
 from semcom_ros.codecs.base import Reading
-from semcom_ros.errors import printable
+from semcom_ros.errors import SemcomError, printable
 from semcom_ros.graph import PAYLOADS
+from semcom_ros.link.guard import Guard
 from semcom_ros.nodes.camera_places import CameraPlaces
 from semcom_ros.nodes.flow import Flow
 from semcom_ros.nodes.messages import link_values, stamp_ns
@@ -46,6 +47,7 @@ class ServedVehicle:
 
     namespace: of its topics; "" for the only one of a node, in whose own they are, and whose
     statistics are the node's. asked: what it is asked for. passing: it was found, and will go.
+    guard: signs what it is told.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class ServedVehicle:
         asked: Reading,
         places: CameraPlaces,
         passing: bool = False,
+        guard: Guard | None = None,
     ) -> None:
-        self.node, self.namespace, self.receiver = node, namespace, receiver
+        self.node, self.namespace, self.receiver, self._guard = node, namespace, receiver, guard
         self.asked, self.words, self.passing = asked, "", passing
         self.statistics = Statistics(node.statistics) if namespace else node.statistics
         self.flow = node.flow
@@ -175,9 +178,10 @@ class ServedVehicle:
         """What the radio did since the last report, for the vehicle to act on."""
         trouble = self.flow.trouble()
         level = DiagnosticStatus.WARN if trouble else DiagnosticStatus.OK
-        asks = self.receiver.lacking
-        sentence = trouble or ("asking for a frame that stands alone" if asks else "receiving")
-        if not self.node.is_news(sentence, bool(trouble) or asks, f"{self._name}/link"):
+        asks = "asking for a frame that stands alone" if self.receiver.lacking else ""
+        asks = (self._guard.news if self._guard else "") or asks
+        sentence = trouble or asks or "receiving"
+        if not self.node.is_news(asks or sentence, bool(trouble or asks), f"{self._name}/link"):
             return
         received = self.receiver.counters.snapshot()["received"]
         came, self._received = received - self._received, received
@@ -185,6 +189,11 @@ class ServedVehicle:
         values = {"rate_hz": f"{came / seconds:.2f}"}
         state = self.receiver.link_state(self.node.get_clock().now().nanoseconds)
         values |= link_values(state, self.asked.instruction)
+        if self._guard:
+            try:
+                values = self._guard.report(values)
+            except SemcomError as error:
+                self.complain(str(error))
         self.node.tell(self._link_report, level, sentence, values, "/link", self._name)
 
     def news(self) -> list[DiagnosticStatus]:
@@ -203,8 +212,10 @@ class ServedVehicle:
         """What became of its payloads, with those rejected in all and for each reason."""
         counts = self.receiver.counters.snapshot()
         reasons: dict[str, int] = counts.pop("rejected")
-        by_reason = {f"rejected.{reason}": n for reason, n in reasons.items()}
-        return {**counts, "rejected": sum(reasons.values()), **by_reason}
+        books = {**counts, "rejected": sum(reasons.values())}
+        if self._guard:
+            books["unauthenticated_symbols"] = self._guard.symbols
+        return books | {f"rejected.{reason}": n for reason, n in reasons.items()}
 
     def _named(self, topic: str) -> str:
         return f"{self.namespace}/{topic}" if self.namespace else topic

@@ -6,7 +6,6 @@ A frame that a newer one overtakes before its turn is dropped; without listeners
 
 from __future__ import annotations
 
-import re
 import time
 import zlib
 from collections.abc import Iterator
@@ -23,8 +22,18 @@ from std_msgs.msg import Header
 from semcom_ros.codecs import codec_of, create_encoder, settings_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, mounting_of
+from semcom_ros.link.keys import KeyFolder
+from semcom_ros.link.sealer import Sealer
+from semcom_ros.link.security_parameters import NO_SECURITY
 from semcom_ros.messages.camera import camera_of, compressed_array, image_array
-from semcom_ros.nodes.messages import image_message, link_state, payload_message, stamp_ns
+from semcom_ros.nodes.messages import (
+    image_message,
+    link_state,
+    number_in,
+    payload_message,
+    report_values,
+    stamp_ns,
+)
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options
 from semcom_ros.nodes.stamp_gaps import StampGaps
@@ -51,6 +60,7 @@ class VehicleNode(SemcomNode):
     def __init__(self) -> None:
         super().__init__()
         self._transmitter: Transmitter | None = None
+        self._sealer: Sealer | None = None
         self._segmenter: Segmenter | None = None
         self._bytes = 0
         self._camera: Camera | None = None
@@ -61,8 +71,14 @@ class VehicleNode(SemcomNode):
         self.prepare_compute()
         mounting_of(self.settings.mounting)
         encoder = self.load(self.settings)
-        vehicle = self.settings.vehicle_id or _number_of(self.get_namespace())
-        self._transmitter = Transmitter(self.settings.codec, encoder, self._segment, None, vehicle)
+        s = self.settings
+        vehicle = s.vehicle_id or number_in(self.get_namespace())
+        if vehicle is None:
+            vehicle = zlib.crc32(self.get_namespace().encode())
+        if s.security != NO_SECURITY:
+            self._sealer = Sealer(s.security, KeyFolder.named(s.keys), vehicle)
+        plan = self._sealer.plan if self._sealer else None
+        self._transmitter = Transmitter(s.codec, encoder, self._segment, None, vehicle, plan)
         self._payloads = self.publisher(CompressedImage, "camera/image_raw/semcom", on_demand=True)
         self._maps = self.publisher(Image, "vehicle/segmentation", on_demand=True)
 
@@ -73,7 +89,7 @@ class VehicleNode(SemcomNode):
         self._worker.warm.result()
 
     def free(self) -> None:
-        self._transmitter = self._segmenter = None
+        self._transmitter = self._segmenter = self._sealer = None
 
     def load(self, settings: SimpleNamespace) -> Encoder:
         encoder = create_encoder(settings.codec, **codec_options(settings))
@@ -94,10 +110,14 @@ class VehicleNode(SemcomNode):
     def values(self) -> dict[str, str]:
         s = self.settings
         told = {"codec": s.codec, "payload_bytes": s.payload_bytes, "bytes": self._bytes}
+        if self._sealer:
+            told |= {"security": self._sealer.state, "reports_refused": self._sealer.refused}
         return {**{n: str(value) for n, value in told.items()}, "intrinsics": self._intrinsics}
 
     def status(self) -> tuple[bytes, str]:
         level, sentence = super().status()
+        if self._sealer and self._sealer.keys.trouble:
+            return DiagnosticStatus.WARN, self._sealer.keys.trouble
         if level == DiagnosticStatus.OK and self.subscribed:
             if self._gaps.lost > LOST:
                 lost = f"{self._gaps.lost:.0%} of the camera's images are lost before the vehicle"
@@ -142,10 +162,15 @@ class VehicleNode(SemcomNode):
 
     def _on_link(self, message: DiagnosticArray) -> None:
         try:
-            link, self._task = link_state(message)
+            if self._sealer:
+                # The RSU's own status: what a link_node knows of the path comes after it, unsigned.
+                del message.status[1:]
+                self._sealer.hear(report_values(message))
+            link, task = link_state(message)
         except SemcomError as error:
             self.complain(str(error))
             return
+        self._task = task
         self._transmitter.report(link)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
@@ -197,12 +222,6 @@ class VehicleNode(SemcomNode):
             if labels is None:
                 (labels,) = self._segment(frame.image[np.newaxis])
             self._maps.publish(image_message(header, labels))
-
-
-def _number_of(namespace: str) -> int:
-    """A vehicle's number where none is set: the one that its namespace ends with, or a hash."""
-    ending = re.search(r"(\d{1,9})$", namespace)
-    return int(ending[1]) if ending else zlib.crc32(namespace.encode())
 
 
 main = VehicleNode.main

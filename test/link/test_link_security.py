@@ -20,9 +20,9 @@ from semcom_ros.link.certificates import CERTIFICATE_BYTES, Role
 from semcom_ros.link.guard import Guard
 from semcom_ros.link.keys import KeyFolder
 from semcom_ros.link.keys_command import make
-from semcom_ros.link.report import SIGNATURE, STAMP
 from semcom_ros.link.sealer import RENEW_S, Sealer
 from semcom_ros.link.session import ReplayWindow
+from semcom_ros.link.signed_report import SIGNATURE, STAMP
 from semcom_ros.payload import Header, Part, Payload, PayloadError, pack, unpack
 
 SECOND = 10**9

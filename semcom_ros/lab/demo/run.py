@@ -7,6 +7,7 @@ The nodes are the same processes, from the same description, that the launch fil
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -26,6 +27,8 @@ from semcom_ros.lab.demo.record import DriveRecord, moments, read_drive
 from semcom_ros.lab.demo.summary import DriveScores, Summary, show_summary, summarise
 from semcom_ros.lab.evaluation.shared import write_json
 from semcom_ros.lab.picture import save_picture
+from semcom_ros.link.keys_command import make_street
+from semcom_ros.link.security_parameters import NO_SECURITY, SECURITY
 from semcom_ros.nodes.processes import NodeFailure
 from semcom_ros.parameter import Value
 from semcom_ros.runtime import check_ros
@@ -36,7 +39,9 @@ than two cores have left at 10 Hz, so that they come from the received map alone
 _PORT = replace(table("dashboard_node")["dashboard_port"], minimum=1)  # it is told beforehand
 ENDLESS_FRAMES = 100
 """Frames played of the procedural drive, which has no end."""
-BAG = "drive.mcap"
+BAG, KEYS = "drive.mcap", "keys"
+VEHICLE = 1
+"""The number that the graph's namespace ends with."""
 RESULTS = ("summary.json", "strip.png", "drive.mp4", BAG, "payload.bin")
 
 
@@ -44,7 +49,7 @@ def options() -> tuple[str, ...]:
     """The parameters of the graph that the demo lets one set."""
     codec = (p.name for p in codec_parameters())
     return ("data", "split", "frames", "payload_bytes", *codec, "device", "detection",
-            *PARAMETERS, "seed")  # fmt: skip
+            *(p.name for p in SECURITY), *PARAMETERS, "seed")  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in options():
         parameter = arguments()[name]
         allowed = f" Allowed: {parameter.range}." if parameter.range else ""
+        if name == "keys":
+            allowed += " Empty: new ones, beside the results."
         if name == "frames":
             allowed += f" The procedural drive has no end: all are {ENDLESS_FRAMES}."
         parser.add_argument(
@@ -87,6 +94,10 @@ def run(args: argparse.Namespace) -> int:
     sends_labels = codec_of(values["codec"]).sends_labels
     check_ros()
     make_folder(args.out)
+    if values["security"] != NO_SECURITY and not values["keys"]:
+        shutil.rmtree(args.out / KEYS, ignore_errors=True)
+        make_street(args.out / KEYS, VEHICLE)
+        values["keys"] = str(args.out / KEYS)
     # What ends the demo from outside must end its nodes too: leave by way of every `finally`.
     signal.signal(signal.SIGTERM, _leave)
     try:

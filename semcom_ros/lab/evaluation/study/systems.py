@@ -25,7 +25,7 @@ from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.timing import timed
 from semcom_ros.lab.rates import rates
 from semcom_ros.labels import VOID
-from semcom_ros.link import NO_SECURITY, SECURITIES
+from semcom_ros.link.security_parameters import NO_SECURITY, SECURITIES
 from semcom_ros.payload import Payload, PayloadError, pack
 from semcom_ros.pipeline.single import decode
 from semcom_ros.pipeline.transmitter import REFRESH_EVERY, Transmitter
