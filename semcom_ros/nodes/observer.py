@@ -38,8 +38,8 @@ class Status(NamedTuple):
 class Observer(Node):
     """Takes what comes while it spins; topics and nodes are named below `namespace`.
 
-    told: every status of each node, by its name. arrived: of the topics in `hear`, when each
-    message came (monotonic, s) and its stamp in ns.
+    told: every status of each node, by its name and by its full one. arrived: of the topics in
+    `hear`, when each message came (monotonic, s) and its stamp in ns.
     """
 
     def __init__(self, name: str, namespace: str) -> None:
@@ -101,7 +101,8 @@ class Observer(Node):
         for one in message.status:
             values = {pair.key: pair.value for pair in one.values}
             status = Status(time.monotonic(), one.level[0], one.message, values)
-            self.told[one.name.rpartition("/")[2]].append(status)
+            for name in {one.name, one.name.rpartition("/")[2]}:
+                self.told[name].append(status)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from semcom_ros.errors import SemcomError  # noqa: E402
+from semcom_ros.lab.evaluation.bench_rsu import jain  # noqa: E402
 from semcom_ros.nodes import rsu_node, served_vehicle  # noqa: E402
 from semcom_ros.nodes.rsu_node import RsuNode  # noqa: E402
 from semcom_ros.nodes.vehicle_search import VehicleSearch  # noqa: E402
@@ -144,3 +145,32 @@ def test_those_that_are_named_are_served_whether_they_are_there_or_not() -> None
 def test_what_can_be_no_namespace_is_refused_with_what_to_write(wrong: str) -> None:
     with pytest.raises(SemcomError, match="a namespace such as /vehicle_1 or a pattern"):
         VehicleSearch(wrong)
+
+
+def test_ten_that_send_at_once_are_served_alike_and_one_that_is_gone_changes_nothing(
+    b: Bench,
+) -> None:
+    names = [f"/car_{n}" for n in range(1, 11)]
+    radios = {name: come(b, name) for name in names}
+    maps = {name: b.listen(Image, f"{name}/rsu/segmentation") for name in names}
+    images = {name: b.listen(Image, f"{name}/rsu/image") for name in names}
+    b.until(
+        lambda: all({"labels", "image"} <= b.node.vehicles[n].outputs.wanted() for n in names),
+        "the listeners",
+    )
+    for number in range(1, 9):
+        if number == 5:
+            b.tester.destroy_publisher(radios.pop(names[0]))
+        for radio in radios.values():
+            radio.publish(arrival(number))
+        b.until(
+            lambda: all(len(maps[name]) == number for name in radios),  # noqa: B023
+            "every map",
+        )
+    b.until(lambda: all(not books(b, name)["in_flight"] for name in radios), "the last images")
+    assert len(maps[names[0]]) == 4
+    for name in radios:
+        counts = books(b, name)
+        assert counts["received"] == 8 == counts["decoded"] + counts["superseded"]
+        assert counts["maps_only"] == counts["superseded"]
+    assert jain(len(images[name]) for name in radios) >= 0.95

@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> None:
         ) from None
     choose(args.codec, CODECS, "codec")
     batch = args.batch[0] if args.batch else 1 if args.device == "cpu" else 32
-    payloads = _payloads(args, (WARM_UP_S + args.seconds) * RATE_HZ)
+    count, n_bytes = (WARM_UP_S + args.seconds) * RATE_HZ, args.payload_bytes or 512
+    payloads = payloads_of(args.codec, args.data, count, n_bytes, args.device)
     rsu = Rsu(create_decoder(args.codec, device=args.device))
     map_ms, image_ms = _alone(rsu, payloads, args.device)
     # All maps come first; images have a thread of their own.
@@ -184,14 +185,16 @@ def jain(shares: Iterable[float]) -> float:
     return float(given.sum() ** 2 / squares) if squares else 1.0
 
 
-def _payloads(args: argparse.Namespace, n: int) -> list[Payload]:
-    """Those of one vehicle, of `n` frames of the data from the beginning."""
-    source, encoder = open_source(args.data), create_encoder(args.codec, device=args.device)
-    labels = codec_of(args.codec).sends_labels
-    segmenter = Segmenter.from_pretrained(device=args.device) if labels else list
-    transmitter = Transmitter(args.codec, encoder, lambda images: segmenter(list(images)))
-    frames = (replace(fit(source[i % len(source)]), stamp=i + 1) for i in range(n))
-    return [transmitter.transmit(one, args.payload_bytes or 512).payload for one in frames]
+def payloads_of(
+    codec: str, data: str, count: int, n_bytes: int = 512, device: str = "cpu"
+) -> list[Payload]:
+    """Those of one vehicle, of the first `count` frames of `data`, over and over."""
+    source, encoder = open_source(data), create_encoder(codec, device=device)
+    labels = codec_of(codec).sends_labels
+    segmenter = Segmenter.from_pretrained(device=device) if labels else list
+    transmitter = Transmitter(codec, encoder, lambda images: segmenter(list(images)))
+    frames = (replace(fit(source[i % len(source)]), stamp=i + 1) for i in range(count))
+    return [transmitter.transmit(one, n_bytes).payload for one in frames]
 
 
 def _receiver(rsu: Rsu, payload: Payload) -> Receiver:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from semcom_ros.lab.soak import air, nodes
 from semcom_ros.lab.soak.chaos import chaos
 from semcom_ros.lab.soak.live import Measured
+from semcom_ros.lab.soak.many import vehicles
 
 
 class Soak(NamedTuple):
@@ -30,6 +31,7 @@ SOAKS = {
     "replay": Soak("10 000 payloads heard before, and an RSU that starts anew", air.replay, 60),
     "clock": Soak("the RSU's clock off by up to an hour", air.clock, 55),
     "blackout": Soak("nothing gets through for up to 30 s", air.blackout, 50),
+    "vehicles": Soak("ten vehicles on one RSU, one of which goes", vehicles, 300),
     "camera": Soak("odd pictures, stalls and stamps", air.camera, 60),
     "chaos": Soak("a fault every 16 s, drawn by --seed", chaos, 1600),
 }
