@@ -137,6 +137,12 @@ class SemcomNode(ReportingNode):
         if self.owns_process:  # elsewhere, frozen nodes would never be collected
             gc.freeze()  # looking through a network's objects takes longer than a frame
 
+    def _thaw(self) -> None:
+        """Let go of what was frozen and is not used any more: each turn would leave 0.2 MiB."""
+        if self.owns_process:
+            gc.unfreeze()
+            gc.collect()
+
     def _activate(self) -> None:
         self.active = True
         self.watch()
@@ -151,6 +157,7 @@ class SemcomNode(ReportingNode):
         self.follow_demand()
         self.ends.close()
         super().on_deactivate(None)
+        self._thaw()
 
     def _release(self) -> None:
         self._node_parameters.release()
@@ -160,6 +167,7 @@ class SemcomNode(ReportingNode):
             self._report_timer = None
         self.drop_publishers()
         self.free()
+        self._thaw()
 
     def _guard(
         self, step: Callable[[], None], undo: Callable[[], None] | None = None

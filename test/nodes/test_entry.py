@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
+import weakref
 
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
-from ros_bench import PATIENCE_S, isolated_domain  # noqa: E402
+from ros_bench import PATIENCE_S, bench, isolated_domain  # noqa: E402
+
+from semcom_ros.nodes.channel_node import ChannelNode  # noqa: E402
 
 PROGRAM = """
 import glob, os, signal, sys, time
@@ -92,3 +96,26 @@ def test_a_node_that_fails_tells_why_and_ends() -> None:
     run = ended("failing")
     assert run.returncode == 1
     assert "ZeroDivisionError" in run.stderr
+
+
+class Ring:
+    """What only the garbage collector lets go of."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_a_node_held_before_its_cleanup_is_let_go_of_though_it_was_frozen():
+    with bench(ChannelNode) as b:
+        rings, setup = [], b.node.setup
+        b.node.owns_process = True
+        b.node.setup = lambda: (setup(), rings.append(weakref.ref(Ring())))
+        gc.disable()
+        try:
+            b.node.trigger_configure()
+            assert rings[0]() is not None
+            b.node.trigger_cleanup()
+        finally:
+            gc.enable()
+            gc.unfreeze()
+        assert rings[0]() is None
