@@ -18,7 +18,7 @@ from semcom_ros.messages.camera import ENCODINGS
 from semcom_ros.nodes.topics import message_type
 
 FLOOD_HZ, REPLAYED = 2000, 10_000
-JUMPS_S = (0.001, 0.01, 0.09, -0.05, 0.5, -0.5, 1.0, -1.0, 37.0, 3600.0, -3600.0)
+JUMPS_S = (0.001, 0.01, 0.09, -0.05, 0.5, -0.5, 1.2, -1.2, 37.0, 3600.0, -3600.0)
 BLACKOUTS_S = (0.1, 1.0, 5.0, 30.0)
 TOLERATED_S = (-0.1, 0.9)
 """By how much the RSU's clock may be off while the vehicle's frames are let in."""

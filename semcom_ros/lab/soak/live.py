@@ -10,28 +10,26 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from semcom_ros.codecs import codec_of
 from semcom_ros.errors import SemcomError
-from semcom_ros.graph import IMAGES, LABELS, NAMESPACE, PAYLOADS
+from semcom_ros.graph import CAMERA_INFO, IMAGES, LABELS, NAMESPACE, PAYLOADS
 from semcom_ros.lab.ground_truth import frames_with_truth
 from semcom_ros.nodes.drive import isolated
 from semcom_ros.nodes.observer import Observer, Status, observing
 
 RECEIVED = f"{PAYLOADS}/received"
 IMAGE, PAYLOAD = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-HEARD = {
-    PAYLOADS: PAYLOAD,
-    LABELS: IMAGE,
-    IMAGES: IMAGE,
-}
+SOURCES = {CAMERA_INFO: "sensor_msgs/msg/CameraInfo", PAYLOADS: PAYLOAD, RECEIVED: PAYLOAD}
+"""What a frame has been before it is seen at the RSU: of a node that has just come, the observer
+may miss some, but not of all of them at once."""
 QUIET = ("segmentation:=none", "detection:=none", "depth:=none")
 START_S = 120.0
 FRAMES = 20
@@ -67,10 +65,16 @@ class Use(NamedTuple):
 
 class LiveDrive:
     """A graph under supervision. observer: beside it. output: the topic on which a frame is first
-    seen at the RSU."""
+    seen at the RSU. log: what its processes write."""
 
-    def __init__(self, observer: Observer, output: str) -> None:
-        self.observer, self.output = observer, output
+    def __init__(self, observer: Observer, output: str, log: Path) -> None:
+        self.observer, self.output, self._log = observer, output, log
+
+    def wait(self, ready: Callable[[], Any]) -> None:
+        """Spin until it is up. Raises SemcomError where it does not come, with its log's end."""
+        if not self.observer.spin(START_S, ready):
+            end = "\n".join(self._log.read_text(errors="replace").splitlines()[-12:])
+            raise SemcomError(f"No start within {START_S:.0f} s. '{self._log}' ends: {end}")
 
     def last(self, node: str) -> Status:
         """What a node told last."""
@@ -123,7 +127,7 @@ class LiveDrive:
         books = [s.values for s in self.observer.told["rsu_node"] if "received" in s.values]
         off = [int(b["received"]) - sum(int(b[one]) for one in counts) for b in books]
         yield Measured("payloads not accounted for", max(map(abs, off), default=0), 0)
-        sent = {stamp for _, stamp in self.observer.arrived[PAYLOADS]}
+        sent = {stamp for topic in SOURCES for _, stamp in self.observer.arrived[topic]}
         for topic in (LABELS, IMAGES):
             stamps = [stamp for _, stamp in self.observer.arrived[topic]]
             yield Measured(f"{topic} of what was never sent", len(set(stamps) - sent), 0)
@@ -131,27 +135,33 @@ class LiveDrive:
 
 
 @contextmanager
-def drive(args: Namespace, *arguments: str, camera: bool = True) -> Iterator[LiveDrive]:
-    """The graph that `semcom launch vehicle_rsu` starts, with `arguments`, once frames go through.
+def drive(args: Namespace, camera: bool = True) -> Iterator[LiveDrive]:
+    """What `semcom launch vehicle_rsu` starts, once frames go through.
 
     args: of `semcom soak`. camera: whether camera_node plays a street, over and over.
     Raises SemcomError where it does not start, with the end of its log.
     """
-    log, line = args.log, [sys.executable, "-m", "semcom_ros.cli", "launch", "vehicle_rsu"]
-    line += [f"codec:={args.codec}", f"rate_hz:={args.rate_hz}", f"camera:={str(camera).lower()}"]
-    line += [f"data:=folder:{_street(log.parent / 'street')}", *QUIET, *arguments]
+    words = [f"rate_hz:={args.rate_hz}", f"camera:={str(camera).lower()}"]
+    words += [f"data:=folder:{_street(args.log.parent / 'street')}"]
+    with launched(args, "vehicle_rsu", *words) as up:
+        for topic, kind in (SOURCES | {LABELS: IMAGE, IMAGES: IMAGE}).items():
+            up.observer.hear(topic, kind)
+        up.wait(lambda: up.seen(up.output, 0) if camera else up.runs())
+        up.observer.spin(3.0)  # until all have told of themselves
+        yield up
+
+
+@contextmanager
+def launched(args: Namespace, description: str, *words: str) -> Iterator[LiveDrive]:
+    """What `semcom launch` starts of a description, in a domain of its own, none of it up yet."""
+    line = [sys.executable, "-m", "semcom_ros.cli", "launch", description, f"codec:={args.codec}"]
     output = LABELS if codec_of(args.codec).sends_labels else IMAGES
-    with isolated(), observing(NAMESPACE) as observer, log.open("wb") as out:
-        for topic, kind in HEARD.items():
-            observer.hear(topic, kind)
-        launcher = subprocess.Popen(line, stdout=out, stderr=out, start_new_session=True)
+    with isolated(), observing(NAMESPACE) as observer, args.log.open("wb") as log:
+        launcher = subprocess.Popen(
+            [*line, *QUIET, *words], stdout=log, stderr=log, start_new_session=True
+        )
         try:
-            up = LiveDrive(observer, output)
-            if not observer.spin(START_S, lambda: up.seen(output, 0) if camera else up.runs()):
-                end = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-                raise SemcomError(f"The graph did not start in {START_S:.0f} s. {log} ends: {end}")
-            observer.spin(3.0)  # until all have told of themselves
-            yield up
+            yield LiveDrive(observer, output, args.log)
         finally:
             launcher.send_signal(signal.SIGINT)
             launcher.wait()

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from semcom_ros.lab.soak import air, nodes
+from semcom_ros.lab.soak import air, crowd, nodes
 from semcom_ros.lab.soak.chaos import chaos
 from semcom_ros.lab.soak.live import Measured
 from semcom_ros.lab.soak.many import vehicles
@@ -33,5 +33,7 @@ SOAKS = {
     "blackout": Soak("nothing gets through for up to 30 s", air.blackout, 50),
     "vehicles": Soak("ten vehicles on one RSU, one of which goes", vehicles, 300),
     "camera": Soak("odd pictures, stalls and stamps", air.camera, 60),
+    "restart": Soak("the RSU of ten vehicles killed, over and over", crowd.restart, 640),
+    "churn": Soak("five vehicles a second come and go", crowd.churn, 600),
     "chaos": Soak("a fault every 16 s, drawn by --seed", chaos, 1600),
 }

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many vehicles before one RSU, as their payloads alone: it is killed, and they come and go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from semcom_ros.codecs import create_encoder
+from semcom_ros.frame import Frame
+from semcom_ros.graph import PAYLOADS
+from semcom_ros.lab.ground_truth import frames_with_truth
+from semcom_ros.lab.soak.live import IMAGE, PAYLOAD, LiveDrive, Measured, launched
+from semcom_ros.lab.soak.nodes import APART_S, BACK_S, load_s
+from semcom_ros.messages.build import data_of
+from semcom_ros.nodes.topics import message_type
+from semcom_ros.payload import pack
+from semcom_ros.pipeline import single
+
+VEHICLES, JOINS_HZ, LIVES_S, EVICTED_S = 10, 5, 2.0, 10.0
+
+
+class Crowd:
+    """Vehicles by number; all send the same street under their own sequence and stamps."""
+
+    def __init__(self, up: LiveDrive, codec: str, rate_hz: float) -> None:
+        (frame,) = frames_with_truth("scenes:1", "val", [0], exact=False)
+        frame = Frame(frame.image, frame.labels, stamp=1)
+        self._payload = single.encode(codec, create_encoder(codec), frame, 512)
+        self._up, self._period_s, self._sequence = up, 1 / rate_hz, 0
+        self._due, self.there = time.monotonic(), dict[int, object]()
+
+    def join(self, number: int) -> None:
+        """A vehicle begins to send."""
+        topic = f"/vehicle_{number}/{PAYLOADS}/received"
+        publisher = self._up.observer.create_publisher(message_type(PAYLOAD), topic, 10)
+        self.there[number] = publisher
+
+    def leave(self, number: int) -> None:
+        """It is gone without a word."""
+        self._up.observer.destroy_publisher(self.there.pop(number))
+
+    def spin(self, seconds: float) -> None:
+        """All that are there send at their rate."""
+        end = time.monotonic() + seconds
+        while (now := time.monotonic()) < end:
+            if now >= self._due:
+                self._due, self._sequence = now + self._period_s, self._sequence + 1
+                for number, publisher in self.there.items():
+                    publisher.publish(self._message(number))
+            self._up.observer.spin(min(end, self._due) - time.monotonic())
+
+    def _message(self, number: int) -> object:
+        ns = time.time_ns()
+        own = {"sequence": self._sequence, "stamp": ns, "vehicle": number}
+        message = message_type(PAYLOAD)(format="semcom")
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(ns, 10**9)
+        message.data = data_of(
+            pack(replace(self._payload, header=replace(self._payload.header, **own)))
+        )
+        return message
+
+
+@contextmanager
+def junction(args: Namespace) -> Iterator[tuple[LiveDrive, Crowd]]:
+    """An RSU that serves whoever comes."""
+    with launched(args, "rsu", "vehicles:=/vehicle_*", "bind:=127.0.0.1:47837") as up:
+        up.wait(up.runs)
+        up.observer.spin(3.0)
+        yield up, Crowd(up, args.codec, args.rate_hz)
+
+
+def restart(args: Namespace) -> Iterator[Measured]:
+    """Kill the RSU of ten vehicles that go on to send."""
+    back = list[float]()
+    with junction(args) as (up, crowd):
+        outputs = [f"/vehicle_{number}/{up.output}" for number in range(1, VEHICLES + 1)]
+        for number, output in enumerate(outputs, 1):
+            crowd.join(number)
+            up.observer.hear(output, IMAGE)
+        crowd.spin(10.0)
+        yield Measured("vehicles seen", sum(up.seen(one, 0) > 0 for one in outputs), least=VEHICLES)
+        begun = time.monotonic()
+        while time.monotonic() - begun < args.seconds:
+            killed = time.monotonic()
+            os.kill(up.pid("rsu_node"), signal.SIGKILL)
+            crowd.spin(4 * APART_S)
+            for one in outputs:
+                came = (at - killed for at, _ in up.observer.arrived[one] if at > killed + 0.3)
+                back.append(min(came, default=float("inf")))
+    yield Measured("RSU killed, times", len(back) / VEHICLES)
+    most = BACK_S + load_s("rsu_node", args.codec)
+    yield Measured("vehicles seen again, most s", max(back), most)
+
+
+def churn(args: Namespace) -> Iterator[Measured]:
+    """Five vehicles a second come and go; nothing of them is to stay."""
+    with junction(args) as (up, crowd):
+        begun, number, before = time.monotonic(), 0, up.use("rsu_node")
+        while time.monotonic() - begun < args.seconds:
+            number += 1
+            crowd.join(number)
+            if number > JOINS_HZ * LIVES_S:
+                crowd.leave(number - int(JOINS_HZ * LIVES_S))
+            crowd.spin(1 / JOINS_HZ)
+            if number == 20 * JOINS_HZ:  # what one vehicle alone brings is there by now
+                before = up.use("rsu_node")
+        for one in list(crowd.there):
+            crowd.leave(one)
+        gone = time.monotonic()
+        up.observer.spin(60.0, lambda: up.last("rsu_node").values.get("vehicles") == "0")
+        evicted_s = time.monotonic() - gone
+        up.observer.spin(2.0)
+        left = [t for t, _ in up.observer.get_topic_names_and_types() if t.startswith("/vehicle_")]
+        books, after = up.last("rsu_node").values, up.use("rsu_node")
+        done = sum(int(books[one]) for one in ("decoded", "rejected", "superseded", "in_flight"))
+    yield Measured("vehicles that came and went", number)
+    yield Measured("payloads that came", int(books["received"]), least=number)
+    yield Measured("payloads not accounted for", abs(int(books["received"]) - done), 0)
+    yield Measured("gone from the RSU, s", evicted_s, EVICTED_S)
+    yield Measured("topics of theirs that stay", len([t for t in left if "vehicle_1/" not in t]), 0)
+    yield Measured("RSU's memory, share more", after.mib / before.mib - 1, 0.05)
+    yield Measured("RSU's threads more", after.threads - before.threads, 0)
+    yield Measured("RSU's files more", after.files - before.files, 0)
