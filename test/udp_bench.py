@@ -27,7 +27,7 @@ def payload(sequence: int, n_parts: int = 1, size: int = 400, vehicle: int = 1) 
     parts = (
         Part(f"part_{i}", i, bits=bytes([sequence % 256, i]) * (size // 2)) for i in range(n_parts)
     )
-    return pack(Payload(head, tuple(parts)))
+    return pack(Payload(head, tuple(parts), seal=b"a seal"))
 
 
 def until(done: Callable[[], Any], what: str) -> None:

@@ -141,7 +141,7 @@ class UdpEnd:
         for peer in self.peers():
             for kind, message in peer.messages.expire(now_s):
                 self._take(peer, kind, message)
-            if now_s - peer.sent_s >= ECHO_S:
+            if now_s - peer.sent_s >= ECHO_S and self._may_hear(peer):
                 with self._lock:
                     self._waiting.setdefault((peer.session, ECHO), [Piece()])
 
@@ -226,11 +226,16 @@ class RsuEnd(UdpEnd):
     def _peer_of(self, one: Datagram, address: Address, now_s: float) -> Peer | None:
         peer = self._peers.get(one.session)
         if peer is None:
-            if len(self._peers) >= self._most:
+            # Who has sent no payload makes room for others.
+            idle = [session for session, one in self._peers.items() if one.vehicle is None]
+            full = len(self._peers) >= self._most
+            if full and not idle:
                 self.counts["refused.full"] += 1
                 return None
             peer = Peer(one.session, address, self._peer_kbps, now_s, self.counts)
             with self._lock:
+                if full:
+                    del self._peers[idle[0]]
                 self._peers[one.session] = peer
         return peer
 

@@ -101,8 +101,11 @@ class LinkNode(SemcomNode):
     def values(self) -> dict[str, str]:
         values = {name: str(n) for name, n in sorted(self._end.counts.copy().items())}
         for peer in self._end.peers():
-            whose = f"vehicle_{peer.vehicle}." if self.settings.role == "rsu" else ""
-            values |= {f"{whose}{name}": value for name, value in _path(peer).items()}
+            if peer.vehicle is not None:
+                path = _path(peer).items()
+                values |= {f"vehicle_{peer.vehicle}.{name}": value for name, value in path}
+            elif self.settings.role == "vehicle":
+                values |= _path(peer)
         return values
 
     def _on_payload(self, message: CompressedImage) -> None:
