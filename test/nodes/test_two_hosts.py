@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import signal
 
+import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
@@ -17,12 +19,13 @@ from sensor_msgs.msg import Image  # noqa: E402
 from udp_bench import Relay  # noqa: E402
 
 from semcom_ros import bringup, graph  # noqa: E402
+from semcom_ros.link.keys_command import make_street  # noqa: E402
 from semcom_ros.link.sockets import open_socket  # noqa: E402
 from semcom_ros.nodes.topics import reliable  # noqa: E402
 
 LIGHT = {"codec": "classical", "respawn": "false"}
 AT_RSU = {"segmentation": "none", "detection": "none", "depth": "none", "max_age_s": "0.0"}
-IMAGES, RADIO_LOSES = 25, 0.1
+IMAGES, RADIO_LOSES = 20, 0.1
 
 
 def free_port() -> int:
@@ -38,7 +41,16 @@ def lines(description: str, domain: str, **given: str) -> dict[str, list[str]]:
     }
 
 
-def test_frames_cross_from_domain_to_domain_over_a_bad_road_and_all_are_accounted_for(tmp_path):
+@pytest.mark.parametrize("security", ["signed", "session"])
+def test_a_drive_crosses_from_domain_to_domain_over_a_bad_road_and_all_is_accounted_for(
+    security, tmp_path
+):
+    make_street(tmp_path / "keys", 1)
+    (tmp_path / "street").mkdir()
+    for i in range(4):
+        picture = np.full((64, 128, 3), 60 * i, np.uint8)
+        cv2.imwrite(str(tmp_path / "street" / f"{i}.png"), picture)
+    both = {"security": security, "keys": str(tmp_path / "keys")}
     images: list[Image] = []
     told: dict[str, dict[str, str]] = {}
 
@@ -50,11 +62,20 @@ def test_frames_cross_from_domain_to_domain_over_a_bad_road_and_all_are_accounte
         relay = Relay(("127.0.0.1", port), loss=RADIO_LOSES, jitter_ms=30, seed=5)
         tester.create_subscription(Image, "rsu/image", images.append, reliable(99))
         tester.create_subscription(DiagnosticArray, "/diagnostics", keep, reliable(99))
-        hosts = lines("rsu", os.environ["ROS_DOMAIN_ID"], bind=f"127.0.0.1:{port}", **AT_RSU)
-        hosts |= lines("vehicle", str(other), peer=f"127.0.0.1:{relay.port}")
+        hosts = lines(
+            "rsu", os.environ["ROS_DOMAIN_ID"], bind=f"127.0.0.1:{port}", **AT_RSU, **both
+        )
+        hosts |= lines(
+            "vehicle",
+            str(other),
+            peer=f"127.0.0.1:{relay.port}",
+            data=f"folder:{tmp_path / 'street'}",
+            **both,
+        )
 
         def done() -> bool:
-            return len(images) >= IMAGES and "/vehicle_1/rsu" in told
+            books = told.get("/vehicle_1/rsu", {})
+            return len(images) >= IMAGES <= int(books.get("decoded", 0))
 
         try:
             statuses, logs = run_until(done, tester, hosts, signal.SIGINT, tmp_path)
@@ -63,11 +84,12 @@ def test_frames_cross_from_domain_to_domain_over_a_bad_road_and_all_are_accounte
     assert done(), logs
     assert statuses == [0] * len(hosts), logs
     stamps = [(m.header.stamp.sec, m.header.stamp.nanosec) for m in images]
-    assert len(set(stamps)) == len(stamps) and {m.header.frame_id for m in images} == {
-        "camera_optical"
-    }
+    assert len(set(stamps)) == len(stamps)
+    assert {m.header.frame_id for m in images} == {"camera_optical"}
     books = {name: int(n) for name, n in told["/vehicle_1/rsu"].items() if n.isdigit()}
     done_with = books["decoded"] + books["rejected"] + books["superseded"] + books["in_flight"]
     assert books["received"] == done_with
+    # Some, until the vehicle's certificate has come, which travels once a second and may be lost.
+    assert books["rejected"] == books["rejected.authentication"] < IMAGES
     link = told["/rsu/link_node"]
     assert float(link["vehicle_1.rtt_ms"]) < 1000 and int(link["received"]) >= books["received"]
