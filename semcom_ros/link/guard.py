@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from semcom_ros.errors import SemcomError
 from semcom_ros.link import signed_report
 from semcom_ros.link.certificates import DIGEST_BYTES, Certificate, Role
-from semcom_ros.link.keys import KeyFolder, refusal
-from semcom_ros.link.seal import OFFER_BYTES, Scheme, Seal, check_parts, vouched
+from semcom_ros.link.keys import KeyFolder, refusal, utc
+from semcom_ros.link.seal import EPOCHS_PER_S, OFFER_BYTES, Scheme, Seal, check_parts, vouched
 from semcom_ros.link.session import ReplayWindow, Session, offer_bytes
+from semcom_ros.link.signed_report import CLOCKS_S
 from semcom_ros.payload import Payload
 
 ASKS = "asking for the certificate"
@@ -28,8 +29,9 @@ class Guard:
     """security: the least that is let in, "signed" or "session". vehicle: the number whose payloads
     are let in; None takes the first that is authentic.
 
-    news: what the vehicle should hear of at once, in words. symbols: payloads let in with parts of
-    symbols, which are vouched for by their number alone. Calls come one at a time.
+    news: what the vehicle should hear of at once, in words. in_session: payloads let in within a
+    session. symbols: those with parts of symbols, which are vouched for by their number alone.
+    Calls come one at a time.
     """
 
     def __init__(self, security: str, keys: KeyFolder, vehicle: int | None = None) -> None:
@@ -37,7 +39,7 @@ class Guard:
         self._epoch, self._window = b"", ReplayWindow()
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
         self._newest: Session | None = None
-        self.news, self.symbols = "", 0
+        self.news, self.in_session, self.symbols = "", 0, 0
 
     def open(self, payload: Payload) -> Payload:
         """The payload as it was before its seal. Raises PayloadError authentication."""
@@ -45,6 +47,7 @@ class Guard:
         opened = payload
         if seal.scheme is Scheme.SESSION:
             opened = self._open_session(payload, seal)
+            self.in_session += 1
         elif self.security == "session" and not seal.offer:
             raise refusal(
                 "The payload is signed, and this RSU wants a session: set it at the vehicle."
@@ -90,7 +93,13 @@ class Guard:
         if certificate is None:
             certificate = self._certificate_in(seal, digest)
         self._check_sender(certificate, payload)
-        sequence = payload.header.sequence
+        sequence, now = payload.header.sequence, self.keys.clock()
+        began = int.from_bytes(epoch, "big") / EPOCHS_PER_S
+        if began > now + CLOCKS_S:  # when its clock is set right, it would be taken for a replay
+            raise refusal(
+                f"Vehicle {certificate.number} says that it was started at {utc(began)}, and the "
+                f"clock here shows {utc(now)}: synchronise the clocks."
+            )
         if epoch < self._epoch:
             raise refusal(
                 f"Vehicle {certificate.number} was started before the one that is heard now: it is "

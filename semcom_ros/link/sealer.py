@@ -84,6 +84,8 @@ class Sealer:
                 return PlannedSeal(self, own, session, b"", offer, SESSION_SEAL_BYTES, rare)
             since_ns = abs(header.stamp - self._told_ns)
             due = self._wanted or since_ns >= CERTIFICATE_EVERY_NS or self._told != own.certificate
+            # The first that is heard of several is to begin the session.
+            due = due or bool(offer) and self._reported_ns < 0
             certificate = own.certificate.packed if due else b""
             # What comes before a session is rare, however little such payloads can spare.
             fixed = SESSION_SEAL_BYTES if offer else SIGNED_BYTES

@@ -11,8 +11,8 @@ from semcom_ros.link.certificates import Certificate, Role, sign
 from semcom_ros.link.keys import KeyFolder, Pair, utc
 
 STAMP, SIGNER, SIGNATURE = "signed_at_ns", "signer", "signature"
-HOLDS_S = 10.0
-"""How old a report may be by the vehicle's clock, and how far ahead of it."""
+CLOCKS_S = 10.0
+"""How far the clocks of two hosts may disagree; a report older than that is none."""
 
 
 def signed(values: Mapping[str, str], pair: Pair, now: float) -> dict[str, str]:
@@ -41,7 +41,7 @@ def check(
     if stamp <= newest:
         raise SemcomError("The link's report has come before, or is older than one that has.")
     off = keys.clock() - stamp / 1e9
-    if abs(off) > HOLDS_S:
+    if abs(off) > CLOCKS_S:
         raise SemcomError(
             f"The link's report is of {utc(stamp / 1e9)} by the RSU's clock, {abs(off):.0f} s "
             f"{'before' if off > 0 else 'after'} this machine's: synchronise the clocks."

@@ -214,6 +214,7 @@ class ServedVehicle:
         reasons: dict[str, int] = counts.pop("rejected")
         books = {**counts, "rejected": sum(reasons.values())}
         if self._guard:
+            books["in_session"] = self._guard.in_session
             books["unauthenticated_symbols"] = self._guard.symbols
         return books | {f"rejected.{reason}": n for reason, n in reasons.items()}
 

@@ -170,6 +170,15 @@ def test_an_older_start_of_the_vehicle_is_not_heard_again(folder) -> None:
     assert "clock went back" in refused(link.guard, old[1])
 
 
+def test_a_vehicle_whose_clock_is_ahead_is_told_and_heard_when_it_is_right(folder) -> None:
+    link, ahead = Link(folder, "signed"), Clock()
+    ahead.now = link.clock.now + 3600
+    link.sealer = Sealer("signed", KeyFolder(folder, ahead), 3)
+    assert "synchronise the clocks" in refused(link.guard, link.send())
+    link.sealer, link.sequence = Sealer("signed", KeyFolder(folder, link.clock), 3), 0
+    link.go()
+
+
 def test_keys_rotate_without_a_gap(tmp_path: Path) -> None:
     for security in ("signed", "session"):
         link = Link(make_keys(tmp_path / security, 3), security)

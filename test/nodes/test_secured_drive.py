@@ -71,6 +71,7 @@ def test_a_drive_goes_through_its_task_is_heard_and_what_others_send_is_not(b: B
     # The first may come before their certificate was heard, in the order that DDS likes.
     before = int(books()["rejected"])
     radio = b.speak(CompressedImage, RECEIVED)
+    b.until(lambda: radio.get_subscription_count() == 2, "the RSU's ear beside the test's")
     radio.publish(sent[-1])
     b.until(lambda: int(books()["rejected.authentication"]) > before, "the refusal of a replay")
     reports = b.tester.create_publisher(DiagnosticArray, "rsu/link", reliable(1))
