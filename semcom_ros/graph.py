@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from semcom_ros import channel
+from semcom_ros.cluster.parameters import BACKEND
 from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.codecs.base import End
 from semcom_ros.errors import SemcomError, choose
@@ -148,6 +149,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             1, 131072, when="at once",
         ),
         *PERCEPTION,
+        *BACKEND,
         *SECURITY,
         _DEVICE,
         _THREADS,

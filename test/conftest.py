@@ -16,11 +16,12 @@ import pytest
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a GPU where there is none; share out the rest where several processes test.
 
-    The tests of a file stay together, for what they set up once, and those of nodes, which would
-    wait for one another's.
+    The tests of a file stay together, for what they set up once, those of nodes, which would wait
+    for one another's, and those of the one Ray cluster.
     """
     for item in items:
         group = "nodes" if "nodes" in item.path.parts else str(item.path)
+        group = "ray" if "ray_address" in getattr(item, "fixturenames", ()) else group
         item.add_marker(pytest.mark.xdist_group(group))
     of_gpu = [item for item in items if item.get_closest_marker("cuda")]
     if not of_gpu:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 
+from semcom_ros.cluster.parameters import RAY, painter
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
 from semcom_ros.codecs.base import Codec, Reading
 from semcom_ros.errors import SemcomError
@@ -31,9 +33,12 @@ from semcom_ros.nodes.served_vehicle import ServedVehicle, reading_values
 from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.vehicle_search import MOST_VEHICLES, VehicleSearch
 from semcom_ros.perception.backends import NONE, TASKS, load_perceivers
-from semcom_ros.pipeline.executor import LocalExecutor, map_threads
+from semcom_ros.pipeline.executor import BackendUnavailable, LocalExecutor, map_threads
 from semcom_ros.pipeline.receiver import Receiver
 from semcom_ros.pipeline.rsu import Rsu
+
+if TYPE_CHECKING:
+    from semcom_ros.cluster.pool import Pool
 
 LOOK_ROUND_S = 1.0
 """How often vehicles are looked for."""
@@ -52,6 +57,7 @@ class RsuNode(SemcomNode):
         super().__init__()
         self.vehicles: dict[str, ServedVehicle] = {}
         self._rsu: Rsu | None = None
+        self._pool: Pool | None = None
         self._asked = Reading("")
 
     def setup(self) -> None:
@@ -60,6 +66,10 @@ class RsuNode(SemcomNode):
         self._search = VehicleSearch(s.vehicles) if s.vehicles else None
         self._keys = None if s.security == NO_SECURITY else KeyFolder.named(s.keys)
         self._vehicle_guards: dict[str, Guard] = {}
+        if s.backend == RAY:
+            from semcom_ros.cluster.remote_rsu import join
+
+            self._pool = join(s, _chosen(s), self.get_fully_qualified_name())
         self._rsu = self._make(s)
         self._asked = self.read(s.task)
         self._places, self._parted = CameraPlaces(self), Counter[str]()
@@ -71,8 +81,9 @@ class RsuNode(SemcomNode):
             lambda: self._rsu,
             lambda arrival: arrival.context.vehicle.outputs.wanted(),
             lambda arrival, *seen: arrival.context.vehicle.deliver(arrival, *seen),
-            self.fail_frame,
-            batch=self.settings.batch or (1 if self.settings.device == "cpu" else 32),
+            self._failed,
+            at_once=self._pool.wanted.at_once if self._pool else 1,
+            batch=self.settings.batch or (1 if painter(self.settings) == "cpu" else 32),
             deadline_s=lambda: self.settings.deadline_ms / 1e3,
             map_threads=map_threads(),
         )
@@ -92,6 +103,9 @@ class RsuNode(SemcomNode):
     def free(self) -> None:
         self.vehicles.clear()
         self._rsu = None
+        if self._pool:
+            self._pool.stop()
+            self._pool = None
 
     def load(self, settings: SimpleNamespace) -> Rsu:
         made = self._make(settings, self._rsu)
@@ -125,11 +139,15 @@ class RsuNode(SemcomNode):
         values = {name: str(n) for name, n in books.items()}
         if self._search:
             values["vehicles"] = str(len(self.vehicles))
+        if self._pool:
+            values["replicas"] = str(self._pool.replicas)
         return values | reading_values(self._asked) | {"codec": self.settings.codec}
 
     def trouble(self) -> str:
         if self._keys and self._keys.trouble:
             return self._keys.trouble
+        if self._pool and self._pool.trouble:
+            return self._pool.trouble
         if not self._search:
             return super().trouble()
         if not self.vehicles:
@@ -160,6 +178,13 @@ class RsuNode(SemcomNode):
             vehicle.asked, vehicle.words = (self.read(words) if words else self._asked), words
         except SemcomError as error:
             vehicle.complain(str(error))
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, BackendUnavailable):
+            self.fail_frame(error)
+            return
+        self.statistics.count("batches_skipped")
+        self.complain(str(error))
 
     def _serve(self, namespace: str, passing: bool = False) -> ServedVehicle:
         s = self.settings
@@ -207,6 +232,10 @@ class RsuNode(SemcomNode):
         """An RSU that looks by the networks of the one `before` where the choice is the same."""
         decoder = create_decoder(settings.codec, **codec_options(settings))
         chosen = _chosen(settings)
+        if self._pool:
+            from semcom_ros.cluster.remote_rsu import RemoteRsu
+
+            return RemoteRsu.of(settings, chosen, decoder, self._pool)
         if before and chosen == _chosen(self.settings):
             perceive = before.perceive
         else:

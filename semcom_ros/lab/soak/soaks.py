@@ -11,6 +11,7 @@ from semcom_ros.lab.soak import air, crowd, nodes
 from semcom_ros.lab.soak.chaos import chaos
 from semcom_ros.lab.soak.live import Measured
 from semcom_ros.lab.soak.many import vehicles
+from semcom_ros.lab.soak.ray_failures import ray
 
 
 class Soak(NamedTuple):
@@ -35,5 +36,6 @@ SOAKS = {
     "camera": Soak("odd pictures, stalls and stamps", air.camera, 60),
     "restart": Soak("the RSU of ten vehicles killed, over and over", crowd.restart, 640),
     "churn": Soak("five vehicles a second come and go", crowd.churn, 600),
+    "ray": Soak("20 vehicles before a Ray cluster that loses a replica and its head", ray, 60),
     "chaos": Soak("a fault every 16 s, drawn by --seed", chaos, 1600),
 }
