@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 
@@ -67,14 +68,13 @@ class Junction:
         data = pack(Payload(header, (Part("labels", 0, bits=b"map"),)))
         self._executor.put(self.receivers[vehicle].receive(data, sequence, now))
 
-    def drive(self, seconds: float) -> None:
+    def drive(self, until: threading.Event) -> None:
         """All vehicles at `RATE_HZ`, one after the other."""
         begun, sent, apart_s = time.monotonic(), 0, 1 / RATE_HZ / len(self.receivers)
-        while (now := time.monotonic() - begun) < seconds:
-            while sent * apart_s <= now:
+        while not until.wait(0.002):
+            while sent * apart_s <= time.monotonic() - begun:
                 self.send(sent % len(self.receivers))
                 sent += 1
-            time.sleep(0.002)
 
     def books(self) -> dict[str, int]:
         """Of all vehicles."""
