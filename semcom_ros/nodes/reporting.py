@@ -128,6 +128,10 @@ class ReportingNode(TopicsNode):
         self._told[part] = (now if news else then, about)
         return news
 
+    def forget_news(self, of: str) -> None:
+        """Nothing more will be told of a part, nor of its parts."""
+        self._told = {part: at for part, at in self._told.items() if not part.startswith(of)}
+
     def tell(
         self, at: Publisher, level: bytes, sentence: str, values: dict[str, str], part: str = "",
         of: str = "",

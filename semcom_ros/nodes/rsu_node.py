@@ -223,8 +223,9 @@ class RsuNode(SemcomNode):
 
     def _report(self) -> None:
         super()._report()
-        told = [status for vehicle in self.vehicles.values() for status in vehicle.news()]
-        if self.active and told:
+        vehicles = self.vehicles.values() if self.active else ()
+        told = [status for vehicle in vehicles for status in vehicle.news()]
+        if told:
             header = Header(stamp=self.get_clock().now().to_msg())
             self._diagnostics.publish(DiagnosticArray(header=header, status=told))
 

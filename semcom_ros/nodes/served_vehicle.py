@@ -134,8 +134,9 @@ class ServedVehicle:
         return silent and not self.receiver.counters.snapshot()["in_flight"]
 
     def close(self) -> None:
-        """Let go of its topics."""
+        """Let go of its topics, and of what was told of it."""
         self.node.drop(self._publishers, self._listeners)
+        self.node.forget_news(self._name)
         self._places.forget(self._base)
 
     def deliver(self, arrival: Arrival, seen: Percepts, last: bool) -> None:

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-import numpy as np
-
 Item = TypeVar("Item")
 MOST_WAITING = 256
 """Items kept of all senders where all are kept; beyond it the oldest of the longest queue gives
@@ -52,18 +50,20 @@ class Schedule(Generic[Item]):
         self._at_work: dict[Hashable, float] = {}
         self._turn = 0
         # Of the batches so far: size n, n squared, time t (s) and n t, on average.
-        self._batches, self._averages = 0, np.zeros(4)
+        self._batches = 0
+        self._averages: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
     def put(self, item: Item) -> list[Item]:
         """Let `item` wait; returns those that give way to it."""
-        own = self._waiting.setdefault(self._sender(item), deque())
+        own = self._sender(item)
         given_up = []
         if self._newest_wins:
-            given_up = [*own]
-            own.clear()
+            given_up = [*self._waiting.get(own, ())]
+            self._waiting[own] = deque()
         elif sum(map(len, self._waiting.values())) >= MOST_WAITING:
-            given_up = [max(self._waiting.values(), key=len).popleft()]
-        own.append(item)
+            longest = max(self._waiting, key=lambda one: len(self._waiting[one]))
+            given_up = [self._next_of(longest)]
+        self._waiting.setdefault(own, deque()).append(item)
         return given_up
 
     def ready(self) -> bool:
@@ -75,13 +75,14 @@ class Schedule(Generic[Item]):
         line, now, limit_s = self._line(), self._clock(), self._limit_s()
         given_up: list[Item] = []
         size = min(len(line), self._most)
-        if 0 < limit_s and self.estimate_s(1) <= limit_s:
+        if 0 < limit_s and (least_s := self.estimate_s(1)) <= limit_s:
             left = {own: self._came(self._waiting[own][0]) + limit_s - now for own in line}
-            late = {own for own in line if left[own] < self.estimate_s(1)}
+            late = {own for own in line if left[own] < least_s}
             given_up = [self._next_of(own) for own in line if own in late]
             in_time = [own for own in line if own not in late]
             if late and not in_time:
-                self._averages[2:] *= DOUBT
+                n, nn, t, nt = self._averages
+                self._averages = n, nn, DOUBT * t, DOUBT * nt
             # The most that can be done in time together; who has less time left has to wait.
             line = []
             for size in range(min(len(in_time), self._most), 0, -1):
@@ -99,12 +100,14 @@ class Schedule(Generic[Item]):
         began = [self._at_work.pop(self._sender(item)) for item in batch]
         took_s, n = self._clock() - began[0], len(batch)
         self._batches += 1
-        seen = np.array([n, n * n, took_s, n * took_s])
-        self._averages += max(SMOOTHING, 1 / self._batches) * (seen - self._averages)
+        weight = max(SMOOTHING, 1 / self._batches)
+        seen = n, n * n, took_s, n * took_s
+        before = self._averages
+        self._averages = tuple(a + weight * (b - a) for a, b in zip(before, seen, strict=True))
 
     def estimate_s(self, size: int) -> float:
         """How long a batch of `size` takes: so much for all, and so much for each, as of late."""
-        n, nn, t, nt = self._averages.tolist()
+        n, nn, t, nt = self._averages
         if not n:
             return 0.0
         # Where all were of one size, one more may cost less than those did: that is to be tried.
@@ -129,7 +132,7 @@ class Schedule(Generic[Item]):
 
     def _line(self) -> list[Hashable]:
         """Senders with an item that may be taken, in the order of their turns."""
-        line = [own for own in self._waiting if self._waiting[own] and own not in self._at_work]
+        line = [own for own in self._waiting if own not in self._at_work]
         return sorted(line, key=lambda own: self._served.get(own, 0))
 
     def _next_of(self, own: Hashable) -> Item:

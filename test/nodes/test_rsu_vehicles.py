@@ -19,6 +19,7 @@ from std_msgs.msg import String  # noqa: E402
 from semcom_ros.errors import SemcomError  # noqa: E402
 from semcom_ros.lab.evaluation.bench_rsu import jain  # noqa: E402
 from semcom_ros.nodes import rsu_node, served_vehicle  # noqa: E402
+from semcom_ros.nodes.dashboard.fleet import Fleet  # noqa: E402
 from semcom_ros.nodes.rsu_node import RsuNode  # noqa: E402
 from semcom_ros.nodes.vehicle_search import VehicleSearch  # noqa: E402
 
@@ -116,6 +117,25 @@ def test_a_change_reaches_all_and_a_task_only_whom_it_is_for(b: Bench) -> None:
     assert {v.receiver.max_age_s for v in b.node.vehicles.values()} == {2.5}
     assert sorted(tasks()) == ["", "where are the pedestrians?"]
     assert b.set(task="the street") == "" and tasks() == ["the street"] * 2
+
+
+def test_the_page_shows_each_with_the_rate_and_the_controls_of_the_rsu_that_serves_it(
+    b: Bench,
+) -> None:
+    radios = [come(b, name) for name in ("/car_1", "/car_2")]
+    fleet = Fleet(b.tester, lambda job: job())
+    for radio in radios:
+        radio.publish(arrival(1))
+
+    def rates() -> list[str]:
+        return [head["image_hz"] for head in fleet.look()[0]]
+
+    b.until(lambda: len(rates()) == 2 and all(rates()), "both vehicles' rates")
+    for name in ("/car_1", "/car_2"):
+        assert fleet.address(name, "rsu_node") == "/junction/rsu_node"
+        assert fleet.address(name, "vehicle_node") == f"{name}/vehicle_node"
+        assert "rsu_node" in fleet.alive(name)
+    fleet.close()
 
 
 def test_vehicles_outlast_a_pause_and_not_a_cleanup(b: Bench) -> None:

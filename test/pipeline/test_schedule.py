@@ -146,6 +146,15 @@ def test_where_all_are_kept_the_longest_queue_gives_way() -> None:
     assert batch == [Picture(1, 0.0), Picture(0, 1.0), Picture(2, 0.0)]
 
 
+def test_where_as_many_wait_as_may_the_oldest_of_them_gives_way_to_one_more() -> None:
+    schedule = Schedule(lambda one: one.vehicle, newest_wins=False, clock=lambda: 9.0)
+    for n in range(MOST_WAITING):
+        assert schedule.put(Picture(n, float(n))) == []
+    assert schedule.put(Picture(MOST_WAITING, 0.0)) == [Picture(0, 0.0)]
+    assert schedule.waits_s() == 9.0 and schedule.ready()
+    assert len(schedule.clear()) == MOST_WAITING and schedule.waits_s() == 0.0
+
+
 def test_nothing_is_remembered_of_a_vehicle_that_is_forgotten() -> None:
     schedule = Schedule(lambda one: one.vehicle)
     schedule.put(Picture(1, 0.0))

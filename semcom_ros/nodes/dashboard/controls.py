@@ -138,7 +138,7 @@ class Controls:
         if remote is None or vehicle is None:
             return None
         for node in self._all[name][1]:
-            value = remote.values.get(f"{vehicle}/{node}", {}).get(name)
+            value = remote.values.get(self._fleet.address(vehicle, node), {}).get(name)
             if value is not None:
                 return value
         return None
@@ -149,7 +149,7 @@ class Controls:
         if remote is None or vehicle is None:
             return
         for node in self._fleet.alive(vehicle) & {*VEHICLE_RSU, BAG}:
-            of = f"{vehicle}/{node}"
+            of = self._fleet.address(vehicle, node)
             if time.monotonic() - remote.read_at.get(of, -math.inf) > READ_S:
                 names = [name for name, (_, nodes) in self._all.items() if node in nodes]
                 with suppress(SemcomError):  # it has just gone
@@ -206,7 +206,7 @@ class Controls:
         if remote is None or vehicle is None:
             ui.notify("There is no vehicle yet.", type="warning")
             return
-        writing = (remote.write(f"{vehicle}/{node}", values) for node in nodes)
+        writing = (remote.write(self._fleet.address(vehicle, node), values) for node in nodes)
         for error in await asyncio.gather(*writing, return_exceptions=True):
             if self._choice.is_deleted:
                 return

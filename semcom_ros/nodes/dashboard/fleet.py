@@ -56,6 +56,11 @@ class Fleet:
         reports = self._health.of(vehicle) if self._health else {}
         return {name for name, report in dict(reports).items() if not report.silence_s}
 
+    def address(self, vehicle: str, node: str) -> str:
+        """The full name of what is `node` to a vehicle: its own, or one that serves many."""
+        report = self._health.of(vehicle).get(node) if self._health else None
+        return (report and report.values.get("node")) or f"{vehicle}/{node}"
+
     def close(self) -> None:
         """Listen to nothing, and forget everything."""
         while self.vehicles:
@@ -68,8 +73,10 @@ class Fleet:
     def _look_round(self) -> None:
         """Find vehicles by their topics; one that was found stays."""
         for topic, _ in self._node.get_topic_names_and_types():
-            name = topic.removesuffix(f"/{PAYLOADS}")
-            if name != topic and name not in self.vehicles and len(self.vehicles) < MAX_VEHICLES:
+            # On the RSU's host of two there is only what was received.
+            sent = topic.removesuffix("/received")
+            name = sent.removesuffix(f"/{PAYLOADS}")
+            if name != sent and name not in self.vehicles and len(self.vehicles) < MAX_VEHICLES:
                 self.vehicles[name] = VehicleView(self._node, name)
         self.vehicles = dict(sorted(self.vehicles.items()))
         for view in self.vehicles.values():

@@ -50,6 +50,8 @@ class Health:
             for status in message.status:
                 if status.hardware_id == "semcom_ros":
                     vehicle, _, name = status.name.rpartition("/")
+                    # A node that serves many says so of each, and which node it is.
+                    name = "rsu_node" if name == "rsu" else name
                     values = {pair.key: pair.value for pair in status.values}
                     told = Report(time.monotonic(), status.level, status.message, values)
                     self._reports.setdefault(vehicle, {})[name] = told

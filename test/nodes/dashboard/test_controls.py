@@ -62,7 +62,11 @@ def test_what_plays_is_paused_and_goes_on(player):
 
     remote = SimpleNamespace(values=values, write=write)
     controls._all, controls._choice = settable(), SimpleNamespace(value="/v", is_deleted=False)
-    controls._fleet = SimpleNamespace(remote=remote, alive=lambda vehicle: {player, "rsu_node"})
+    controls._fleet = SimpleNamespace(
+        remote=remote,
+        alive=lambda vehicle: {player, "rsu_node"},
+        address=lambda vehicle, node: f"{vehicle}/{node}",
+    )
     for wanted in (True, False):
         asyncio.run(controls.pause())
         assert values == {f"/v/{player}": {"paused": wanted}}
