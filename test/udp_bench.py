@@ -44,9 +44,12 @@ class Link:
     def __init__(self, stack: ExitStack, host: str, **limits: Any) -> None:
         self._stack, self._host = stack, host
         given = {"kbps": 1e5, "peer_kbps": 1e5, "most_peers": 8} | limits
+        self.errors = list[BaseException]()
         made = open_socket(f"[{host}]:0" if ":" in host else f"{host}:0")
         self.port, self.got = made.getsockname()[1], list[tuple[Payload, bytes]]()
-        self.rsu = RsuEnd(made, **given, on_payload=lambda *came: self.got.append(came))
+        self.rsu = RsuEnd(
+            made, **given, fail=self.errors.append, on_payload=lambda *came: self.got.append(came)
+        )
         self._run(self.rsu)
 
     def relay(self, **faults: Any) -> Relay:
@@ -60,7 +63,9 @@ class Link:
         host = f"[{self._host}]" if ":" in self._host else self._host
         family, to = resolve(f"{host}:{port or self.port}", "peer")
         reports: list[bytes] = []
-        made = VehicleEnd(open_socket(":0", family=family), to, kbps, reports.append)
+        made = VehicleEnd(
+            open_socket(":0", family=family), kbps, self.errors.append, to, reports.append
+        )
         self._run(made)
         return made, reports
 
@@ -77,4 +82,6 @@ class Link:
 def link(host: str = "127.0.0.1", **limits: Any) -> Iterator[Link]:
     """An RSU's end that serves until the block ends. limits: of `RsuEnd`."""
     with ExitStack() as stack:
-        yield Link(stack, host, **limits)
+        made = Link(stack, host, **limits)
+        yield made
+        assert not made.errors

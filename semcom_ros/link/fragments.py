@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from semcom_ros.errors import SemcomError
 from semcom_ros.link.datagram import PAYLOAD, ROOM, Datagram, Piece
 from semcom_ros.payload import Part, Payload, PayloadError, pack, unpack
 
@@ -117,7 +118,7 @@ class Reassembly:
             try:
                 several = len(wholes) > 1 or not complete
                 message = pack(merged(list(map(unpack, wholes)))) if several else wholes[0]
-            except PayloadError:
+            except SemcomError:
                 self.counts["refused.malformed"] += 1
                 continue
             self.counts["joined" if complete else "incomplete"] += 1

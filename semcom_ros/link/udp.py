@@ -38,13 +38,15 @@ class UdpEnd:
     trouble: why the last datagram could not be sent, "" where it could.
 
     made: bound by `sockets.open_socket`. kbps: what is sent on average, headers of IP counted.
-    sends: the kind of its messages.
+    sends: the kind of its messages. fail: is told of an error that is ours, after which it goes on.
     """
 
     sends: int
 
-    def __init__(self, made: socket.socket, kbps: float) -> None:
-        self.counts, self.trouble = Counter[str](), ""
+    def __init__(
+        self, made: socket.socket, kbps: float, fail: Callable[[BaseException], None]
+    ) -> None:
+        self.counts, self.trouble, self._fail = Counter[str](), "", fail
         self._socket, self._lock = made, threading.Lock()
         burst = min(8 * _ON_WIRE, 125 * kbps * TICK_S)
         self._bucket = TokenBucket(kbps, max(burst, _ON_WIRE), time.monotonic())
@@ -114,7 +116,10 @@ class UdpEnd:
                 # nothing waits for a second, but the system's clock may be set.
                 waited_ns = time.time_ns() - arrival_ns(extra) if extra else 0
                 came_us = (time.monotonic_ns() - min(max(waited_ns, 0), 10**9)) // 1000
-                self._receive(data, address, came_us)
+                try:
+                    self._receive(data, address, came_us)
+                except Exception as error:
+                    self._fail(error)
             self._look(time.monotonic())
             wait_s = min(TICK_S, self._send())
 
@@ -185,9 +190,14 @@ class VehicleEnd(UdpEnd):
     sends = PAYLOAD
 
     def __init__(
-        self, made: socket.socket, to: Address, kbps: float, on_report: Callable[[bytes], None]
+        self,
+        made: socket.socket,
+        kbps: float,
+        fail: Callable[[BaseException], None],
+        to: Address,
+        on_report: Callable[[bytes], None],
     ) -> None:
-        super().__init__(made, kbps)
+        super().__init__(made, kbps, fail)
         self._on_report = on_report
         rsu = Peer(os.urandom(8), to, 1e6, 0.0, self.counts)
         self._peers[rsu.session] = rsu
@@ -216,11 +226,12 @@ class RsuEnd(UdpEnd):
         self,
         made: socket.socket,
         kbps: float,
+        fail: Callable[[BaseException], None],
         peer_kbps: float,
         most_peers: int,
         on_payload: Callable[[Payload, bytes], None],
     ) -> None:
-        super().__init__(made, kbps)
+        super().__init__(made, kbps, fail)
         self._peer_kbps, self._most, self._on_payload = peer_kbps, most_peers, on_payload
 
     def _peer_of(self, one: Datagram, address: Address, now_s: float) -> Peer | None:

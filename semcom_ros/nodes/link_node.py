@@ -51,7 +51,8 @@ class LinkNode(SemcomNode):
         s = self.settings
         if s.role == "rsu":
             made = open_socket(s.bind or f":{PORT}", s.dscp)
-            self._end = RsuEnd(made, s.link_kbps, s.peer_kbps, s.most_vehicles, self._from_vehicle)
+            bounds = (s.peer_kbps, s.most_vehicles)
+            self._end = RsuEnd(made, s.link_kbps, self.fail_frame, *bounds, self._from_vehicle)
             return
         if not s.peer:
             raise SemcomError(
@@ -60,7 +61,7 @@ class LinkNode(SemcomNode):
             )
         family, to = resolve(s.peer, "peer")
         made = open_socket(s.bind or ":0", s.dscp, family)
-        self._end = VehicleEnd(made, to, s.link_kbps, self._from_rsu)
+        self._end = VehicleEnd(made, s.link_kbps, self.fail_frame, to, self._from_rsu)
         self._reports = self.publisher(DiagnosticArray, "rsu/link")
 
     def start(self) -> None:

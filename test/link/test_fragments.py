@@ -113,6 +113,21 @@ def test_fragments_of_different_frames_are_not_mixed():
     assert counts == {"refused.malformed": 1}
 
 
+def test_fragments_that_are_together_more_than_a_payload_may_be_are_refused():
+    head = Header("gesco", 1, b"", 256, 512, "", 1, 1)
+    big = [Part(name, 0, bits=bytes(3 * 2**20)) for name in ("a", "b")]
+    gone = [Part(one.name, 0, erased=True) for one in big]
+    halves = [pack(Payload(head, parts)) for parts in ((big[0], gone[1]), (gone[0], big[1]))]
+    wholes = [[one[i : i + ROOM] for i in range(0, len(one), ROOM)] for one in halves]
+    total, into, at = sum(map(len, wholes)), Reassembly(counts := Counter()), 0
+    for bodies in wholes:
+        for i, body in enumerate(bodies):
+            piece = Piece(at + i, at, at + len(bodies), total, body)
+            assert into.add(Datagram(PAYLOAD, b"", at + i, 0, 0, 0, 0, piece), 0.0) == []
+        at += len(bodies)
+    assert counts == {"refused.malformed": 1}
+
+
 @given(st.binary(max_size=1300), st.booleans())
 def test_any_bytes_are_a_datagram_or_refused_with_a_sentence(data: bytes, marked: bool):
     data = b"SU\1" + data if marked else data

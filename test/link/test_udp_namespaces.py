@@ -24,7 +24,7 @@ from udp_bench import payload, until
 from semcom_ros.link.sockets import open_socket, resolve
 from semcom_ros.link.udp import VehicleEnd
 family, to = resolve(sys.argv[1], "peer")
-made = VehicleEnd(open_socket(":0", family=family), to, 1e5, print)
+made = VehicleEnd(open_socket(":0", family=family), 1e5, print, to, print)
 made.start()
 for number in range(1, 4):
     made.send(payload(number, 4, 900))

@@ -46,7 +46,8 @@ def report(*statuses: LinkReport) -> DiagnosticArray:
 def vehicle_of(b: Bench) -> Iterator[udp.VehicleEnd]:
     """The end of a vehicle that sends to the node of the bench, an RSU's."""
     port = b.node._end._socket.getsockname()[1]
-    made = udp.VehicleEnd(open_socket(":0", family=socket.AF_INET), ("127.0.0.1", port), 1e5, print)
+    socket_ = open_socket(":0", family=socket.AF_INET)
+    made = udp.VehicleEnd(socket_, 1e5, print, ("127.0.0.1", port), print)
     made.start()
     try:
         yield made
