@@ -194,7 +194,7 @@ def _vehicle_rsu(values: dict[str, Value]) -> list[NodeProcess]:
     ):
         if wrong:
             raise SemcomError(f"vehicles:={count} {why}.")
-    names = [f"{stem}{int(number) + i}" for i in range(count)]
+    names = [f"{stem}{int(number) + i:0{len(number)}}" for i in range(count)]
     shared = [one for one in executables if one in ("rsu_node", "dashboard_node")]
     found = []
     for i, name in enumerate(names):

@@ -238,7 +238,7 @@ class RsuEnd(UdpEnd):
         peer = self._peers.get(one.session)
         if peer is None:
             # Who has sent no payload makes room for others.
-            idle = [session for session, one in self._peers.items() if one.vehicle is None]
+            idle = [name for name, other in self._peers.items() if other.vehicle is None]
             full = len(self._peers) >= self._most
             if full and not idle:
                 self.counts["refused.full"] += 1

@@ -113,6 +113,23 @@ def test_a_vehicle_is_answered_where_its_newest_datagram_came_from():
         until(lambda: reports == [b"here"], "the report")
 
 
+def test_either_end_that_was_started_anew_is_heard_again():
+    with link() as b:
+        relay = b.relay()
+        for number in (1, 2):
+            vehicle, reports = b.vehicle(relay.port)
+            send_all(vehicle, [payload(number)])
+            until(lambda n=number: len(b.got) == n, "the payload")
+        with link() as anew:
+            relay.to = ("127.0.0.1", anew.port)
+            for number in (3, 4):
+                send_all(vehicle, [payload(number)])
+            until(lambda: len(anew.got) == 2, "payloads at another RSU")
+            anew.rsu.send(b"here", 1)
+            until(lambda: reports == [b"here"], "its report")
+            assert not vehicle.counts["refused.late"] and anew.rsu.counts["lost"] == 0
+
+
 def test_a_stranger_changes_nothing(monkeypatch):
     with link() as b:
         vehicle, reports = b.vehicle()
