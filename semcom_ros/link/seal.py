@@ -32,10 +32,13 @@ _CERTIFICATE, _OFFER = 16, 32
 
 
 class Scheme(IntEnum):
+    """How a payload is sealed: by itself, or within a session."""
+
     SIGNED = 1
     SESSION = 2
 
 
+_SCHEMES = {int(scheme): scheme for scheme in Scheme}
 _LEAD = {Scheme.SIGNED: DIGEST_BYTES + EPOCH_BYTES, Scheme.SESSION: SESSION_BYTES}
 _PROOF = {Scheme.SIGNED: SIGNATURE_BYTES, Scheme.SESSION: TAG_BYTES}
 
@@ -70,10 +73,9 @@ class Seal:
             raise refusal(
                 "The payload has no seal, and this RSU wants one: set security at both ends."
             )
-        kind, more = data[0] & 15, data[0] & 0xF0
-        if kind not in {*Scheme} or more & ~(_CERTIFICATE | _OFFER):
+        scheme, more = _SCHEMES.get(data[0] & 15), data[0] & 0xF0
+        if scheme is None or more & ~(_CERTIFICATE | _OFFER):
             raise refusal(f"The payload's seal begins with {data[0]}, which is no scheme.")
-        scheme = Scheme(kind)
         offer = OFFER_BYTES + SIGNATURE_BYTES * (scheme is Scheme.SESSION)
         sizes = (
             1,

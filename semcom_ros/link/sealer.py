@@ -51,20 +51,16 @@ class Sealer:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._offered: tuple[X25519PrivateKey, Certificate] | None = None
-        self._agreed_at = 0.0
-        self._reported_ns = -1
-        self._told, self._told_ns, self._wanted = (
-            keys.own(Role.VEHICLE, vehicle).certificate,
-            0,
-            True,
-        )
-        self._epoch = self._last = 0
+        self._agreed_at, self._reported_ns = 0.0, -1
+        self._told, self._told_ns = keys.own(Role.VEHICLE, vehicle).certificate, 0
+        self._wanted, self._epoch, self._last = True, 0, 0
 
     @property
     def state(self) -> str:
         """What protects the payloads now."""
-        if self._session:
-            return f"session {self._session.name.hex()}"
+        session = self._session
+        if session:
+            return f"session {session.name.hex()}"
         return "signed" if self.security == "signed" else "signed until a session is answered"
 
     def plan(self, header: Header) -> PlannedSeal:
@@ -100,9 +96,9 @@ class Sealer:
                 self._reported_ns = stamp
                 self._wanted |= values.get("certificate") == "wanted"
                 self._agree(values, signer)
-        except SemcomError:
+        except ValueError as error:
             self.refused += 1
-            raise
+            raise SemcomError(str(error)) from error
 
     def sealed(self, header: Header, told: Certificate | None) -> bytes:
         """Note that a payload is being sealed, with the certificate that it tells; its epoch."""

@@ -34,6 +34,8 @@ def check(
     try:
         signature = bytes.fromhex(told.pop(SIGNATURE))
         signer, stamp = Certificate.unpack(bytes.fromhex(told[SIGNER])), int(told[STAMP])
+        if not 0 <= stamp < 2**63:
+            raise ValueError("no time")
     except (KeyError, ValueError) as error:
         raise SemcomError("The link's report is not signed: set security at the RSU.") from error
     if told.get("vehicle") != str(vehicle):

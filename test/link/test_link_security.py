@@ -22,7 +22,7 @@ from semcom_ros.link.keys import KeyFolder
 from semcom_ros.link.keys_command import make
 from semcom_ros.link.sealer import RENEW_S, Sealer
 from semcom_ros.link.session import ReplayWindow
-from semcom_ros.link.signed_report import SIGNATURE, STAMP
+from semcom_ros.link.signed_report import SIGNATURE, STAMP, signed
 from semcom_ros.payload import Header, Part, Payload, PayloadError, pack, unpack
 
 SECOND = 10**9
@@ -211,6 +211,8 @@ def test_only_true_and_new_reports_are_believed(folder) -> None:
     link.guard.open(link.send())
     report = link.report()
     other = Guard("session", KeyFolder(folder, link.clock), 4).report({})
+    bare = {key: value for key, value in report.items() if key != SIGNATURE}
+    before = link.clock.now - 0.0005
     wrong = [
         {"loss": "0", "task": ""},
         {**report, "task": "nothing"},
@@ -219,6 +221,8 @@ def test_only_true_and_new_reports_are_believed(folder) -> None:
         {**report, SIGNATURE: "00" * 64},
         {**report, SIGNATURE: "no"},
         {**report, STAMP: str(int(report[STAMP]) + 1)},
+        {**report, STAMP: "9" * 400},
+        signed({**bare, "answer": "no key"}, link.guard.keys.own(Role.RSU), before),
         other,
     ]
     for values in wrong:
