@@ -90,6 +90,14 @@ def test_nodes_alone_know_ros() -> None:
             assert not [name for name in imports_of(path) if ROS.match(name)], path
 
 
+def test_ray_is_imported_by_what_was_asked_for_it_and_never_with_a_module() -> None:
+    for path in FILES:
+        if [name for name in imports_of(path) if name.split(".")[0] == "ray"]:
+            assert parts_of(path)[0] == "cluster" or parts_of(path)[:2] == ("lab", "soak"), path
+            lines = path.read_text().splitlines()
+            assert not [line for line in lines if line.startswith(("import ray", "from ray"))], path
+
+
 def test_the_package_declares_what_it_imports_of_ros() -> None:
     declared = re.findall(r"<exec_depend>(\w+)<", (ROOT / "package.xml").read_text())
     used = {name.split(".")[0] for path in FILES for name in imports_of(path) if ROS.match(name)}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import time
 from collections import OrderedDict
@@ -10,6 +11,7 @@ from collections import OrderedDict
 import numpy as np
 
 from semcom_ros.cluster.batch import Answer, Batch, RsuRecipe, changes, models_hash
+from semcom_ros.errors import SemcomError
 from semcom_ros.pipeline.rsu import Rsu
 from semcom_ros.runtime import keep_freed_memory
 
@@ -26,7 +28,7 @@ class Replica:
         keep_freed_memory()
         self._models = models_hash()
         self._made: OrderedDict[RsuRecipe, Rsu] = OrderedDict()
-        self._well_at = 0.0
+        self._well_at = -math.inf
         self._rsu(recipe)
 
     def paint(self, packed: np.ndarray) -> np.ndarray:
@@ -39,8 +41,10 @@ class Replica:
         seen, wanted = [one.seen for one in frames], [one.wanted for one in frames]
         found = rsu.images([one.arrival() for one in frames], seen, wanted)
         # A device that failed fails for good, and says so by every frame: it is tried out at once.
-        broken = any(one.error and one.error.__cause__ or one.failures for one in found)
-        self._well_at = 0.0 if broken else time.monotonic()
+        told = [one.error and one.error.__cause__ for one in found]
+        told += [failure for one in found for failure in one.failures]
+        broken = any(one and not isinstance(one, SemcomError) for one in told)
+        self._well_at = -math.inf if broken else time.monotonic()
         answer = Answer(self._models, list(map(changes, seen, found)))
         return np.frombuffer(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL), np.uint8)
 
