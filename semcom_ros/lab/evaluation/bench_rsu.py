@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
         traffic = Traffic(rsu, n, payloads, batch, args.deadline_ms)
         could = min(n * RATE_HZ, 1e3 / image_ms) if n <= most_maps else 0
         records.append(traffic.drive() | {"expected_in_time": round(could * args.seconds)})
-    counts = ("vehicles", "received", "decoded", "superseded", "in_time", "expected_in_time")
+    counts = ("vehicles", "received", "in_time", "expected_in_time")
     rows = [
         [str(one[name]) for name in counts]
         + [f"{one['jain']:.3f}"]
@@ -79,8 +79,7 @@ def run(args: argparse.Namespace) -> None:
     ]
     show(
         f"rsu, {args.codec} at {RATE_HZ} Hz for {args.seconds} s",
-        ("vehicles", "came", "decoded", "superseded", "in time", "expected", "Jain",
-         "labels ms", "image ms"),
+        ("vehicles", "received", "in time", "expected", "Jain", "labels ms", "image ms"),
         rows,
         f"Device {args.device}, threads {args.threads}. Times are p50 and p99 since a payload was "
         f"due; an image is in time within {args.deadline_ms} ms.",

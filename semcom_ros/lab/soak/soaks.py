@@ -10,7 +10,6 @@ from typing import NamedTuple
 from semcom_ros.lab.soak import air, crowd, nodes
 from semcom_ros.lab.soak.chaos import chaos
 from semcom_ros.lab.soak.live import Measured
-from semcom_ros.lab.soak.many import vehicles
 from semcom_ros.lab.soak.ray_failures import ray
 
 
@@ -32,7 +31,7 @@ SOAKS = {
     "replay": Soak("10 000 payloads heard before, and an RSU that starts anew", air.replay, 60),
     "clock": Soak("the RSU's clock off by up to an hour", air.clock, 55),
     "blackout": Soak("nothing gets through for up to 30 s", air.blackout, 50),
-    "vehicles": Soak("ten vehicles on one RSU, one of which goes", vehicles, 300),
+    "vehicles": Soak("ten vehicles on one RSU, one of which goes", crowd.vehicles, 300),
     "camera": Soak("odd pictures, stalls and stamps", air.camera, 60),
     "restart": Soak("the RSU of ten vehicles killed, over and over", crowd.restart, 640),
     "churn": Soak("five vehicles a second come and go", crowd.churn, 600),
