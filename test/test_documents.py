@@ -57,3 +57,14 @@ def test_readme_has_every_topic_of_a_node_with_its_type(node):
     section = re.search(rf"^### `{node}`\n(.*?)^##", (ROOT / "README.md").read_text(), re.M | re.S)
     rows = re.findall(r"^\| (in|out) \| `([^`]+)` \| (\w+) \|", section[1], re.MULTILINE)
     assert set(rows) == topics_of(node)
+
+
+def test_the_page_of_faults_has_all_32_and_names_tests_and_soaks_that_are_there():
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    assert re.findall(r"^\| (\d+) \|", page, re.MULTILINE) == [str(n) for n in range(1, 33)]
+    tests = "\n".join(path.read_text() for path in (ROOT / "test").rglob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", page):
+        assert f"def {name}(" in tests, name
+    soaks = (ROOT / "semcom_ros" / "lab" / "soak" / "soaks.py").read_text()
+    for name in re.findall(r"`semcom soak (\w+)`", page):
+        assert name in ("list", "NAME") or f'"{name}": Soak(' in soaks, name

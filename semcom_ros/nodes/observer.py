@@ -118,3 +118,26 @@ def observing(namespace: str) -> Iterator[Observer]:
         observer.destroy_node()
     finally:
         rclpy.try_shutdown()
+
+
+def discovered_s(count: int, patience_s: float) -> float:
+    """Seconds until so many DDS participants of this process, begun at once, know each other's
+    nodes; infinite where that takes longer than `patience_s`."""
+    contexts = [rclpy.Context() for _ in range(count)]
+    began, seconds = time.monotonic(), float("inf")
+    try:
+        for context in contexts:
+            rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+        nodes = [
+            rclpy.create_node(f"participant_{i}", context=one) for i, one in enumerate(contexts)
+        ]
+        while seconds > patience_s and time.monotonic() - began < patience_s:
+            time.sleep(0.1)
+            if all(len(node.get_node_names()) >= count for node in nodes):
+                seconds = time.monotonic() - began
+        for node in nodes:
+            node.destroy_node()
+    finally:
+        for context in contexts:
+            context.try_shutdown()
+    return seconds

@@ -17,6 +17,8 @@ import numpy as np
 
 from semcom_ros.graph import VEHICLE_RSU, table
 from semcom_ros.lab.soak.live import Measured, Use, drive
+from semcom_ros.nodes.drive import isolated
+from semcom_ros.nodes.observer import discovered_s
 from semcom_ros.parameter import Parameter
 
 BACK_S, APART_S = 5.0, 16.0
@@ -148,6 +150,16 @@ def parameters(args: Namespace) -> Iterator[Measured]:
         yield Measured(
             "nodes ended", sum(p != up.pid(n) for p, n in zip(pids, VEHICLE_RSU, strict=True)), 0
         )
+
+
+def discovery(args: Namespace) -> Iterator[Measured]:
+    """So many DDS participants begin at once: more than 32 do not all find each other where
+    discovery is kept to the host."""
+    with isolated():
+        for count, reach in ((32, "LOCALHOST"), (50, "SUBNET")):
+            os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = reach
+            taken = discovered_s(count, args.seconds)
+            yield Measured(f"{count} participants in {reach} know each other, s", taken, 30)
 
 
 def anything(parameter: Parameter, draw: random.Random) -> bool | int | float | str:

@@ -36,5 +36,6 @@ SOAKS = {
     "restart": Soak("the RSU of ten vehicles killed, over and over", crowd.restart, 640),
     "churn": Soak("five vehicles a second come and go", crowd.churn, 600),
     "ray": Soak("20 vehicles before a Ray cluster that loses a replica and its head", ray, 60),
+    "discovery": Soak("50 DDS participants at once", nodes.discovery, 60),
     "chaos": Soak("a fault every 16 s, drawn by --seed", chaos, 1600),
 }
