@@ -82,7 +82,9 @@ class LiveDrive:
 
     def pid(self, node: str) -> int:
         """Of a node's process, as the supervisor tells."""
-        return int(re.search(r"process (\d+)", self.last("launch").values[node])[1])
+        told = lambda: re.search(r"process (\d+)", self.last("launch").values[node])  # noqa: E731
+        self.observer.spin(5.0, told)  # it may have ended a moment ago
+        return int(told()[1])
 
     def use(self, node: str) -> Use:
         """What its process holds now."""
@@ -115,6 +117,12 @@ class LiveDrive:
         began = time.monotonic()
         came = self.observer.spin(patience_s, lambda: self.seen(topic, began))
         return time.monotonic() - began if came else float("inf")
+
+    def taken_since(self, topic: str, began: float, began_ns: int) -> float:
+        """Seconds from a monotonic time to the first on `topic` that was taken after it, which was
+        then `began_ns` of the epoch: what was under way does not count. Infinite where none was."""
+        came = (at - began for at, stamp in self.observer.arrived[topic] if stamp > began_ns)
+        return min(came, default=float("inf"))
 
     def warned(self, since: float, nodes: tuple[str, ...] = ()) -> float:
         """Seconds from a monotonic time until one of `nodes`, or any, warned; infinite if none."""

@@ -12,6 +12,7 @@ import time
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -38,13 +39,13 @@ def kill9(args: Namespace) -> Iterator[Measured]:
         begun = time.monotonic()
         while time.monotonic() - begun < args.seconds:
             for node in VEHICLE_RSU:
-                killed = time.monotonic()
-                os.kill(up.pid(node), signal.SIGKILL)
-                up.observer.spin(0.3)  # what was under way
-                up.returns(up.output, 60.0)
-                back[node].append(time.monotonic() - killed)
+                pid, killed = up.pid(node), (time.monotonic(), time.time_ns())
+                os.kill(pid, signal.SIGKILL)
+                fresh = partial(up.taken_since, up.output, *killed)
+                up.observer.spin(60.0, lambda fresh=fresh: np.isfinite(fresh()))
+                back[node].append(fresh())
                 taken[node].append(up.cpu_s(node))
-                up.observer.spin(killed + APART_S - time.monotonic())
+                up.observer.spin(killed[0] + APART_S - time.monotonic())
         yield from up.invariants()
     for node, seconds in back.items():
         most = BACK_S + load_s(node, args.codec)
