@@ -25,7 +25,7 @@ from semcom_ros.nodes.topics import reliable  # noqa: E402
 
 LIGHT = {"codec": "classical", "respawn": "false"}
 AT_RSU = {"segmentation": "none", "detection": "none", "depth": "none", "max_age_s": "0.0"}
-IMAGES, RADIO_LOSES = 20, 0.1
+IMAGES, RADIO_LOSES = 12, 0.1
 
 
 def free_port() -> int:
@@ -87,9 +87,10 @@ def test_a_drive_crosses_from_domain_to_domain_over_a_bad_road_and_all_is_accoun
     assert len(set(stamps)) == len(stamps)
     assert {m.header.frame_id for m in images} == {"camera_optical"}
     books = {name: int(n) for name, n in told["/vehicle_1/rsu"].items() if n.isdigit()}
-    done_with = books["decoded"] + books["rejected"] + books["superseded"] + books["in_flight"]
-    assert books["received"] == done_with
-    # Some, until the vehicle's certificate has come, which travels once a second and may be lost.
-    assert books["rejected"] == books["rejected.authentication"] < IMAGES
+    assert 0 <= books["in_flight"] < IMAGES <= books["decoded"]
+    # Some, until the vehicle's certificate has come, which may be lost, and those overtaken.
+    explained = books["rejected.authentication"] + books["rejected.late"]
+    assert books["rejected"] == explained and books["rejected.authentication"] < IMAGES
     link = told["/rsu/link_node"]
-    assert float(link["vehicle_1.rtt_ms"]) < 1000 and int(link["received"]) >= books["received"]
+    assert float(link["vehicle_1.rtt_ms"]) < 5000 and 0 < int(link["received"]) <= relay.passed
+    assert not any(name.startswith("refused") for name in link), link
