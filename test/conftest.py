@@ -59,7 +59,8 @@ def ray_address() -> Iterator[str]:
     """Of a small Ray cluster here, one for the whole run; a skip where there is no Ray."""
     utils = pytest.importorskip("ray.cluster_utils", reason="needs requirements/ray.txt")
     # Paths of sockets must be short: pytest's folder is too deep.
-    with tempfile.TemporaryDirectory(prefix="ray") as folder, pytest.MonkeyPatch.context() as patch:
+    made = tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)
+    with made as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("OMP_NUM_THREADS", "1")

@@ -106,7 +106,9 @@ class Pool:
             while connection.poll(heard_at + (SILENCE_S if ran else JOINING_S) - time.monotonic()):
                 what, told = connection.recv()
                 if what == "replicas":
-                    self.replicas, ran, heard_at = told, ran or told > 0, time.monotonic()
+                    self.replicas, heard_at = told, time.monotonic()
+                    if told:  # should it end without a word
+                        ran, self._why = True, GONE
                 elif what == "gone":
                     self._why = told.rstrip(".")
                 else:

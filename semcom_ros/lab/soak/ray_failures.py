@@ -32,7 +32,7 @@ def ray(args: Namespace) -> Iterator[Measured]:
     check_ray()
     from ray.cluster_utils import Cluster
 
-    with tempfile.TemporaryDirectory(prefix="ray") as folder:
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         os.environ |= {"RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
         cluster = Cluster(True, head_node_args=HEAD)
         pool = Pool(deployment(cluster.address))
