@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seals as long as those of a drive, by which a study counts what security costs."""
+"""Seals as long as those of a drive, by which a study counts what security costs.
+
+They vouch for nothing: what a study measures is the rate, and its links only lose.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,6 @@ from semcom_ros.payload import Header, Payload
 
 CERTIFICATE_EVERY = 10
 """Frames: a second, as drives of studies have them."""
-
-
-@dataclass(frozen=True)
-class CountedSeals:
-    """security: "signed" or "session", long after its handshake.
-
-    They vouch for nothing: what a study measures is the rate, and its links only lose.
-    """
-
-    security: str
-
-    def __call__(self, header: Header) -> CountedSeal:
-        """The seal of the payload with this header."""
-        if self.security == "session":
-            return CountedSeal(SESSION_SEAL_BYTES)
-        due = header.sequence % CERTIFICATE_EVERY == CERTIFICATE_EVERY - 1
-        return CountedSeal(SIGNED_BYTES, CERTIFICATE_BYTES * due)
 
 
 @dataclass
@@ -42,3 +28,17 @@ class CountedSeal:
         """The payload with as many zeros."""
         size = self.fixed + self.rare + self.each * len(payload.parts)
         return replace(payload, seal=bytes(size))
+
+
+def signed(header: Header) -> CountedSeal:
+    """That of a signed payload with this header."""
+    due = header.sequence % CERTIFICATE_EVERY == CERTIFICATE_EVERY - 1
+    return CountedSeal(SIGNED_BYTES, CERTIFICATE_BYTES * due)
+
+
+def session(header: Header) -> CountedSeal:
+    """That within a session, long after its handshake."""
+    return CountedSeal(SESSION_SEAL_BYTES)
+
+
+COUNTED = {"none": None, "signed": signed, "session": session}

@@ -20,15 +20,15 @@ from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs.base import Codec, Decoder, Encoder, LinkState, Memory
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation.study.counted_seals import CountedSeals
+from semcom_ros.lab.evaluation.study.counted_seals import COUNTED
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.timing import timed
 from semcom_ros.lab.rates import rates
 from semcom_ros.labels import VOID
-from semcom_ros.link.security_parameters import NO_SECURITY, SECURITIES
-from semcom_ros.payload import Payload, PayloadError, pack
+from semcom_ros.link.security_parameters import NO_SECURITY
+from semcom_ros.payload import Header, Payload, PayloadError, pack
 from semcom_ros.pipeline.single import decode
-from semcom_ros.pipeline.transmitter import REFRESH_EVERY, Transmitter
+from semcom_ros.pipeline.transmitter import REFRESH_EVERY, SealPlan, Transmitter
 from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
@@ -131,7 +131,7 @@ class System:
     maps: bool = False
     told_snr_db: float | None = None
     lacks: str = ""
-    sealer: CountedSeals | None = None
+    sealer: Callable[[Header], SealPlan] | None = None
 
     def __post_init__(self) -> None:
         self._frames: Sequence[Frame] | None = None
@@ -276,7 +276,7 @@ def create_system(name: str, options: Mapping[str, Any], device: str = "cpu") ->
     """
     made = resolve_name(SYSTEMS[choose(name, SYSTEMS, "system")])
     options = dict(options)
-    security = choose(str(options.pop("security", NO_SECURITY)), SECURITIES, "security")
+    security = choose(str(options.pop("security", NO_SECURITY)), COUNTED, "security")
     known = inspect.signature(made).parameters
     # A system that takes any keyword looks through them itself.
     if all(p.kind is not p.VAR_KEYWORD for p in known.values()):
@@ -286,7 +286,7 @@ def create_system(name: str, options: Mapping[str, Any], device: str = "cpu") ->
         if p.default is p.empty and p.kind is not p.VAR_KEYWORD and option not in options:
             raise SemcomError(f"The system '{name}' needs the option '{option}': give it.")
     system: System = made(**{"device": device} if "device" in known else {}, **options)
-    system.sealer = None if security == NO_SECURITY else CountedSeals(security)
+    system.sealer = COUNTED[security]
     return system
 
 
