@@ -115,8 +115,8 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
         ),
         Parameter(
             "deadline_ms", 200,
-            "How long after its payload a picture is of use: one that would be later is not begun; "
-            "0, or less than one takes: whenever it is done.",
+            "How long after its payload a picture is of use, where several vehicles want one: what "
+            "would be later is not begun; 0, or less than one takes: whenever it is done.",
             0, 60_000, when="at once",
         ),
         Parameter(

@@ -31,7 +31,8 @@ class Schedule(Generic[Item]):
 
     An item that could not be done in time is given up, and a batch is only so large that the oldest
     in it is; the time that it takes is estimated from those before. A limit shorter than what one
-    item takes is no limit: nothing would be done at all.
+    item takes is no limit: nothing would be done at all. Nor is there one for an only sender, from
+    whose late items nobody else suffers.
     """
 
     def __init__(
@@ -75,7 +76,8 @@ class Schedule(Generic[Item]):
         line, now, limit_s = self._line(), self._clock(), self._limit_s()
         given_up: list[Item] = []
         size = min(len(line), self._most)
-        if 0 < limit_s and (least_s := self.estimate_s(1)) <= limit_s:
+        several = len(self._served.keys() | self._waiting.keys()) > 1
+        if several and 0 < limit_s and (least_s := self.estimate_s(1)) <= limit_s:
             left = {own: self._came(self._waiting[own][0]) + limit_s - now for own in line}
             late = {own for own in line if left[own] < least_s}
             given_up = [self._next_of(own) for own in line if own in late]

@@ -103,9 +103,9 @@ def test_what_one_more_costs_is_found_out_where_one_alone_nearly_takes_all_the_t
 
 def test_what_cannot_be_in_time_is_given_up_before_it_costs_anything() -> None:
     street = Junction([1.0], 0.1, 0.1, 1, 0.2)
-    for came in (0.0, 1.0):
+    for came, vehicle in ((0.0, 1), (1.0, 0)):
         street.now = came
-        street.schedule.put(Picture(0, came))
+        street.schedule.put(Picture(vehicle, came))
         batch, given_up = street.schedule.take()
         assert (len(batch), given_up) == (1, [])
         street.now += 0.1
@@ -116,6 +116,11 @@ def test_what_cannot_be_in_time_is_given_up_before_it_costs_anything() -> None:
     assert not street.schedule.ready()
 
 
+def test_an_only_vehicles_late_pictures_are_painted_since_nobody_waits_for_them() -> None:
+    street = Junction([10.0], 0.19, 0.19, 1, 0.2).drive(20)
+    assert street.late.total() + street.in_time.total() >= 0.95 * 20 / 0.19
+
+
 def test_a_limit_that_no_picture_can_keep_is_none() -> None:
     street = Junction([10.0, 10.0], 0.6, 0.6, 1, 0.2).drive(20)
     assert street.late.total() >= 0.9 * 20 / 0.6
@@ -123,7 +128,7 @@ def test_a_limit_that_no_picture_can_keep_is_none() -> None:
 
 
 def test_one_slow_moment_does_not_shut_all_out_for_ever() -> None:
-    street = Junction([10.0], 0.01, 0.01, 1, 0.2)
+    street = Junction([10.0, 10.0], 0.01, 0.01, 1, 0.2)
     street.one_s = 0.19
     street.drive(0.3)
     street.one_s = 0.01
