@@ -20,12 +20,11 @@ from semcom_ros.parameter import Parameter, Value
 from semcom_ros.parameter_file import check_file
 from semcom_ros.runtime import shipped_folder
 
-LINK_NODE = "link_node"
 DESCRIPTIONS = {
     "vehicle_rsu": (*graph.VEHICLE_RSU, "bag_node", "dashboard_node"),
-    "vehicle": ("camera_node", "vehicle_node", "channel_node", LINK_NODE, "bag_node",
+    "vehicle": ("camera_node", "vehicle_node", "channel_node", "link_node", "bag_node",
                 "dashboard_node"),
-    "rsu": (LINK_NODE, "channel_node", "rsu_node", "dashboard_node"),
+    "rsu": ("link_node", "channel_node", "rsu_node", "dashboard_node"),
 }  # fmt: skip
 """By what can be launched: vehicles and their RSU on one host, or what one of two hosts runs; the
 nodes in the order in which data flows, and those that come after them where they are asked for."""

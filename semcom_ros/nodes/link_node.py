@@ -51,8 +51,11 @@ class LinkNode(SemcomNode):
         s = self.settings
         if s.role == "rsu":
             made = open_socket(s.bind or f":{PORT}", s.dscp)
-            bounds = (s.peer_kbps, s.most_vehicles)
-            self._end = RsuEnd(made, s.link_kbps, self.fail_frame, *bounds, self._from_vehicle)
+            bounds, take = (
+                (s.peer_kbps, s.most_vehicles),
+                partial(self._soon, self._publish_payload),
+            )
+            self._end = RsuEnd(made, s.link_kbps, self.fail_frame, *bounds, take)
             return
         if not s.peer:
             raise SemcomError(
@@ -61,7 +64,8 @@ class LinkNode(SemcomNode):
             )
         family, to = resolve(s.peer, "peer")
         made = open_socket(s.bind or ":0", s.dscp, family)
-        self._end = VehicleEnd(made, s.link_kbps, self.fail_frame, to, self._from_rsu)
+        take = partial(self._soon, self._publish_report)
+        self._end = VehicleEnd(made, s.link_kbps, self.fail_frame, to, take)
         self._reports = self.publisher(DiagnosticArray, "rsu/link")
 
     def start(self) -> None:
@@ -116,12 +120,6 @@ class LinkNode(SemcomNode):
         trouble = self._end.trouble
         self.flow.refused("unsent", trouble) if trouble else self.flow.got_through()
         self.statistics.output(time.monotonic() - began, self.age_s(message.header))
-
-    def _from_rsu(self, data: bytes) -> None:
-        self._soon(self._publish_report, data)
-
-    def _from_vehicle(self, payload: Payload, data: bytes) -> None:
-        self._soon(self._publish_payload, payload, data)
 
     def _soon(self, publish: Callable[..., None], *what: object) -> None:
         self.statistics.count("dropped", len(self._came) == MOST_HELD)
