@@ -216,6 +216,12 @@ class TopicsNode(LifecycleNode):
         for listener in listeners:
             self._listeners.remove(listener)
             listener.stop()
+        self._forget_the_dead()
+
+    def _forget_the_dead(self) -> None:
+        """rclpy's groups of callbacks keep a reference to all that ever was, 34 for a vehicle."""
+        group = self.default_callback_group
+        group.entities = {reference for reference in group.entities if reference() is not None}
 
     @property
     def subscribed(self) -> bool:
@@ -244,3 +250,4 @@ class TopicsNode(LifecycleNode):
         self._demanded.clear()
         while self._own_publishers:
             self.destroy_lifecycle_publisher(self._own_publishers.pop())
+        self._forget_the_dead()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -194,3 +195,13 @@ def test_ten_that_send_at_once_are_served_alike_and_one_that_is_gone_changes_not
         assert counts["received"] == 8 == counts["decoded"] + counts["superseded"]
         assert counts["maps_only"] == counts["superseded"]
     assert jain(len(images[name]) for name in radios) >= 0.95
+
+
+def test_of_vehicles_that_went_not_even_references_are_left(b: Bench) -> None:
+    kept = []
+    for name in ("/car_1", "/car_2", "/car_3"):
+        b.node._serve(name, passing=True)
+        b.node.vehicles.pop(name).close()
+        gc.collect()
+        kept.append(len(b.node.default_callback_group.entities))
+    assert kept[2] == kept[1]
