@@ -54,6 +54,11 @@ class Pool:
             f"no replica runs on Ray at {wanted.address} ({self._why}): maps go on without images"
         )
 
+    @property
+    def busy(self) -> bool:
+        """Whether each replica that runs has a batch, and one more waits already."""
+        return 0 < self.replicas < len(self._waiting)
+
     def paint(self, batch: bytes) -> bytes:
         """What a replica answers to a batch. Raises BackendUnavailable; a batch is sent once."""
         number, answer = next(self._numbers), Future[bytes]()

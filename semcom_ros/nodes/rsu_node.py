@@ -86,6 +86,7 @@ class RsuNode(SemcomNode):
             batch=self.settings.batch or (1 if painter(self.settings) == "cpu" else 32),
             deadline_s=lambda: self.settings.deadline_ms / 1e3,
             map_threads=map_threads(),
+            busy=lambda: self._pool is not None and self._pool.busy,
         )
         self.ends.callback(self._executor.stop)
         self.warm = self._executor.warm

@@ -58,6 +58,7 @@ class LocalExecutor:
     that it is called with at a time, each in a thread of its own. batch: most images in one.
     deadline_s: asked for each batch: how long after its arrival a payload's image is of use, in
     seconds, 0 for ever. map_threads: that decode maps, each vehicle's in their order.
+    busy: whether what paints would let another batch wait.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class LocalExecutor:
         batch: int = 32,
         deadline_s: Callable[[], float] = lambda: 0.0,
         map_threads: int = 1,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._rsu, self._wanted, self._deliver, self._failed = rsu, wanted, deliver, failed
         self._paint = paint
@@ -95,7 +97,7 @@ class LocalExecutor:
             lambda: rsu().warm_up(),
             Schedule(_vehicle, most=batch, came=lambda one: one.at, limit_s=deadline_s),
             at_once,
-            held=lambda: self._maps.waits_s() > MAP_LAG_S,
+            held=lambda: self._maps.waits_s() > MAP_LAG_S or busy(),
         )
         self.warm: Future[None] = self._images.warm
 

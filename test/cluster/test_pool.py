@@ -62,6 +62,15 @@ def test_every_vehicle_has_its_own_image_and_one_that_is_poison_spoils_no_other(
     assert not junction.strangers and not junction.sentences
 
 
+def test_a_batch_more_than_replicas_that_run_is_the_last_to_be_begun(
+    joined: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for running, under_way, busy in ((2, 2, False), (2, 3, True), (1, 2, True), (0, 0, False)):
+        monkeypatch.setattr(joined, "replicas", running)
+        monkeypatch.setattr(joined, "_waiting", dict.fromkeys(range(under_way)))
+        assert joined.busy == busy
+
+
 def test_images_of_other_models_are_not_shown(
     joined: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

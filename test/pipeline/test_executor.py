@@ -241,3 +241,13 @@ def test_what_comes_after_the_end_is_superseded() -> None:
     road.executor.stop()
     road.send(1)
     assert road.counts()["superseded"] == 1
+
+
+def test_while_what_paints_is_busy_maps_go_on_and_images_wait() -> None:
+    road = Road(decoder := Decoder(), busy=lambda: True)
+    road.send(1, 2)
+    until = time.monotonic() + 20
+    while len(road.delivered) < 2 and time.monotonic() < until:
+        time.sleep(0.001)
+    counts = road.counts()
+    assert len(decoder.maps) == 2 and counts["superseded"] == counts["maps_only"] == 2

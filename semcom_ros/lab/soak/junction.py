@@ -54,6 +54,7 @@ class Junction:
             self._deliver,
             lambda error: self.sentences.update([str(error)]),
             at_once=pool.wanted.at_once,
+            busy=lambda: pool.busy,
             batch=BATCH,
             deadline_s=lambda: deadline_s,
         )
