@@ -121,7 +121,7 @@ def overload(args: Namespace) -> Iterator[Measured]:
         )
         yield Measured("outputs a second", up.seen(up.output, 0) / args.seconds)
         yield Measured("age in the second third, ms", first)
-        yield Measured("age in the last third, ms", last, 1.5 * first)
+        yield Measured("age in the last third, ms", last, max(200.0, 1.5 * first))
         yield Measured("in flight, most", max(int(v["in_flight"]) for v in told), 5)
 
 
