@@ -108,7 +108,7 @@ class Gateway:
             return sum(n for state, n in own.replica_states.items() if state == "RUNNING")
 
         self._running = running
-        self._delete = lambda: serve.delete(name, _blocking=False)
+        self._delete = lambda: serve.delete(name)
         return handle
 
     def _serve(self) -> None:

@@ -16,6 +16,7 @@ from semcom_ros.cluster import connection, pool, remote_rsu
 from semcom_ros.cluster.pool import Pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.soak.junction import Junction, deployment
+from semcom_ros.lab.soak.ray_failures import replicas_of
 from semcom_ros.lab.soak.sleeping_decoder import ENDS, HANGS, POISON
 
 GATEWAY = (sys.executable, str(Path(__file__).parents[1] / "cluster_gateway.py"))
@@ -129,6 +130,7 @@ def test_a_replica_of_ray_that_ends_costs_its_batch_and_the_others_paint_on(
 ) -> None:
     spread = Pool(deployment(ray_address, "test"))
     until(lambda: not spread.trouble)
+    assert len(replicas_of("test")) == 2
     junction = Junction(spread, 20, deadline_s=0)
     assert send(junction)["decoded"] == 20
     junction.send(0, ENDS)
@@ -137,5 +139,6 @@ def test_a_replica_of_ray_that_ends_costs_its_batch_and_the_others_paint_on(
     junction.stop()
     spread.stop()
     assert books["superseded"] == books["maps_only"] == 1 and books["decoded"] == 40
+    until(lambda: not replicas_of("test"))  # they leave with the RSU
     assert ["A batch of images was skipped: ActorDiedError."] == [*junction.sentences]
     assert not junction.strangers

@@ -43,7 +43,7 @@ def ray(args: Namespace) -> Iterator[Measured]:
         try:
             time.sleep(args.seconds / 3)
             killed = time.monotonic()
-            os.kill(_replicas()[0], signal.SIGKILL)
+            os.kill(replicas_of(NAME)[0], signal.SIGKILL)
             _wait(lambda: pool.trouble)
             replica_s = _wait(lambda: not pool.trouble)
             time.sleep(max(0.0, killed + args.seconds / 3 - time.monotonic()))
@@ -87,9 +87,9 @@ def _in_time(junction: Junction, since: float, until: float) -> list[bool]:
     return [junction.images_s.get(one, np.inf) <= DEADLINE_S for one in came]
 
 
-def _replicas() -> list[int]:
-    """Processes of the cluster that paint."""
-    title, found = f"ray::ServeReplica:{NAME}".encode(), []
+def replicas_of(name: str) -> list[int]:
+    """Processes on this machine that paint for the RSU `name`."""
+    title, found = f"ray::ServeReplica:{name}-".encode(), []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if path.read_bytes().startswith(title):
