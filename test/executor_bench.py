@@ -51,9 +51,14 @@ class Road:
     """An executor and what it delivered: of which frame, whether for the first time, the last."""
 
     def __init__(
-        self, decoder: Decoder, wanted: Callable[[Arrival], Wanted] = lambda _: ALL, **options
+        self,
+        decoder: Decoder,
+        wanted: Callable[[Arrival], Wanted] = lambda _: ALL,
+        images: Callable[..., list[Percepts]] | None = None,
+        **options,
     ) -> None:
         self.rsu = Rsu(decoder)
+        self.rsu.images = images or self.rsu.images
         self.receiver = Receiver("gesco", codec_of("gesco"), max_age_s=0)
         self.delivered: list[tuple[int, bool, bool]] = []
         self.failures: list[Exception] = []

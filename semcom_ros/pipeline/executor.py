@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from semcom_ros.errors import SemcomError, given
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.receiver import Arrival, Receiver
-from semcom_ros.pipeline.rsu import Rsu, Tell, Wanted, unreadable
+from semcom_ros.pipeline.rsu import Rsu, Wanted, unreadable
 from semcom_ros.pipeline.schedule import Schedule
 from semcom_ros.pipeline.worker import Worker
 
@@ -19,26 +19,14 @@ Deliver = Callable[[Arrival, Percepts, bool], None]
 """Takes an arrival, whose `seen` is what was delivered of it before, its percepts, and whether no
 more will follow."""
 Step = Callable[[Rsu, Sequence[Arrival], Sequence[Wanted]], Sequence[Percepts]]
-Paint = Callable[[Rsu, Sequence[Arrival], Sequence[Wanted], Tell], Sequence[Percepts]]
-"""Gives what `Rsu.images` does of a batch whose `seen` is what `Rsu.maps` gave, and may tell of
-some of it before. Raises BackendUnavailable where nothing can be painted now; what else it raises
-rejects the batch."""
-
-
 MAP_LAG_S = 0.05
 """While a map has waited longer, no image is begun: the next map may lean on it, on images none."""
 MOST_MAP_THREADS = 8
 
 
 class BackendUnavailable(SemcomError):
-    """Images cannot be painted now, which is no fault of the payloads: they are superseded."""
-
-
-def paint_here(
-    rsu: Rsu, batch: Sequence[Arrival], wanted: Sequence[Wanted], tell: Tell
-) -> Sequence[Percepts]:
-    """Paint a batch in this process. An image does not wait for those who look at it."""
-    return rsu.images(batch, [given(arrival.seen) for arrival in batch], wanted, tell)
+    """Raised by `Rsu.images` where none can be made now, which is no fault of the payloads: they
+    are superseded."""
 
 
 def map_threads() -> int:
@@ -54,11 +42,11 @@ class LocalExecutor:
     arrival, which goes on with what it began with. wanted: what is listened to of an arrival's
     vehicle, asked anew for every step. deliver: called as percepts are known, for map, image and
     the rest, from any of the threads. failed: hears of what went wrong outside of decoding and
-    perceiving. paint: makes the images of a batch, and what is seen in them; at_once: batches
-    that it is called with at a time, each in a thread of its own. batch: most images in one.
+    perceiving. at_once: batches of images that are made at a time, each in a thread of its own;
+    batch: most images in one.
     deadline_s: asked for each batch: how long after its arrival a payload's image is of use, in
     seconds, 0 for ever. map_threads: that decode maps, each vehicle's in their order.
-    busy: whether what paints would let another batch wait.
+    busy: whether what makes images would let another batch wait.
     """
 
     def __init__(
@@ -68,7 +56,6 @@ class LocalExecutor:
         deliver: Deliver,
         failed: Callable[[Exception], None],
         *,
-        paint: Paint = paint_here,
         at_once: int = 1,
         batch: int = 32,
         deadline_s: Callable[[], float] = lambda: 0.0,
@@ -76,7 +63,6 @@ class LocalExecutor:
         busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._rsu, self._wanted, self._deliver, self._failed = rsu, wanted, deliver, failed
-        self._paint = paint
         self._maps = Worker(
             self._decode_maps,
             self._give_up,
@@ -130,7 +116,9 @@ class LocalExecutor:
 
     def _make_images(self, batch: list[Arrival]) -> None:
         def paint(rsu: Rsu, own: Sequence[Arrival], wanted: Sequence[Wanted]) -> Sequence[Percepts]:
-            return self._paint(rsu, own, wanted, lambda one, seen: self._tell(one, seen, False))
+            seen = [given(arrival.seen) for arrival in own]
+            # An image does not wait for those who look at it.
+            return rsu.images(own, seen, wanted, lambda one, known: self._tell(one, known, False))
 
         for arrival, _, percepts in self._attempt(batch, paint):
             self._settle(arrival, percepts, True)

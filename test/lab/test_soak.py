@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,7 +20,12 @@ from semcom_ros.lab.soak.soaks import SOAKS, Soak
 def trial(monkeypatch: pytest.MonkeyPatch) -> list[Measured]:
     """What the soak called trial measures."""
     found: list[Measured] = []
-    monkeypatch.setitem(SOAKS, "trial", Soak("nothing", lambda args: iter(found), 3.0))
+
+    def run(args: Namespace) -> Iterator[Measured]:
+        args.log.touch()
+        yield from found
+
+    monkeypatch.setitem(SOAKS, "trial", Soak("nothing", run, 3.0))
     return found
 
 
@@ -33,7 +40,7 @@ def test_all_soaks_are_listed(capsys: pytest.CaptureFixture) -> None:
 def test_what_does_not_hold_is_named_and_is_the_exit_status(trial, tmp_path, capsys) -> None:
     trial += [Measured("back, s", 4.0, 5.0), Measured("share", 0.9, least=0.95)]
     file = tmp_path / "found.json"
-    line = ["soak", "trial", "--log", str(tmp_path / "nodes.log"), "--json", str(file)]
+    line = ["soak", "trial", "--log", str(tmp_path / "new" / "nodes.log"), "--json", str(file)]
     assert main(line) == 1
     assert "trial does not hold: share." in capsys.readouterr().err
     held = {"back, s": [4.0, "at most 5", True], "share": [0.9, "at least 0.95", False]}

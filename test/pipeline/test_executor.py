@@ -104,24 +104,24 @@ def test_frames_go_on_with_the_codec_that_they_came_with() -> None:
     assert (first.maps, second.maps) == ([[1], [2]], [[3]])
 
 
-def test_images_are_painted_by_what_is_handed_in_once_the_map_is_delivered() -> None:
+def test_images_are_made_once_the_map_is_delivered() -> None:
     asked = []
 
-    def paint(rsu, batch, wanted, tell):
-        asked.append((rsu, [one.seen.map_received for one in batch], wanted))
+    def paint(batch, seen, wanted, tell):
+        asked.append(([one.seen.map_received for one in batch], seen == [batch[0].seen], wanted))
         return [replace(one.seen, image=MAP) for one in batch]
 
-    road = Road(Decoder(), paint=paint)
+    road = Road(Decoder(), images=paint)
     road.send(1)
     assert road.counts(1)["decoded"] == 1
-    assert asked == [(road.rsu, [True], [ALL])]
+    assert asked == [([True], True, [ALL])]
 
 
 def test_where_nothing_can_be_painted_the_map_is_all_and_no_payload_is_to_blame() -> None:
     def paint(*_):
         raise BackendUnavailable("The cluster is away.")
 
-    road = Road(Decoder(), paint=paint)
+    road = Road(Decoder(), images=paint)
     road.send(1)
     while not road.failures:
         time.sleep(0.001)
@@ -146,12 +146,12 @@ def test_only_what_is_listened_to_of_each_vehicle_is_made_of_its_frames() -> Non
 def test_batches_that_are_painted_at_once_hold_no_vehicle_twice() -> None:
     both, at_work = threading.Barrier(2, timeout=20), []
 
-    def paint(rsu, batch, wanted, tell):
+    def paint(batch, *_):
         at_work.append([one.receiver for one in batch])
         both.wait()
         return [one.seen for one in batch]
 
-    road = Road(Decoder(), paint=paint, at_once=2, batch=1)
+    road = Road(Decoder(), images=paint, at_once=2, batch=1)
     first, second = road.receiver, Receiver("gesco", codec_of("gesco"), max_age_s=0)
     road.send(1, 2)
     road.receiver = second
@@ -223,11 +223,11 @@ def test_maps_of_several_vehicles_are_decoded_at_once_and_those_of_one_in_order(
 def test_no_image_is_begun_while_maps_are_behind() -> None:
     painted = threading.Event()
 
-    def paint(rsu, batch, wanted, tell):
+    def paint(batch, *_):
         painted.set()
         return [one.seen for one in batch]
 
-    road, behind_s = Road(Decoder(), paint=paint), [2 * MAP_LAG_S]
+    road, behind_s = Road(Decoder(), images=paint), [2 * MAP_LAG_S]
     road.executor._maps.waits_s = lambda: behind_s[0]
     road.send(1)
     road.executor.warm.result()

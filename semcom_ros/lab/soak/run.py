@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     soak = SOAKS[choose(args.name, SOAKS, "soak")]
     args.seconds = args.seconds or soak.seconds
+    args.log.parent.mkdir(parents=True, exist_ok=True)
     figures = list(soak.run(args))
     rows = [(f.what, f"{f.measured:.3g}", f.limit, "yes" if f.holds else "NO") for f in figures]
     show(f"{args.name}, {args.seconds:.0f} s", ("figure", "measured", "limit", "holds"), rows)
