@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.base import Codec, CodecEnd, Settings, attempt, setting
+from semcom_ros.codecs.base import Codec, CodecEnd, Settings, setting
+from semcom_ros.codecs.batches import attempt
 from semcom_ros.payload import Part
 from semcom_ros.reconstruction import Reconstruction
 

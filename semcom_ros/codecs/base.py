@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, Self, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, Self, cast
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
 End = Literal["encoder", "decoder"]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 SYMBOLS_PER_BYTE = 8
 """Channel uses that equal one byte: QPSK with a rate 1/2 code carries one bit in each."""
 REFERENCES = 8
@@ -273,22 +271,3 @@ class CodecEnd:
         more than a header holds."""
         check_text(words, "task")
         return Reading(words)
-
-
-def attempt(call: Callable[..., Result], *args: Any) -> Result | PayloadError:
-    """What `call` returns, or its error as the PayloadError that takes its place in a batch."""
-    try:
-        return call(*args)
-    except PayloadError as error:
-        return error
-    except SemcomError as error:
-        return PayloadError("malformed", str(error))
-
-
-def on_good(
-    items: Sequence[Item | PayloadError], run: Callable[[list[Item]], Iterable[Result]]
-) -> list[Result | PayloadError]:
-    """What `run` makes of those items that are no errors, in their places among the errors."""
-    good = [item for item in items if not isinstance(item, PayloadError)]
-    made = iter(run(good) if good else ())
-    return [item if isinstance(item, PayloadError) else next(made) for item in items]

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -14,7 +13,8 @@ import numpy as np
 
 from semcom_ros import weights
 from semcom_ros.codecs.asked_classes import MapEnd, names_classes, sureness
-from semcom_ros.codecs.base import Received, attempt
+from semcom_ros.codecs.base import Received
+from semcom_ros.codecs.batches import attempt, on_good
 from semcom_ros.codecs.gesco import GescoSettings, picture, planes, shared
 from semcom_ros.codecs.gesco.fast_denoising import denoise, reliability
 from semcom_ros.codecs.gesco.picture import (
@@ -30,7 +30,7 @@ from semcom_ros.errors import given
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.labels import CLASSES, VOID
 from semcom_ros.layers.class_shares import ClassShares
-from semcom_ros.payload import MAX_PAYLOAD_BYTES, PayloadError
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
 
 if TYPE_CHECKING:
@@ -105,16 +105,18 @@ class Decoder(MapEnd):
 
     def decode_images(
         self, batch: Sequence[Received], known: Sequence[ReceivedMap]
-    ) -> list[np.ndarray | None]:
+    ) -> list[np.ndarray | PayloadError | None]:
         """Images uint8 [256, 512, 3], all in one pass of the network a step; None where the map of
         some classes alone was asked for."""
-        asked = [not names_classes(received.payload.header.task) for received in batch]
-        payloads = [received.payload for received in compress(batch, asked)]
+        pairs = [(received.payload, one) for received, one in zip(batch, known, strict=True)]
+        asked = [None if names_classes(pair[0].header.task) else pair for pair in pairs]
+        return on_good(asked, self._images)
+
+    def _images(self, asked: list[tuple[Payload, ReceivedMap]]) -> list[np.ndarray]:
+        payloads, known = zip(*asked, strict=True)
         parts = [{part.name: part.bits for part in payload.parts} for payload in payloads]
         colours = [bits.get(shared.THUMBNAIL_PART) for bits in parts]
-        sequences = [payload.header.sequence for payload in payloads]
-        made = iter(self._paint([*compress(known, asked)], colours, sequences) if payloads else ())
-        return [next(made) if wanted else None for wanted in asked]
+        return self._paint(known, colours, [payload.header.sequence for payload in payloads])
 
     def _labels(self, received: Received, fds: str) -> ReceivedMap:
         payload = received.payload

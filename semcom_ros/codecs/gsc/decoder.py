@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros import weights
-from semcom_ros.codecs.base import CodecEnd, Reading, Received, attempt, on_good
+from semcom_ros.codecs.base import CodecEnd, Reading, Received
+from semcom_ros.codecs.batches import attempt, on_good
 from semcom_ros.codecs.gsc import GscSettings
 from semcom_ros.codecs.gsc.image_network import ImageHead, refine
 from semcom_ros.codecs.gsc.networks import GscReceiver, Heard
@@ -107,10 +108,9 @@ class Decoder(CodecEnd):
 
     def decode_images(
         self, batch: Sequence[Received], known: Sequence[HeardFrame]
-    ) -> list[np.ndarray | None]:
+    ) -> list[np.ndarray | PayloadError | None]:
         """Images uint8 [H, W, 3] of those that ask for a picture; None for the others."""
-        made = iter(self._paint([one for one in known if one.context is not None]))
-        return [None if one.context is None else next(made) for one in known]
+        return on_good([None if one.context is None else one for one in known], self._paint)
 
     def _read(self, received: Received) -> tuple[ArrivedPlanes, tuple[bool, bool]]:
         task = received.payload.header.task

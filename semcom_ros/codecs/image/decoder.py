@@ -10,7 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from semcom_ros.codecs.base import CodecEnd, Received, attempt
+from semcom_ros.codecs.base import CodecEnd, Received
+from semcom_ros.codecs.batches import attempt
 from semcom_ros.codecs.image import PART, Coder, header, small_size
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.payload import Payload, PayloadError

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from semcom_ros.codecs.asked_classes import MapEnd, names_classes, sureness
-from semcom_ros.codecs.base import Received, attempt, on_good
+from semcom_ros.codecs.base import Received
+from semcom_ros.codecs.batches import attempt, on_good
 from semcom_ros.codecs.sqgan import shared, token_coder
 from semcom_ros.codecs.sqgan.inference import ImageReceiver, MapReceiver
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
@@ -75,13 +75,12 @@ class Decoder(MapEnd):
     ) -> list[np.ndarray | None | PayloadError]:
         """Images uint8 [256, 512, 3], all in one pass; None where the map of some classes alone was
         asked for."""
-        asked = [not names_classes(received.payload.header.task) for received in batch]
+        pairs = [(received.payload, one) for received, one in zip(batch, known, strict=True)]
         tokens = [
-            attempt(self._tokens, received.payload, one)
-            for received, one in compress(zip(batch, known, strict=True), asked)
+            None if names_classes(payload.header.task) else attempt(self._tokens, payload, one)
+            for payload, one in pairs
         ]
-        made = iter(on_good(tokens, lambda good: self.image_receiver(*zip(*good, strict=True))))
-        return [next(made) if wanted else None for wanted in asked]
+        return on_good(tokens, lambda good: self.image_receiver(*zip(*good, strict=True)))
 
     def _tokens(
         self, payload: Payload, known: LatentMap

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.base import Codec, CodecEnd, Received, attempt
+from semcom_ros.codecs.base import Codec, CodecEnd, Received
+from semcom_ros.codecs.batches import attempt
 from semcom_ros.lab.evaluation.study.systems import System
 from semcom_ros.payload import Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
