@@ -27,6 +27,7 @@ VEHICLE_RSU = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
 PACKAGE, NAMESPACE = "semcom_ros", "/vehicle_1"
 CAMERA, CAMERA_INFO = "camera/image_raw", "camera/camera_info"
 PAYLOADS, SENT_LABELS = f"{CAMERA}/semcom", "vehicle/segmentation"
+RECEIVED = f"{PAYLOADS}/received"
 LABELS, IMAGES, BOXES = "rsu/segmentation", "rsu/image", "rsu/detections"
 """Topics of a frame on its way, below the namespace."""
 _DEVICE = Parameter("device", "cpu", "Where networks run: cpu, cuda or cuda:N, as torch names it.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be set about the link between two hosts."""
+"""How a link is authenticated, as data."""
 
 from semcom_ros.parameter import Parameter
 

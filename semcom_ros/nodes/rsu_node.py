@@ -21,8 +21,6 @@ from semcom_ros.cluster.parameters import RAY, painter
 from semcom_ros.codecs import codec_of, create_decoder, settings_of
 from semcom_ros.codecs.base import Codec, Reading
 from semcom_ros.errors import SemcomError
-from semcom_ros.link.guard import Guard
-from semcom_ros.link.keys import KeyFolder
 from semcom_ros.link.security_parameters import NO_SECURITY
 from semcom_ros.nodes.camera_places import CameraPlaces
 from semcom_ros.nodes.messages import number_in
@@ -39,6 +37,7 @@ from semcom_ros.pipeline.rsu import Rsu
 
 if TYPE_CHECKING:
     from semcom_ros.cluster.pool import Pool
+    from semcom_ros.link.guard import Guard
 
 LOOK_ROUND_S = 1.0
 """How often vehicles are looked for."""
@@ -64,8 +63,11 @@ class RsuNode(SemcomNode):
         self.prepare_compute()
         s = self.settings
         self._search = VehicleSearch(s.vehicles) if s.vehicles else None
-        self._keys = None if s.security == NO_SECURITY else KeyFolder.named(s.keys)
-        self._vehicle_guards: dict[str, Guard] = {}
+        self._keys, self._vehicle_guards = None, dict[str, "Guard"]()
+        if s.security != NO_SECURITY:
+            from semcom_ros.link.keys import KeyFolder  # cryptography, for those alone who want it
+
+            self._keys = KeyFolder.named(s.keys)
         if s.backend == RAY:
             from semcom_ros.cluster.remote_rsu import join
 
@@ -199,6 +201,8 @@ class RsuNode(SemcomNode):
     def _guard_of(self, namespace: str) -> Guard | None:
         """What tells the vehicle's payloads from others; kept when it goes, against replays."""
         if self._keys and namespace not in self._vehicle_guards:
+            from semcom_ros.link.guard import Guard
+
             number = number_in(namespace or self.get_namespace())
             self._vehicle_guards[namespace] = Guard(self.settings.security, self._keys, number)
         return self._vehicle_guards.get(namespace)

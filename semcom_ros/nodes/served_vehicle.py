@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.lifecycle import LifecyclePublisher
@@ -15,8 +15,7 @@ from std_msgs.msg import Header, String
 
 from semcom_ros.codecs.base import Reading
 from semcom_ros.errors import SemcomError, printable
-from semcom_ros.graph import PAYLOADS
-from semcom_ros.link.guard import Guard
+from semcom_ros.graph import RECEIVED
 from semcom_ros.nodes.camera_places import CameraPlaces
 from semcom_ros.nodes.flow import Flow
 from semcom_ros.nodes.messages import link_values, stamp_ns
@@ -29,8 +28,9 @@ from semcom_ros.payload import PayloadError
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.receiver import Arrival, Receiver
 
-RECEIVED = f"{PAYLOADS}/received"
-"""Where the radio delivers a vehicle's payloads, below its namespace."""
+if TYPE_CHECKING:
+    from semcom_ros.link.guard import Guard
+
 GONE_S = 5.0
 """A vehicle that was found has gone when for so long nobody has published and nothing has come."""
 
@@ -210,14 +210,12 @@ class ServedVehicle:
         return self.node.status_message(level, sentence, values, of=self._name).status
 
     def books(self) -> dict[str, int]:
-        """What became of its payloads, with those rejected in all and for each reason."""
-        counts = self.receiver.counters.snapshot()
-        reasons: dict[str, int] = counts.pop("rejected")
-        books = {**counts, "rejected": sum(reasons.values())}
+        """What became of its payloads."""
+        books = self.receiver.counters.books()
         if self._guard:
             books["in_session"] = self._guard.in_session
             books["unauthenticated_symbols"] = self._guard.symbols
-        return books | {f"rejected.{reason}": n for reason, n in reasons.items()}
+        return books
 
     def _named(self, topic: str) -> str:
         return f"{self.namespace}/{topic}" if self.namespace else topic

@@ -22,8 +22,6 @@ from std_msgs.msg import Header
 from semcom_ros.codecs import codec_of, create_encoder, settings_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame, mounting_of
-from semcom_ros.link.keys import KeyFolder
-from semcom_ros.link.sealer import Sealer
 from semcom_ros.link.security_parameters import NO_SECURITY
 from semcom_ros.messages.camera import camera_of, compressed_array, image_array
 from semcom_ros.nodes.messages import (
@@ -48,6 +46,7 @@ REFUSED = "refused"
 
 if TYPE_CHECKING:
     from semcom_ros.codecs.base import Encoder, Reading
+    from semcom_ros.link.sealer import Sealer
     from semcom_ros.perception.segmentation import Segmenter
 
 
@@ -76,6 +75,10 @@ class VehicleNode(SemcomNode):
         if vehicle is None:
             vehicle = zlib.crc32(self.get_namespace().encode())
         if s.security != NO_SECURITY:
+            # cryptography, for those alone who want it
+            from semcom_ros.link.keys import KeyFolder
+            from semcom_ros.link.sealer import Sealer
+
             self._sealer = Sealer(s.security, KeyFolder.named(s.keys), vehicle)
         plan = self._sealer.plan if self._sealer else None
         self._transmitter = Transmitter(s.codec, encoder, self._segment, None, vehicle, plan)

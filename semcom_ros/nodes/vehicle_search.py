@@ -8,7 +8,7 @@ import re
 from rclpy.node import Node
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.nodes.served_vehicle import RECEIVED
+from semcom_ros.graph import RECEIVED
 
 MOST_VEHICLES = 256
 """Vehicles that are served at once: their names may come from others."""

@@ -37,3 +37,10 @@ class Counters:
             counts, rejected = dict(self._counts), dict(self._rejected)
         done = counts["decoded"] + counts["superseded"] + sum(rejected.values())
         return {**counts, "rejected": rejected, "in_flight": counts["received"] - done}
+
+    def books(self) -> dict[str, int]:
+        """The same as numbers that can be summed: those rejected in all, and for each reason."""
+        counts = self.snapshot()
+        reasons: dict[str, int] = counts.pop("rejected")
+        by_reason = {f"rejected.{reason}": n for reason, n in reasons.items()}
+        return {**counts, "rejected": sum(reasons.values()), **by_reason}

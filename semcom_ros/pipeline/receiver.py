@@ -210,7 +210,8 @@ class Receiver:
         return self._lacking or self.memory.lacking
 
     def link_state(self, now_ns: int) -> LinkState:
-        """What the vehicle should hear of the link since the last call; loss None if none came."""
+        """What the vehicle should hear of the link since the last call; loss None where nothing
+        was sent in between."""
         counts = self.counters.snapshot()
         rejected = counts["rejected"]
         arrived = counts["received"] - sum(rejected[reason] for reason in _NO_FRAME)

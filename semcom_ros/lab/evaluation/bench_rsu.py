@@ -171,10 +171,9 @@ class Traffic:
 
     def _counts(self) -> dict[str, int]:
         """Of all vehicles."""
-        all_counts = [one.counters.snapshot() for one in self._receivers]
-        names = ("received", "decoded", "superseded")
-        sums = {name: sum(one[name] for one in all_counts) for name in names}
-        return sums | {"rejected": sum(sum(one["rejected"].values()) for one in all_counts)}
+        books = [one.counters.books() for one in self._receivers]
+        names = ("received", "decoded", "superseded", "rejected")
+        return {name: sum(one[name] for one in books) for name in names}
 
 
 def jain(shares: Iterable[float]) -> float:

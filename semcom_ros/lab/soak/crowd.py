@@ -17,17 +17,16 @@ import numpy as np
 
 from semcom_ros.codecs import create_encoder
 from semcom_ros.frame import Frame
-from semcom_ros.graph import IMAGES, LABELS, PAYLOADS
+from semcom_ros.graph import IMAGES, LABELS, RECEIVED
 from semcom_ros.lab.evaluation.bench_rsu import jain
 from semcom_ros.lab.ground_truth import frames_with_truth
-from semcom_ros.lab.soak.live import IMAGE, PAYLOAD, LiveDrive, Measured, launched
+from semcom_ros.lab.soak.live import BOOKS, IMAGE, PAYLOAD, LiveDrive, Measured, launched
 from semcom_ros.lab.soak.nodes import APART_S, BACK_S, load_s
 from semcom_ros.messages.build import data_of
 from semcom_ros.nodes.topics import message_type
 from semcom_ros.payload import pack
 from semcom_ros.pipeline import single
 
-BOOKS = ("decoded", "rejected", "superseded", "in_flight")
 VEHICLES, JOINS_HZ, LIVES_S, EVICTED_S = 10, 5, 2.0, 10.0
 
 
@@ -47,7 +46,7 @@ class Crowd:
 
     def join(self, number: int) -> None:
         """A vehicle begins to send."""
-        topic = f"/vehicle_{number}/{PAYLOADS}/received"
+        topic = f"/vehicle_{number}/{RECEIVED}"
         publisher = self._up.observer.create_publisher(message_type(PAYLOAD), topic, 10)
         self.there[number] = publisher
 

@@ -81,8 +81,7 @@ class Junction:
         """Of all vehicles."""
         books: Counter[str] = Counter()
         for receiver in self.receivers:
-            counts = receiver.counters.snapshot()
-            books.update(rejected=sum(counts.pop("rejected").values()), **counts)
+            books.update(receiver.counters.books())
         return dict(books)
 
     def stop(self) -> dict[str, int]:

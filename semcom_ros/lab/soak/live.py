@@ -20,16 +20,17 @@ import numpy as np
 
 from semcom_ros.codecs import codec_of
 from semcom_ros.errors import SemcomError
-from semcom_ros.graph import CAMERA_INFO, IMAGES, LABELS, NAMESPACE, PAYLOADS
+from semcom_ros.graph import CAMERA_INFO, IMAGES, LABELS, NAMESPACE, PAYLOADS, RECEIVED
 from semcom_ros.lab.ground_truth import frames_with_truth
 from semcom_ros.nodes.drive import isolated
 from semcom_ros.nodes.observer import Observer, Status, observing
 
-RECEIVED = f"{PAYLOADS}/received"
 IMAGE, PAYLOAD = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 SOURCES = {CAMERA_INFO: "sensor_msgs/msg/CameraInfo", PAYLOADS: PAYLOAD, RECEIVED: PAYLOAD}
 """What a frame has been before it is seen at the RSU: of a node that has just come, the observer
 may miss some, but not of all of them at once."""
+BOOKS = ("decoded", "rejected", "superseded", "in_flight")
+"""What becomes of a payload that came."""
 QUIET = ("segmentation:=none", "detection:=none", "depth:=none")
 START_S = 120.0
 FRAMES = 20
@@ -131,9 +132,8 @@ class LiveDrive:
 
     def invariants(self) -> Iterator[Measured]:
         """What must hold whatever happens: books, and outputs of frames that came, in order."""
-        counts = ("decoded", "rejected", "superseded", "in_flight")
         books = [s.values for s in self.observer.told["rsu_node"] if "received" in s.values]
-        off = [int(b["received"]) - sum(int(b[one]) for one in counts) for b in books]
+        off = [int(b["received"]) - sum(int(b[one]) for one in BOOKS) for b in books]
         yield Measured("payloads not accounted for", max(map(abs, off), default=0), 0)
         sent = {stamp for topic in SOURCES for _, stamp in self.observer.arrived[topic]}
         for topic in (LABELS, IMAGES):

@@ -15,7 +15,7 @@ from vision_msgs.msg import Detection2DArray
 
 from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.errors import SemcomError
-from semcom_ros.graph import BOXES, IMAGES, LABELS, PAYLOADS, SENT_LABELS
+from semcom_ros.graph import BOXES, IMAGES, LABELS, PAYLOADS, RECEIVED, SENT_LABELS
 from semcom_ros.nodes.dashboard import pictures
 from semcom_ros.nodes.dashboard.crossings import Crossings
 from semcom_ros.nodes.dashboard.health import Report
@@ -56,7 +56,7 @@ class VehicleView:
         self._points_due = 0.0
         self._taps: dict[str, Tap] = {}
         self._tap("crossing", CompressedImage, PAYLOADS, _DEPTH)
-        self._tap("crossed", CompressedImage, f"{PAYLOADS}/received", _DEPTH)
+        self._tap("crossed", CompressedImage, RECEIVED, _DEPTH)
         self._tap("boxes", Detection2DArray, BOXES)
         for what, (topic, _) in _SHOWN.items():
             if what != "sent":
