@@ -18,15 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
-from rclpy.client import Client
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from semcom_ros.datasets.bags import BagWriter, Qos
@@ -37,9 +30,11 @@ from semcom_ros.graph import (
     IMAGES,
     LABELS,
     PAYLOADS,
+    RECEIVED,
     SENT_LABELS,
     NodeProcess,
 )
+from semcom_ros.nodes.bystander import Bystander, ros_context
 from semcom_ros.nodes.topics import latched, message_type, reliable
 
 DIAGNOSTICS = "/diagnostics"
@@ -52,7 +47,7 @@ TOPICS = {
     CAMERA_INFO: _INFO,
     CAMERA: _IMAGE,
     PAYLOADS: _COMPRESSED,
-    f"{PAYLOADS}/received": _COMPRESSED,
+    RECEIVED: _COMPRESSED,
     SENT_LABELS: _IMAGE,
     LABELS: _IMAGE,
     f"{LABELS}/confidence": _IMAGE,
@@ -71,7 +66,7 @@ _DEPTH = 10
 """Messages that may wait for the recorder on each topic."""
 
 
-class DriveRecorder(Node):
+class DriveRecorder(Bystander):
     """Records the topics of one vehicle's graph; made by `recording`.
 
     namespace: of the graph. bag: takes the messages. sends_labels: whether there are label maps to
@@ -80,13 +75,10 @@ class DriveRecorder(Node):
     """
 
     def __init__(self, namespace: str, bag: BagWriter, sends_labels: bool) -> None:
-        super().__init__("drive_recorder", namespace=namespace)
-        self._spinner = SingleThreadedExecutor()
-        self._spinner.add_node(self)
+        super().__init__("drive_recorder", namespace)
         self._bag, self._in_bag = bag, dict[str, Any]()
         self._started_ns = time.time_ns() - time.monotonic_ns()
         self._counts: Counter[str] = Counter()
-        self._lifecycles: dict[str, Client] = {}
         self.told: dict[str, dict[str, str]] = {}
         """What nodes told last in their diagnostics, by the node's name without namespace."""
         self.newest_arrival = 0.0
@@ -103,16 +95,10 @@ class DriveRecorder(Node):
         """Messages recorded so far on one of `TOPICS`."""
         return self._counts[topic]
 
-    def spin(self, seconds: float) -> None:
-        """Take what arrives during `seconds`."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self._spinner.spin_once(timeout_sec=left)
-
     def chained(self) -> bool:
         """Whether every node listens to the one before it, which each does once it is active."""
         # The recorder itself is one of those who listen.
-        topics = (CAMERA, PAYLOADS, f"{PAYLOADS}/received")
+        topics = (CAMERA, PAYLOADS, RECEIVED)
         return all(len(self._listeners(topic) - {DASHBOARD}) > 1 for topic in topics)
 
     def watched(self) -> bool:
@@ -124,19 +110,11 @@ class DriveRecorder(Node):
 
     def reachable(self, process: NodeProcess) -> bool:
         """Whether the node's lifecycle can be asked for a transition."""
-        return self._lifecycle(process).service_is_ready()
+        return self.lifecycle(_named(process)).service_is_ready()
 
     def change_state(self, process: NodeProcess, transition: str) -> Future:
         """Ask a reachable node to "configure" or "activate"; the result says `success`."""
-        request = ChangeState.Request()
-        request.transition.id = getattr(Transition, f"TRANSITION_{transition.upper()}")
-        return self._lifecycle(process).call_async(request)
-
-    def _lifecycle(self, process: NodeProcess) -> Client:
-        name = f"{process.namespace}/{process.name}/change_state"
-        if name not in self._lifecycles:
-            self._lifecycles[name] = self.create_client(ChangeState, name)
-        return self._lifecycles[name]
+        return self.ask_to(_named(process), transition)
 
     def _store(self, topic: str, data: bytes) -> None:
         now_ns = time.monotonic_ns()
@@ -158,22 +136,21 @@ def recording(namespace: str, bag: Path, sends_labels: bool) -> Iterator[DriveRe
 
     What it heard is then in the file `bag`, an MCAP, however the block ended.
     """
-    # The caller's own handling of signals stops the nodes first, then this context.
-    rclpy.init(
-        args=["--ros-args", "--disable-external-lib-logs"],
-        signal_handler_options=SignalHandlerOptions.NO,
-    )
     folder = bag.with_name(f".{bag.stem}")
     shutil.rmtree(folder, ignore_errors=True)  # of a drive that was killed
     writer = BagWriter(folder)
     try:
-        recorder = DriveRecorder(namespace, writer, sends_labels)
-        yield recorder
-        recorder.destroy_node()
+        with ros_context():
+            recorder = DriveRecorder(namespace, writer, sends_labels)
+            yield recorder
+            recorder.destroy_node()
     finally:
-        rclpy.try_shutdown()
         try:
             writer.close()
             folder.joinpath(f"{folder.name}.mcap").replace(bag)
         finally:
             shutil.rmtree(folder)
+
+
+def _named(process: NodeProcess) -> str:
+    return f"{process.namespace}/{process.name}"

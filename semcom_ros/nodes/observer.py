@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node beside the graph: it hears what nodes tell and publish, and asks things of them."""
+"""What a graph tells and publishes, noted; and things asked of its nodes."""
 
 from __future__ import annotations
 
 import struct
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
-from rclpy.client import Client
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
-from rclpy.task import Future
 
+from semcom_ros.nodes.bystander import Bystander, ros_context
 from semcom_ros.nodes.topics import message_type, reliable
+
+ASK_S = 2.0
+"""How long it is waited for somebody who offers a service."""
 
 
 class Status(NamedTuple):
@@ -35,18 +33,15 @@ class Status(NamedTuple):
     values: dict[str, str]
 
 
-class Observer(Node):
-    """Takes what comes while it spins; topics and nodes are named below `namespace`.
+class Observer(Bystander):
+    """Notes what nodes tell, and sets their parameters.
 
     told: every status of each node, by its name and by its full one. arrived: of the topics in
     `hear`, when each message came (monotonic, s) and its stamp in ns.
     """
 
     def __init__(self, name: str, namespace: str) -> None:
-        super().__init__(name, namespace=namespace)
-        self._spinner = SingleThreadedExecutor()
-        self._spinner.add_node(self)
-        self._asked: dict[str, Client] = {}
+        super().__init__(name, namespace)
         self.told: dict[str, list[Status]] = defaultdict(list)
         self.arrived: dict[str, list[tuple[float, int]]] = defaultdict(list)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._note, reliable(50))
@@ -66,36 +61,25 @@ class Observer(Node):
         self.spin(10.0, publisher.get_subscription_count)
         return publisher
 
-    def spin(self, seconds: float, until: Callable[[], Any] = lambda: False) -> bool:
-        """Take what arrives during `seconds`, or `until` something is so; whether it is."""
-        end = time.monotonic() + seconds
-        while not (done := bool(until())) and (left := end - time.monotonic()) > 0:
-            self._spinner.spin_once(timeout_sec=min(left, 0.05))
-        return done
-
-    def ask(self, service: str, kind: type, request: Any) -> Future | None:
-        """The answer of a service to come; None where nobody offers it now."""
-        if service not in self._asked:
-            self._asked[service] = self.create_client(kind, service)
-        ready = self.spin(2.0, self._asked[service].service_is_ready)
-        return self._asked[service].call_async(request) if ready else None
-
     def set(self, node: str, **values: Any) -> list[str] | None:
         """Why each of `values` was refused as a parameter, "" for those that were not; None where
         no answer came in a minute: a codec may be loaded first."""
         parameters = [Parameter(name, value=v).to_parameter_msg() for name, v in values.items()]
         request = SetParameters.Request(parameters=parameters)
-        answer = self.ask(f"{node}/set_parameters", SetParameters, request)
-        if answer is None or not self.spin(60.0, answer.done):
+        client = self.service(f"{node}/set_parameters", SetParameters)
+        if not self.spin(ASK_S, client.service_is_ready):
+            return None
+        answer = client.call_async(request)
+        if not self.spin(60.0, answer.done):
             return None
         return ["" if one.successful else one.reason for one in answer.result().results]
 
     def change_state(self, node: str, transition: str) -> bool:
         """Whether the node went through "configure" or another transition of its lifecycle."""
-        request = ChangeState.Request()
-        request.transition.id = getattr(Transition, f"TRANSITION_{transition.upper()}")
-        answer = self.ask(f"{node}/change_state", ChangeState, request)
-        return bool(answer and self.spin(30.0, answer.done) and answer.result().success)
+        if not self.spin(ASK_S, self.lifecycle(node).service_is_ready):
+            return False
+        answer = self.ask_to(node, transition)
+        return bool(self.spin(30.0, answer.done) and answer.result().success)
 
     def _note(self, message: DiagnosticArray) -> None:
         for one in message.status:
@@ -108,16 +92,10 @@ class Observer(Node):
 @contextmanager
 def observing(namespace: str) -> Iterator[Observer]:
     """An `Observer` of the graph in `namespace`, in a ROS context that lasts as the block does."""
-    rclpy.init(
-        args=["--ros-args", "--disable-external-lib-logs"],
-        signal_handler_options=SignalHandlerOptions.NO,
-    )
-    try:
+    with ros_context():
         observer = Observer("observer", namespace)
         yield observer
         observer.destroy_node()
-    finally:
-        rclpy.try_shutdown()
 
 
 def discovered_s(count: int, patience_s: float) -> float:
