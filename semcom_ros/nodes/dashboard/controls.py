@@ -99,6 +99,7 @@ class Controls:
             if value is not None and value != self._told.get(name):
                 self._told[name] = value
                 widget.value = value
+                widget.enable()
         for button, is_on, texts, icons in (
             (self._tunnel, self._in_tunnel, ("Drive into the tunnel", "Leave the tunnel"),
              ("trending_down", "trending_up")),
@@ -110,6 +111,8 @@ class Controls:
 
     async def drive_into_tunnel(self) -> None:
         """Let the radio go by the tunnel's script, or by its parameters again."""
+        # The key may come before anything is known.
+        await self._ask()
         if self._in_tunnel:
             await self._set(["channel_node"], {"script": ""})
             return
@@ -188,6 +191,8 @@ class Controls:
             widget.props("outlined dense")
         widget.tooltip(p.text).mark(name)
         widget.props(f"data-parameter={name}")
+        # Until it is known what the node has.
+        widget.disable()
         self._widgets[name] = widget
 
     async def _take(self, name: str, value: Value | None) -> None:

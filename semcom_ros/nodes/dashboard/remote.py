@@ -21,8 +21,12 @@ from semcom_ros.nodes.dashboard.taps import Tap
 from semcom_ros.parameter import Value
 
 RunSoon = Callable[[Callable[[], None]], None]
+SERVICES = {GetParameters: "get_parameters", SetParametersAtomically: "set_parameters_atomically"}
 FIND_S, ANSWER_S = 3.0, 60.0
 """How long a node may take to be found, and to answer: it may be loading another codec."""
+REPEAT_S = 2.0
+"""How long values are waited for before they are asked for again: who has not found this node yet
+answers into the void."""
 
 
 class Remote:
@@ -34,7 +38,7 @@ class Remote:
 
     def __init__(self, node: Node, run_soon: RunSoon) -> None:
         self._node, self._run_soon = node, run_soon
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[str, dict[type, Client]] = {}
         self._tap = Tap(node, ParameterEvent, "/parameter_events", 100)
         self._asked: set[Future] = set()
         self._is_closed = False
@@ -56,13 +60,14 @@ class Remote:
         for asked in list(self._asked):
             asked.cancel()
         while self._clients:
-            self._node.destroy_client(self._clients.popitem()[1])
+            for client in self._clients.popitem()[1].values():
+                self._node.destroy_client(client)
 
     async def read(self, of: str, names: Iterable[str]) -> dict[str, Value]:
         """Values of the node's parameters of these names. Raises SemcomError."""
         names = list(names)
         request = GetParameters.Request(names=names)
-        response = await self._ask(GetParameters, f"{of}/get_parameters", request)
+        response = await self._ask(GetParameters, of, request)
         values = (parameter_value_to_python(value) for value in response.values)
         self.values[of] = dict(zip(names, values, strict=False))
         self.read_at[of] = time.monotonic()
@@ -74,17 +79,15 @@ class Remote:
         request.parameters = [
             Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
         ]
-        kind = SetParametersAtomically
-        response = await self._ask(kind, f"{of}/set_parameters_atomically", request)
+        response = await self._ask(SetParametersAtomically, of, request)
         if not response.result.successful:
             raise SemcomError(response.result.reason)
 
-    async def _ask(self, kind: type, service: str, request: Any) -> Any:
-        """The answer of a service."""
+    async def _ask(self, kind: type, of: str, request: Any) -> Any:
+        """The answer of a node's service."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        node, _, _ = service.rpartition("/")
-        silent = SemcomError(f"{node} does not answer: it has gone, or hangs.")
+        silent = SemcomError(f"{of} does not answer: it has gone, or hangs.")
 
         def in_loop(call: Callable[..., Any], *args: Any) -> None:
             with suppress(RuntimeError):  # the server has ended meanwhile
@@ -106,15 +109,19 @@ class Remote:
             if self._is_closed:
                 in_loop(settle)
                 return
-            if service not in self._clients:
-                self._clients[service] = self._node.create_client(kind, service)
-            client = self._clients[service]
+            client = self._client(kind, of)
             if client.service_is_ready():
                 asked = client.call_async(request)
                 self._asked.add(asked)
                 asked.add_done_callback(told)
+                if kind is GetParameters:  # to set twice might undo what was set between
+                    in_loop(loop.call_later, REPEAT_S, repeat)
             else:
                 in_loop(loop.call_later, 0.1, again)
+
+        def repeat() -> None:
+            if not answer.done():
+                self._run_soon(ask)
 
         def again() -> None:
             if not answer.done() and loop.time() < until:
@@ -128,3 +135,13 @@ class Remote:
             return await asyncio.wait_for(answer, ANSWER_S)
         except TimeoutError:
             raise silent from None
+
+    def _client(self, kind: type, of: str) -> Client:
+        """That of a node's service; all are made at once, so that the node has found them when
+        something is to be set."""
+        if of not in self._clients:
+            self._clients[of] = {
+                each: self._node.create_client(each, f"{of}/{name}")
+                for each, name in SERVICES.items()
+            }
+        return self._clients[of][kind]

@@ -22,6 +22,9 @@ from semcom_ros.nodes.dashboard.page import build
 STATIC = Path(__file__).parent / "static"
 STOP_S = 1
 """How long open pages may hold up the end."""
+RECONNECT_S = 10
+"""How long a page may be cut off and go on where it was; later it is loaded anew. Two fifths of it
+are what a browser may take to answer: by NiceGUI's own 3 s, pages of a busy machine come and go."""
 
 
 @cache
@@ -39,7 +42,12 @@ def _application() -> FastAPI:
 
     app.mount("/own", StaticFiles(directory=STATIC))
     ui.run_with(
-        app, dark=None, binding_refresh_interval=None, tailwind=False, show_welcome_message=False
+        app,
+        dark=None,
+        binding_refresh_interval=None,
+        reconnect_timeout=RECONNECT_S,
+        tailwind=False,
+        show_welcome_message=False,
     )
     return app
 

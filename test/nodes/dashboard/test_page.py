@@ -114,7 +114,8 @@ def test_a_slider_moves_a_parameter_of_a_real_node_and_follows_it(run, tab, grap
             await asyncio.sleep(0.05)
 
     slider = "[data-parameter=loss]"
-    run(tab.until(f"!!document.querySelector('{slider}')", "the slider"))
+    known = f"document.querySelector('{slider}')?.ariaDisabled === null"
+    run(tab.until(known, "a slider of what the node has"))
     run(tab.press(slider, 0.5))
     run(asyncio.wait_for(until_lossy(), 10))
     run(tab.until("!!document.body.innerText.match(/\\d+ %\\s*lost/)", "losses"))
@@ -125,15 +126,17 @@ def test_a_slider_moves_a_parameter_of_a_real_node_and_follows_it(run, tab, grap
 
 def test_what_was_changed_without_a_word_is_known_in_time(run, tab, graph):
     """As by a node that was started anew: nobody had found it yet when it told its parameters."""
-    known = graph.dashboard.fleet.remote.values["/vehicle_1/channel_node"]
-    graph.in_executor(lambda: known.update(loss=0.75))
 
-    async def until_asked() -> None:
-        remote = graph.dashboard.fleet.remote
-        while remote.values["/vehicle_1/channel_node"]["loss"] != 0.0:
+    def known() -> dict[str, Any]:
+        return graph.dashboard.fleet.remote.values.get("/vehicle_1/channel_node", {})
+
+    async def until_known() -> None:
+        while known().get("loss") != 0.0:
             await asyncio.sleep(0.05)
 
-    run(asyncio.wait_for(until_asked(), 20))
+    run(asyncio.wait_for(until_known(), 20))
+    graph.in_executor(lambda: known().update(loss=0.75))
+    run(asyncio.wait_for(until_known(), 20))
     run(tab.until("document.querySelector('[data-parameter=loss]').ariaValueNow === '0'", "it"))
 
 
@@ -214,7 +217,7 @@ def test_reconnects_leave_nothing_behind_and_the_last_page_ends_all_work(run, ta
     def until(most: Counter[str]) -> None:
         """Wait until there is no more of anything than `most`."""
         try:
-            run(asyncio.wait_for(settled(most), 20))
+            run(asyncio.wait_for(settled(most), 40))
         except TimeoutError:
             pytest.fail(f"left behind: {graph.in_executor(counted) - most}")
 
