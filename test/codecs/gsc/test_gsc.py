@@ -21,6 +21,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.codec_systems import codec_system
 from semcom_ros.lab.evaluation.study.links import parse_links
+from semcom_ros.labels import NAMES, VOID
 from semcom_ros.payload import Header, Part, Payload, PayloadError, pack, unpack
 from semcom_ros.pipeline.transmitter import Transmitter
 from semcom_ros.reconstruction import Reconstruction
@@ -114,6 +115,24 @@ def test_what_is_asked_for_crosses_in_one_byte_and_is_what_comes_out(
         if image:
             assert seen.image.shape == (256, 512, 3) and seen.image.dtype == np.uint8
     assert len(lengths) == 1
+
+
+def test_some_classes_alone_are_a_map_of_these_and_void_with_no_confidence_elsewhere(
+    tiny: Path, frame: Frame
+) -> None:
+    transmitter = Transmitter("gsc", create_encoder("gsc", models=tiny, gsc_symbols=2048))
+    decoder = create_decoder("gsc", models=tiny)
+    (whole,) = decoded(decoder, transmitter.transmit(frame, 512, MAP, refresh_every=1).payload)
+    first, second = np.unique(whole.labels)[:2]
+    task = decoder.read(f"Only {NAMES[first]}, please.").instruction
+    payload = transmitter.transmit(frame, 512, task, refresh_every=1).payload
+    assert payload.header.task == f"only {NAMES[first]}"
+    (seen,) = decoded(decoder, payload)
+    asked = whole.labels == first
+    assert seen.image is None and (seen.labels[asked] == first).all()
+    assert (seen.labels[whole.labels == second] == VOID).all()
+    assert not seen.confidence[~asked].any() and not seen.support[~asked].any()
+    assert np.array_equal(seen.confidence[asked], whole.confidence[asked])
 
 
 def test_a_lost_tail_is_fewer_planes_and_never_a_refusal(tiny: Path, frame: Frame) -> None:
