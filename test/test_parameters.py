@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import yaml
 from semcom_ros import graph
 from semcom_ros.channel.fading.propagation import PROPAGATIONS
 from semcom_ros.codecs import CODECS
+from semcom_ros.codecs.base import Settings, setting
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import EXECUTABLES, table
 from semcom_ros.lab.parameter_tables import markdown, write
@@ -90,3 +92,12 @@ def test_the_config_file_names_every_parameter_with_its_default():
         given = config.pop(f"/**/{process.name}")["ros__parameters"]
         assert given == {n: v for n, v in process.parameters.items() if n != "autostart"}
     assert not config
+
+
+def test_a_codecs_setting_changes_at_once_or_where_files_hang_on_it_at_configure():
+    @dataclass(frozen=True)
+    class Own(Settings):
+        step: int = setting(1, "Steps.", 1, 8, end="decoder")
+        network: str = setting("a", "Network.", end="decoder", when="at configure")
+
+    assert [p.when for p in Own.parameters("own")] == ["at once", "at configure"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
-from semcom_ros.parameter import Parameter, Value
+from semcom_ros.parameter import Parameter, Value, When
 from semcom_ros.payload import PART_OVERHEAD, Part, Payload, PayloadError, parts_bytes
 from semcom_ros.payload.contents import check_text
 from semcom_ros.reconstruction import Reconstruction
@@ -182,9 +182,13 @@ def setting(
     *,
     end: End,
     choices: tuple[Value, ...] = (),
+    when: When = "at once",
 ) -> Any:
-    """A field of a `Settings`: its default, meaning, inclusive range, and the end that reads it."""
-    rest = {"text": text, "minimum": minimum, "maximum": maximum, "choices": choices}
+    """A field of a `Settings`: its default, meaning, inclusive range, and the end that reads it.
+
+    when: a change takes effect, as of a `Parameter`; what files are loaded is no change at once.
+    """
+    rest = {"text": text, "minimum": minimum, "maximum": maximum, "choices": choices, "when": when}
     return field(default=default, metadata={"end": end, "parameter": rest})
 
 
@@ -203,7 +207,6 @@ class Settings:
             Parameter(
                 f"{codec}_{f.name}",
                 cast(Value, f.default),
-                when="at once",
                 **f.metadata["parameter"],
             )
             for f in fields(cls)
