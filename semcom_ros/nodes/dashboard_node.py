@@ -17,6 +17,7 @@ from urllib.parse import quote
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from semcom_ros.nodes.dashboard.fleet import Fleet
+from semcom_ros.nodes.dashboard.pace import Pace
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.shared_memory import make_room
 
@@ -44,7 +45,8 @@ class DashboardNode(SemcomNode):
         check_address(s.dashboard_address, s.dashboard_token)
         self._wake = self.create_guard_condition(self._run_jobs)
         self.ends.callback(self.destroy_guard_condition, self._wake)
-        self._timer = self.steady_timer(1 / s.pictures_hz, self._tick)
+        self._pace = Pace(1 / s.pictures_hz)
+        self._timer = self.steady_timer(self._pace.period_s, self._tick)
         self._timer.cancel()
         self.ends.callback(self.destroy_timer, self._timer)
         self.ends.callback(self.fleet.close)
@@ -88,7 +90,12 @@ class DashboardNode(SemcomNode):
     def _tick(self) -> None:
         began = time.monotonic()
         try:
-            self.live.show(*self.fleet.look())
+            heads, pictures = self.fleet.look()
+            self._pace.judge([head["latency"] for head in heads])
+            self._timer.timer_period_ns = int(1e9 * self._pace.period_s)
+            for head in heads:
+                head["every_s"] = self._pace.period_s if self._pace.is_slowed else None
+            self.live.show(heads, pictures)
             self.statistics.output(time.monotonic() - began, 0.0)
         except Exception as error:
             self.fail_frame(error)

@@ -21,7 +21,7 @@ from nicegui.element import Element  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from starlette.websockets import WebSocket  # noqa: E402
 
-from semcom_ros.nodes.dashboard import vehicle_view  # noqa: E402
+from semcom_ros.nodes.dashboard import pace, vehicle_view  # noqa: E402
 
 RECONNECTS = 200
 STATE = "document.querySelector('.vehicle .state')?.textContent"
@@ -173,6 +173,15 @@ def test_a_picture_that_no_newer_one_follows_is_grey(run, tab, graph, monkeypatc
     run(tab.until(f"!{grey.format('received')}", "a map that goes on"))
     silenced.clear()
     run(tab.until(f"!{grey.format('image')}", "its return"))
+
+
+def test_a_drive_that_is_late_gets_the_time_of_some_pictures(run, tab, graph, monkeypatch):
+    told = "document.querySelector('canvas.camera').parentNode.innerText"
+    monkeypatch.setattr(pace, "JUDGED_EVERY_S", 0.1)
+    with monkeypatch.context() as late:
+        late.setitem(vehicle_view.LIMITS_MS, "labels", 1e-3)
+        run(tab.until(f"{told}.includes('every 1.0 s: the drive is late')", "the slowest pace"))
+    run(tab.until(f"!{told}.includes('late')", "the usual pace"))
 
 
 def test_a_lost_vehicle_is_told_and_comes_back(run, tab, graph):

@@ -73,7 +73,7 @@ class Vehicle {
   }
 
   tell() {
-    const { state, alerts, totals, radio, latency, image_hz, codec, sends_labels } = this.head;
+    const { state, alerts, totals, radio, latency, image_hz, codec, sends_labels, every_s } = this.head;
     const chip = this.part(".state");
     chip.className = `state ${state[0]}`;
     write(chip, state[1]);
@@ -90,6 +90,7 @@ class Vehicle {
       }));
     }
     const note = (of, text) => write(this.part(`.${of}`).parentNode.querySelector("span"), text);
+    note("camera", every_s ? `every ${every_s.toFixed(1)} s: the drive is late` : "");
     note("sent", sends_labels ? "what is in the street" : "none: this codec sends pictures");
     note("received", sends_labels ? "dim: less sure" : "inferred from the picture");
     note("image", sends_labels ? "a guess, with objects of the map" : "as received");
