@@ -109,7 +109,8 @@ class Pose(NamedTuple):
 class Frame:
     """One camera frame.
 
-    image: uint8 [H, W, 3] RGB. labels: uint8 [H, W] trainId, 255 void, or None where unknown.
+    image: uint8 [H, W, 3] RGB. labels: uint8 [H, W] trainId, 255 void, or None where unknown; of
+    another label space where the source was opened in that.
     stamp: nanoseconds of capture since the epoch; an integer, since seconds in a float64 would
     not give back the ROS stamp. camera: intrinsics, or None. depth: float32 [H, W] metres along
     the optical axis, NaN unknown, or None. instances: uint16 [H, W], the id of the object whose

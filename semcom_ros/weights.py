@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from safetensors.numpy import load as load_bytes
 from safetensors.numpy import save as save_bytes
 
 from semcom_ros.errors import SemcomError
+from semcom_ros.label_spaces import SPACES, LabelSpace
 from semcom_ros.labels import LABEL_SPACE, TRAIN_ID
 from semcom_ros.runtime import shipped_folder
 
@@ -119,16 +121,28 @@ def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         raise SemcomError(f"The weights {path} cannot be read: {error}.") from None
 
 
+def space_of(
+    card: dict[str, Any], path: Path, known: Collection[str] = (LABEL_SPACE,)
+) -> LabelSpace:
+    """The label space of the network in `path`, by its card.
+
+    Raises SemcomError unless it is one of `known`, names in `SPACES`.
+    """
+    name = str(card.get("label_space"))
+    if name not in known:
+        raise SemcomError(
+            f"The weights {path} speak the label space {name!r}, "
+            f"not {' or '.join(map(repr, known))}: restore models/ from the repository."
+        )
+    return SPACES[name]
+
+
 def classes_of(card: dict[str, Any], path: Path) -> tuple[int, ...]:
     """The trainIds that the planes of the network in `path` stand for, by its card.
 
     Raises SemcomError when it was made for another label space.
     """
-    if card.get("label_space") != LABEL_SPACE:
-        raise SemcomError(
-            f"The weights {path} speak the label space {card.get('label_space')!r}, "
-            f"not {LABEL_SPACE!r}: restore models/ from the repository."
-        )
+    space_of(card, path)
     try:
         return tuple(TRAIN_ID[name] for name in card["classes"])
     except KeyError as missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semcom_ros.datasets.label_maps import CAMVID_NAMES
+from semcom_ros.label_spaces import CAMVID_NAMES
 from semcom_ros.labels import CLASSES, NAMES, SUPERCLASS, TRAIN_ID, VOID, colorize, fold
 
 

@@ -7,10 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from semcom_ros.datasets.cityscapes import Cityscapes
-from semcom_ros.datasets.files import Source, existing
+from semcom_ros.datasets.files import Files, Source, existing
 from semcom_ros.datasets.stills import CamVid, Coco, Div2k, Folder, Kitti, Voc
 from semcom_ros.datasets.streams import Scenes, VideoFile
 from semcom_ros.errors import SemcomError, choose
+from semcom_ros.label_spaces import (
+    CAMVID11,
+    CITYSCAPES19,
+    CITYSCAPES35,
+    COCO183,
+    VOC21,
+    LabelSpace,
+)
 
 __all__ = ["Source", "is_bag", "open_source"]
 
@@ -34,6 +42,14 @@ _OPENERS: dict[str, Callable[[str, str], Source]] = {
     "video": lambda where, split: VideoFile(where),
     "voc": Voc,
 }
+_SPACES = {
+    "camvid": CAMVID11,
+    "cityscapes": CITYSCAPES35,
+    "cityscapes_sequence": CITYSCAPES35,
+    "coco": COCO183,
+    "voc": VOC21,
+}
+"""The label space that each kind's files are written in; all speak the nineteen as well."""
 _SIGNS = {
     "leftImg8bit": "cityscapes",
     "leftImg8bit_sequence": "cityscapes_sequence",
@@ -49,23 +65,32 @@ _SIGNS = {
 """What a folder holds, and the layout that this tells; the first that fits counts."""
 
 
-def open_source(spec: str, split: str = "val", truth: bool = False) -> Source:
+def open_source(
+    spec: str, split: str = "val", truth: bool = False, space: LabelSpace = CITYSCAPES19
+) -> Source:
     """Open the frames that `spec` names: `scenes:SEED`, `camvid:DIR`, `cityscapes:DIR`,
     `cityscapes_sequence:DIR`, `coco:DIR`, `voc:DIR`, `div2k:DIR`, `kitti:DIR`, `folder:DIR`,
     `video:FILE`, `bag:PATH` or, of a bag with several cameras, `bag:PATH#TOPIC`.
 
     A bare path opens what lies there: a data set known by its folders, a bag, any other folder of
     images, or a video file. `split` matters only where the data has splits. truth: of the
-    procedural drive, depth and objects too, which the rest bring where they have them.
-    Raises SemcomError when there is nothing to open.
+    procedural drive, depth and objects too, which the rest bring where they have them. space: of
+    the labels; all kinds speak the nineteen, and a data set those of its own files (`_SPACES`).
+    Raises SemcomError when there is nothing to open, or no labels of that space.
     """
     kind, where = _parted(spec)
     kind = choose(kind, (*_OPENERS, "scenes"), "kind of source")
     if not where:
         raise SemcomError(f"The source '{spec}' names nothing after the colon: give '{kind}:...'.")
+    if space not in (CITYSCAPES19, own := _SPACES.get(kind)):
+        speaks = f"{CITYSCAPES19.name} or {own.name}" if own else f"{CITYSCAPES19.name} alone"
+        raise SemcomError(f"The labels of '{spec}' are in {speaks}, not in {space.name}.")
     if kind == "scenes":
         return Scenes(where, truth)
-    return _OPENERS[kind](where, split)
+    source = _OPENERS[kind](where, split)
+    if isinstance(source, Files):
+        source.space = space
+    return source
 
 
 def is_bag(spec: str) -> bool:

@@ -5,7 +5,8 @@ Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", 
 layout read is `<type>/<split>/<city>/<city>_<sequence>_<frame>_<file of the type>`, the archives
 unpacked side by side into one folder. `leftImg8bit` is needed, and `gtFine` for train and val, or
 `gtCoarse` in its place, which train_extra has alone; `camera` and `disparity` are used where they
-are there, the latter only with the former.
+are there, the latter only with the former. Labels of all 35 classes (`CITYSCAPES35`) come with the
+`instanceIds`, whose things have 1000 times their class and a number, in 16 bits.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class Cityscapes(Files):
             camera = scaled(calibration.camera, size)
             depth = self._depth(file, size, calibration)
         labels = self._labels(file, size) if self._truth else None
-        return Frame(image, labels, stamp, camera, depth)
+        return Frame(image, labels, stamp, camera, depth, self._instances(file))
 
     def _folder(self, kind: str) -> Path:
         return self._root / kind / self._split
@@ -117,11 +118,20 @@ class Cityscapes(Files):
     def _labels(self, file: Path, size: tuple[int, int]) -> np.ndarray | None:
         ids = self._beside(file, self._truth)
         train_ids = ids.with_name(ids.name.replace("labelIds", "labelTrainIds"))
-        if train_ids.exists():
+        if self.space is TRAIN_IDS.space and train_ids.exists():
             return TRAIN_IDS.read(train_ids, size)
         if self._sequence and not ids.exists():
             return None
-        return LABEL_IDS.read(self._needed(self._truth, ids), size)
+        return LABEL_IDS.read(self._needed(self._truth, ids), size, self.space)
+
+    def _instances(self, file: Path) -> np.ndarray | None:
+        if not (self.space.edges and self._truth):
+            return None
+        ids = self._beside(file, self._truth)
+        path = ids.with_name(ids.name.replace("labelIds", "instanceIds"))
+        if self._sequence and not path.exists():
+            return None
+        return read_pixels(self._needed(self._truth, path), cv2.IMREAD_UNCHANGED)
 
     def _depth(
         self, file: Path, size: tuple[int, int], calibration: Calibration

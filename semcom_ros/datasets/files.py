@@ -18,6 +18,7 @@ import numpy as np
 from semcom_ros.datasets.label_maps import LabelMaps
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera, Frame
+from semcom_ros.label_spaces import CITYSCAPES19
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 _ALIKE = 0.65
@@ -50,11 +51,13 @@ class Files:
     maps: folder of the files' label maps, NAME.png each, which are of `kind`. layout: names the
     files in errors where all must be there; without it a frame whose map is missing has no labels.
     turned: whether images are turned as their EXIF data says; labels lie in the stored ones.
+    space: of the labels that frames have; `open_source` sets it.
     """
 
     rate_hz = 10.0
     camera: Camera | None = None
     turned = False
+    space = CITYSCAPES19
 
     def __init__(
         self,
@@ -86,8 +89,13 @@ class Files:
         if self._maps is not None and self._kind is not None:
             path = self._checked(self._maps / f"{file.stem}.png")
             if path.exists():
-                labels = self._kind.read(path, image.shape[:2])
-        return Frame(image, labels, stamp, self.camera)
+                labels = self._kind.read(path, image.shape[:2], self.space)
+        return Frame(image, labels, stamp, self.camera, instances=self._instances(file))
+
+    def _instances(self, file: Path) -> np.ndarray | None:
+        """Ids uint16 [H, W] of what the pixels of the image `file` belong to, where the label space
+        has a plane of their edges and the set a file of them."""
+        return None
 
     def _checked(self, path: Path) -> Path:
         return needed(path, self._layout) if self._layout else path

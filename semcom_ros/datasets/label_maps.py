@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Label map files: the values that a data set writes, and the trainIds that they stand for."""
+"""Label map files: the values that a data set writes, and the classes that they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.labels import NAMES, TRAIN_ID, VOID
+from semcom_ros.label_spaces import (
+    CAMVID11,
+    CITYSCAPES19,
+    CITYSCAPES35,
+    COCO183,
+    VOC21,
+    LabelSpace,
+)
+from semcom_ros.labels import VOID
 
 
 class LabelMaps(NamedTuple):
     """One kind of label map: its values are 0 to `last`, and 255 where `void`.
 
-    names: the Cityscapes classes of values; the rest are void. alike: kinds it is mistaken for.
+    space: whose classes the values are; the rest are void. alike: kinds it is mistaken for.
     """
 
     what: str
     last: int
-    names: Mapping[int, str] = {}
+    space: LabelSpace = CITYSCAPES19
     alike: tuple[LabelMaps, ...] = ()
     void: bool = True
 
@@ -32,8 +40,11 @@ class LabelMaps(NamedTuple):
         """Those of `values` that no map of this kind holds."""
         return [v for v in values if v > self.last and not (self.void and v == VOID)]
 
-    def read(self, path: Path, size: tuple[int, int]) -> np.ndarray:
-        """The trainIds uint8 [H, W] of a file of `size` (H, W).
+    def read(
+        self, path: Path, size: tuple[int, int], space: LabelSpace = CITYSCAPES19
+    ) -> np.ndarray:
+        """The classes uint8 [H, W] of a file of `size` (H, W): trainIds, or those of `space`, which
+        is the file's own then.
 
         Raises SemcomError where it is no such map, and for a value that no such map holds.
         """
@@ -45,9 +56,9 @@ class LabelMaps(NamedTuple):
                 f"The label map '{path}' holds {', '.join(map(str, odd[:5]))}, none of {self}: "
                 f"it looks like {alike}. Convert it, or give it the name of what it is."
             )
-        train_ids = np.full(256, VOID, np.uint8)
-        train_ids[list(self.names)] = [TRAIN_ID[name] for name in self.names.values()]
-        return train_ids[pixels]
+        if space is not self.space:
+            return self.space.train_ids[pixels]
+        return np.where(pixels < len(space.names), pixels, np.uint8(space.void))
 
 
 def read_map(path: Path, size: tuple[int, int]) -> np.ndarray:
@@ -70,27 +81,10 @@ def read_map(path: Path, size: tuple[int, int]) -> np.ndarray:
     )
 
 
-_OF_ID = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-_IDS = LabelMaps("Cityscapes' labelIds", 33, dict(zip(_OF_ID, NAMES, strict=True)), void=False)
+_IDS = LabelMaps("Cityscapes' labelIds", 33, CITYSCAPES35, void=False)
 _CAMVID_32 = LabelMaps("the ids of CamVid's 32 classes", 31, void=False)
-TRAIN_IDS = LabelMaps("Cityscapes' trainIds", 18, dict(enumerate(NAMES)), (_IDS,))
+TRAIN_IDS = LabelMaps("Cityscapes' trainIds", 18, CITYSCAPES19, (_IDS,))
 LABEL_IDS = _IDS._replace(alike=(TRAIN_IDS,))
-CAMVID_NAMES = (
-    "sky", "building", "pole", "road", "sidewalk", "vegetation", "traffic sign", "fence", "car",
-    "person", "rider",
-)  # fmt: skip
-"""Cityscapes names of CamVid's classes 0 to 10; 11 is unlabelled."""
-CAMVID = LabelMaps(
-    "CamVid's 11 classes", 11, dict(enumerate(CAMVID_NAMES)), (_CAMVID_32, TRAIN_IDS, _IDS)
-)
-COCO_CLASSES = {
-    1: "person", 2: "bicycle", 3: "car", 4: "motorcycle", 6: "bus", 7: "train", 8: "truck",
-    10: "traffic light", 13: "traffic sign",  # stop sign
-    96: "building", 128: "building", 151: "building", 158: "building",  # other, house, roof, tower
-    97: "vegetation", 169: "vegetation", 124: "terrain", 113: "fence",  # bush, tree; grass
-    106: "sky", 157: "sky", 140: "sidewalk", 149: "road",  # clouds, sky-other; pavement
-}  # fmt: skip
-"""Ids of COCO-Stuff's published list, which counts from 1; a map's pixel holds the id less one."""
-COCO = LabelMaps("COCO-Stuff's classes", 181, {i - 1: n for i, n in COCO_CLASSES.items()})
-_VOC_CLASSES = {2: "bicycle", 6: "bus", 7: "car", 14: "motorcycle", 15: "person", 19: "train"}
-VOC = LabelMaps("VOC's classes", 20, _VOC_CLASSES)
+CAMVID = LabelMaps("CamVid's 11 classes", 11, CAMVID11, (_CAMVID_32, TRAIN_IDS, _IDS))
+COCO = LabelMaps("COCO-Stuff's classes", 181, COCO183)
+VOC = LabelMaps("VOC's classes", 20, VOC21)

@@ -14,7 +14,18 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from semcom_ros.datasets.files import Files, existing, files_in, first_size, images_in, needed
+import cv2
+import numpy as np
+
+from semcom_ros.datasets.files import (
+    Files,
+    existing,
+    files_in,
+    first_size,
+    images_in,
+    needed,
+    read_pixels,
+)
 from semcom_ros.datasets.label_maps import CAMVID, COCO, TRAIN_IDS, VOC
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Camera
@@ -93,7 +104,8 @@ class Kitti(Files):
 
 class Coco(Files):
     """COCO-Stuff's `images/<split>2017/NAME.jpg` and `stuffthingmaps/<split>2017/NAME.png`, or in
-    `annotations` as its own instructions unpack them; test has no labels.
+    `annotations` as its own instructions unpack them; test has no labels. Instances, for labels in
+    all 183 classes, are those of `images/<split>_inst/NAME.png`, if that folder is there.
 
     A class becomes the Cityscapes class that its definition lies within; every other is void, such
     as walls, which are those of rooms and houses alike. A person may be a rider: COCO does not tell
@@ -109,6 +121,13 @@ class Coco(Files):
             if (root / "stuffthingmaps" / part).is_dir() or not maps.is_dir():
                 maps = needed(root / "stuffthingmaps" / part, layout)
         super().__init__(f"coco:{where}", images_in(images), maps, COCO, layout)
+        self._ids = root / "images" / f"{split}_inst"
+
+    def _instances(self, file: Path) -> np.ndarray | None:
+        if not (self.space.edges and self._ids.is_dir()):
+            return None
+        path = self._checked(self._ids / f"{file.stem}.png")
+        return read_pixels(path, cv2.IMREAD_UNCHANGED)
 
 
 class Voc(Files):

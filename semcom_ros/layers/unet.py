@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from torch import nn
 
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
-from semcom_ros.labels import NAMES
+from semcom_ros.labels import LABEL_SPACE
 from semcom_ros.layers.attention import attend
 
 GROUPS = 32
@@ -24,9 +24,11 @@ GROUPS = 32
 class UNetSizes:
     """width: channels at full resolution, times `multipliers` at each halving.
 
+    spaces: names of the label spaces that networks of these sizes are made for, the usual first.
     Raises SemcomError for widths that the groups do not divide.
     """
 
+    spaces: ClassVar[tuple[str, ...]] = (LABEL_SPACE,)
     width: int
     multipliers: tuple[int, ...]
 
@@ -67,13 +69,14 @@ class UNetSizes:
 
         Raises SemcomError where it has none, other classes or another size.
         """
-        known = weights.classes_of(card, path)
-        if known != tuple(range(len(NAMES))):
-            raise SemcomError(
-                f"The weights {path} know {len(known)} classes, not the {len(NAMES)} of the label "
-                f"space in their order: make others with `{recipe}`."
-            )
+        space = weights.space_of(card, path, cls.spaces)
         try:
+            if tuple(card["classes"]) != space.names:
+                raise SemcomError(
+                    f"The weights {path} know {len(card['classes'])} classes, not the "
+                    f"{len(space.names)} of {space.name} in their order: make others with "
+                    f"`{recipe}`."
+                )
             trained = tuple(card["size"])
             told: dict[str, Any] = {
                 k: tuple(v) if isinstance(v, list) else v for k, v in card["network"].items()

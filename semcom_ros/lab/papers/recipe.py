@@ -21,7 +21,7 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.papers.draws import Draws
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.recipe import Log, check_run, option
-from semcom_ros.labels import NAMES
+from semcom_ros.label_spaces import SPACES
 from semcom_ros.layers.unet import UNetSizes
 
 MARK = "run.json"
@@ -32,15 +32,17 @@ class PaperTraining(Training):
     """One of them; a subclass has `begin`, `update`, and `save(step)` of weights and card.
 
     sizes, draws: the classes of the networks' sizes and of their batches. batch, save_every, steps,
-    out: defaults of options. run_options: those that make a run what it is; others may change when
-    it goes on. handlers: what the accelerator is told besides.
+    out: defaults of options. spaces: names of those that maps may be in, the usual first.
+    run_options: those that make a run what it is; others may change when it goes on. handlers: what
+    the accelerator is told besides.
     """
 
     sizes: ClassVar[Callable[..., UNetSizes]]
     draws: ClassVar[Callable[..., Draws]]
     save_every: ClassVar[int]
+    spaces: ClassVar[tuple[str, ...]] = UNetSizes.spaces
     run_options: ClassVar[tuple[str, ...]] = (
-        "data", "split", "width", "multipliers", "size", "batch", "seed",
+        "data", "split", "space", "width", "multipliers", "size", "batch", "seed",
     )  # fmt: skip
     handlers: ClassVar[tuple[Any, ...]] = ()
     state_seconds = math.inf
@@ -50,6 +52,8 @@ class PaperTraining(Training):
         add, run = parser.add_argument, f"out/train/{cls.name}"
         add("--data", required=True, help="labelled source, as cityscapes:DIR")
         add("--split", default="train", help="split of the data")
+        space = "label space of the maps"
+        add("--space", choices=cls.spaces, default=cls.spaces[0], help=space)
         cls.size_options(parser)
         size = "height and width of images"
         add("--size", type=int, nargs=2, default=list(WORK_SIZE), help=size)
@@ -88,7 +92,8 @@ class PaperTraining(Training):
             raise SemcomError("Updates, samples and the updates between states start at 1: more.")
         self.configuration = self.configured()
         self.begun = check_state(self.states, self.named(), args.resume, args.steps)
-        source = open_source(args.data, args.split)
+        self.space = SPACES[args.space]
+        source = open_source(args.data, args.split, space=self.space)
         self.batches = self.draws(source, tuple(args.size), args.seed, args.batch)
         self.accelerator = Accelerator(
             mixed_precision=args.precision, kwargs_handlers=list(self.handlers)
@@ -137,7 +142,7 @@ class PaperTraining(Training):
 
     def described(self, **more: Any) -> dict[str, Any]:
         """A card with what `load_network` reads, and the launch that made the weights."""
-        own = {"classes": list(NAMES), "network": asdict(self.configuration)}
+        own = {"classes": list(self.space.names), "network": asdict(self.configuration)}
         values = vars(self.args) | {"data": without_folder(self.args.data)}
         launch = f"accelerate launch --num_processes {self.share[1]} -m semcom_ros.cli train"
         typed = (option(name, values[name]) for name in (*self.run_options, "steps", "precision"))

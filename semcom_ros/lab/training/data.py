@@ -16,9 +16,9 @@ import numpy as np
 from torch.utils.data import Dataset, default_collate
 
 from semcom_ros.datasets import open_source
-from semcom_ros.datasets.label_maps import CAMVID_NAMES
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame, fit
+from semcom_ros.label_spaces import CAMVID_NAMES
 from semcom_ros.labels import TRAIN_ID, VOID, fold
 
 CAMVID_CLASSES = tuple(sorted(TRAIN_ID[name] for name in CAMVID_NAMES))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
-from semcom_ros.labels import LABEL_SPACE
+from semcom_ros.label_spaces import CITYSCAPES19, LabelSpace
 
 if TYPE_CHECKING:
     import torch
@@ -25,12 +25,13 @@ class Recipe:
     """Options and card of one command; a subclass makes by `make` what it promises.
 
     name: as in `semcom train NAME`. what: the weights in words. scenes: by default, frames of the
-    procedural drive to learn from; none: it takes no such option.
+    procedural drive to learn from; none: it takes no such option. space: that of its labels.
     """
 
     name: ClassVar[str]
     what: str
     scenes: ClassVar[int | None] = None
+    space: LabelSpace = CITYSCAPES19
 
     def __init__(self, args: argparse.Namespace):
         self.args = args
@@ -65,7 +66,7 @@ class Recipe:
 
     def described(self, **more: Any) -> dict[str, Any]:
         """A card of weights of this recipe, with `more` of its own."""
-        own = {"what": self.what, "label_space": LABEL_SPACE}
+        own = {"what": self.what, "label_space": self.space.name}
         own |= {} if "data" in more else {"data": self.frames}
         return own | {"recipe": command_line(self.name, self.args)} | more
 

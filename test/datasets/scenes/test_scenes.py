@@ -8,7 +8,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from semcom_ros.datasets.label_maps import CAMVID_NAMES
 from semcom_ros.datasets.scenes import Drive, structures
 from semcom_ros.datasets.scenes.drive import CAMERA, CAMERA_HEIGHT
 from semcom_ros.datasets.scenes.geometry import NEAR, clip_near
@@ -17,6 +16,7 @@ from semcom_ros.datasets.scenes.textures import front
 from semcom_ros.datasets.scenes.weather import WEATHERS
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
+from semcom_ros.label_spaces import CAMVID_NAMES
 from semcom_ros.labels import TRAIN_ID
 
 NAMES = (*CAMVID_NAMES, "truck", "bus", "traffic light", "bicycle")
