@@ -12,8 +12,8 @@ from scipy.ndimage import correlate1d
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.metrics import METRICS
+from semcom_ros.lab.evaluation.study.outcome import Outcome
 from semcom_ros.lab.evaluation.study.readers import Readers
-from semcom_ros.lab.evaluation.study.systems import Outcome
 from semcom_ros.lab.ground_truth import Boxes
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.perception_scores import DetectionScores

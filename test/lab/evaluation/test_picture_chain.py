@@ -10,9 +10,10 @@ from test_study_report import scores
 from semcom_ros.channel.phy.mcs import MCS_TABLE, symbols_needed
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.links import Link, parse_links
+from semcom_ros.lab.evaluation.study.outcome import Outcome
 from semcom_ros.lab.evaluation.study.picture_chain import bytes_within
 from semcom_ros.lab.evaluation.study.study_file import Table, parse_study
-from semcom_ros.lab.evaluation.study.systems import GREY, Outcome, create_system
+from semcom_ros.lab.evaluation.study.systems import GREY, create_system
 from semcom_ros.lab.evaluation.study.tables import grids
 from semcom_ros.labels import VOID
 

@@ -15,8 +15,9 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study import run, runner, systems
 from semcom_ros.lab.evaluation.study.links import Link, parse_links
+from semcom_ros.lab.evaluation.study.outcome import Outcome, rate_of
 from semcom_ros.lab.evaluation.study.study_file import parse_study
-from semcom_ros.lab.evaluation.study.systems import GREY, Outcome, create_system, rate_of
+from semcom_ros.lab.evaluation.study.systems import GREY, create_system
 from semcom_ros.payload import Header, Part, Payload, pack
 from semcom_ros.reconstruction import Reconstruction
 
@@ -161,6 +162,32 @@ def test_data_that_lies_nowhere_and_links_that_do_not_fit_are_sentences(tmp_path
         study_runner(tmp_path, links={"noise": "gaussian"})
     with pytest.raises(SemcomError, match="There is no option of system 'speckled' 'shfit'"):
         study_runner(tmp_path, systems={"system": "speckled", "shfit": 2})
+
+
+def test_what_training_makes_is_not_asked_of_a_clean_clone(tmp_path: Path) -> None:
+    row = {"system": "gesco_planes", "labels": "truth", "weights": f"{tmp_path}/w.safetensors"}
+    command = "semcom channel make-trace"
+    trace = {"channel": "trace", "trace": f"{tmp_path}/trace", "made_by": command}
+    made = study_runner(
+        tmp_path,
+        systems=[{**row, "made_by": ["semcom train a", "semcom train b"]}, "full_image"],
+        links=["none", {"noise": "gaussian"}],
+    )
+    made_links = study_runner(tmp_path, systems="full_image", links=["none", trace], metrics="psnr")
+    lacking = {job.cell.link.kind: job.lacks for job in made_links.jobs.values()}
+    assert lacking == {"none": "", "channel": f"make it with `{command}`"}
+    assert {job.cell.entry.title for job, _ in made.left()} == {"full_image", "real image"}
+    empty = {str(r.score.value) for r in made.records() if r.cell.entry.system == "gesco_planes"}
+    assert empty == {"not made: make it with `semcom train a`, then `semcom train b`"}
+
+
+def test_a_wrong_path_that_no_command_makes_is_told_before_anything_is_measured(
+    tmp_path: Path,
+) -> None:
+    trace = {"channel": "trace", "trace": f"{tmp_path}/nowhere"}
+    with pytest.raises(SemcomError, match="nowhere"):
+        study_runner(tmp_path, links=["none", trace])
+    assert not Speckled.runs
 
 
 def drive(system: systems.System, link: object, seed: int = 1) -> list[Outcome]:

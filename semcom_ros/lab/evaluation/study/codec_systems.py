@@ -17,7 +17,7 @@ import numpy as np
 
 from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs import codec_of, create_decoder, create_encoder
-from semcom_ros.codecs.base import CodecEnd, Decoder, Encoder
+from semcom_ros.codecs.base import Decoder, Encoder
 from semcom_ros.codecs.gesco import CODEC, GescoSettings, planes
 from semcom_ros.codecs.gesco.decoder import Decoder as GescoDecoder
 from semcom_ros.codecs.gesco.decoder import ReceivedMap
@@ -28,7 +28,7 @@ from semcom_ros.errors import choose
 from semcom_ros.lab.evaluation.study.systems import System, weights_of
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
 from semcom_ros.labels import fold
-from semcom_ros.weights import MissingWeights, models_dir
+from semcom_ros.weights import models_dir
 
 DENOISING = ("auto", "paper", "learned", "none")
 _diffusion, _learned = cache(ImageDiffusion.from_pretrained), cache(LearnedDenoiser.from_pretrained)
@@ -41,22 +41,16 @@ def codec_system(
 
     options: of the encoder where it knows them, else of the decoder. Raises SemcomError.
     """
-    lacks, ends = "", (CodecEnd(), CodecEnd())
-    try:
-        ends = _ends(codec, device, tuple(sorted(options.items())))
-    except MissingWeights as error:
-        lacks = str(error)
     return System(
         codec,
         payload_bytes,
         codec_of(codec),
-        *ends,
+        *_ends(codec, device, tuple(sorted(options.items()))),
         # The name of somebody else's codec takes no more bytes than that of one of ours.
         name="foreign" if ":" in codec else codec,
         budget=payload_bytes,
         models=weights_of(codec),
         of_road=True,
-        lacks=lacks,
     )
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.data import Data
+from semcom_ros.lab.evaluation.study.outcome import Outcome
 from semcom_ros.lab.evaluation.study.readers import Readers, to_batch
-from semcom_ros.lab.evaluation.study.systems import Outcome
 from semcom_ros.lab.ground_truth import Boxes, comparable
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.overlap import found_again

@@ -22,7 +22,6 @@ from semcom_ros.lab.training import air
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.payload import Part, Payload, PayloadError
 from semcom_ros.reconstruction import Reconstruction
-from semcom_ros.weights import MissingWeights
 
 CHOICE_MCS = MCS_TABLE[0]
 """The choice of planes is sent with the most robust scheme: without it nothing can be read."""
@@ -41,15 +40,10 @@ def learned_link(
     plane fits.
     """
     path = Path(weights) if weights else networks.FOLDER / f"{name}.safetensors"
-    more = {"links": frozenset({"none", "channel"}), "models": (path,), "bits_per_symbol": 0}
-    try:
-        network = _load(name, path, device)
-    except MissingWeights as error:
-        return StudyCodec().system(name, payload_bytes, lacks=str(error), **more)
-    codec = _Link(network, SYMBOLS_PER_BYTE * payload_bytes, device)
-    return codec.system(
+    network = _load(name, path, device)
+    return _Link(network, SYMBOLS_PER_BYTE * payload_bytes, device).system(
         name, payload_bytes, budget=payload_bytes, mcs=CHOICE_MCS.name, maps=network.reads,
-        told_snr_db=told_snr_db, **more,
+        told_snr_db=told_snr_db, models=(path,), bits_per_symbol=0,
     )  # fmt: skip
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from semcom_ros.parameter import Parameter, Value
 
 PSNR_DB = Parameter("psnr_db", 10.0, "10 log10(P / sigma^2) of the noise on a value, dB.", -20, 200)
 Kind = Literal["none", "channel", "noise"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _RANGE = re.compile(":".join([r"(-?\d+(?:\.\d+)?)"] * 3))
 MOST = 1000
 """Values that one range may stand for."""
@@ -50,11 +51,12 @@ class Link:
     """One link at one level. settings: of the channel's `PARAMETERS`, or noise and psnr_db.
 
     kind: `channel`, the emulated radio; `noise`, one of `MAP_NOISES` on planes or pixels; `none`,
-    over which everything arrives as it was sent.
+    over which everything arrives as it was sent. made_by: the commands that make its files.
     """
 
     kind: Kind = NONE
     settings: tuple[tuple[str, Value], ...] = ()
+    made_by: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -100,6 +102,18 @@ class Link:
         tops = [Path(str(named[n])).expanduser() for n in ("trace", "script") if named.get(n)]
         return [p for top in tops for p in (sorted(top.rglob("*")) if top.is_dir() else [top])]
 
+    @property
+    def lacks(self) -> str:
+        """How its files are made where they are missing, else nothing.
+
+        Raises SemcomError where they are missing and nothing is said to make them.
+        """
+        if all(path.exists() for path in self.files):
+            return ""
+        if not self.made_by:
+            self.channel(0)
+        return told_to_make(self.made_by)
+
     def channel(self, seed: int, mcs: str | None = None) -> Channel:
         """The radio, at its first frame; mcs: instead of its own modulation and code."""
         other = {"mcs": mcs} if mcs else {}
@@ -110,6 +124,20 @@ class Link:
         if self.kind != "noise":
             return planes
         return MAP_NOISES[self.name](planes, self.level_db, random)
+
+
+def told_to_make(commands: Sequence[str]) -> str:
+    """What a row says in place of scores until `commands` were run."""
+    return "make it with " + ", then ".join(f"`{command}`" for command in commands)
+
+
+def read_commands(value: Any) -> tuple[str, ...]:
+    """The commands of `made_by`, one or a list. Raises SemcomError."""
+    commands = tuple(value) if isinstance(value, list) else (value,)
+    for command in commands:
+        if not str(command).startswith("semcom "):
+            raise SemcomError(f"made_by is {command!r}: write a command, as semcom train gesco.")
+    return commands
 
 
 def parse_links(entry: Any) -> list[Link]:
@@ -125,11 +153,13 @@ def parse_links(entry: Any) -> list[Link]:
             f"The link {entry!r} is not known: write none, {{channel: awgn, snr_db: [0, 10]}} or "
             "{noise: gaussian, psnr_db: [30, 10]}."
         )
-    names = list(entry)
-    return [
+    made_by = read_commands(entry["made_by"]) if "made_by" in entry else ()
+    names = [name for name in entry if name != "made_by"]
+    links = (
         _link(dict(zip(names, values, strict=True)))
         for values in product(*(spread(entry[name]) for name in names))
-    ]
+    )
+    return [replace(link, made_by=made_by) for link in links]
 
 
 def _link(settings: dict[str, Value]) -> Link:

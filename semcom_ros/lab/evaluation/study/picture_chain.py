@@ -25,7 +25,7 @@ from semcom_ros.layers.image_input import to_input
 from semcom_ros.payload import Part, Payload, parts_bytes
 from semcom_ros.perception import perceive
 from semcom_ros.reconstruction import Reconstruction
-from semcom_ros.weights import MissingWeights, models_dir
+from semcom_ros.weights import models_dir
 
 PICTURES = ("classical", "jpeg2000", "hevc", "av1")
 PERCEPTION = "perception"
@@ -53,14 +53,10 @@ def picture_chain(
     path = Path(weights) if weights else networks.FOLDER / f"{networks.READER}.safetensors"
     own = {PERCEPTION: (models_dir() / perceive.FILE,), NONE: ()}
     models = own.get(choose(reader, READERS, "reader"), (path,))
-    read, lacks = None, ""
-    try:
-        read = _reader(reader, path, device)
-    except MissingWeights as error:
-        lacks = str(error)
+    read = _reader(reader, path, device)
     made = _Chain(_encoder(codec, device), codec, bytes_within(payload_bytes, scheme), read)
     return made.system(
-        codec, payload_bytes, budget=payload_bytes, models=models, mcs=mcs, lacks=lacks,
+        codec, payload_bytes, budget=payload_bytes, models=models, mcs=mcs,
         conceals=conceal == CONCEALMENTS[0], maps=reader != NONE,
     )  # fmt: skip
 

@@ -251,7 +251,7 @@ def _sheets(folder: Path, runner: Runner, table: Table, data: str) -> list[Path]
         rows = [
             (f"{cell.entry.title}, frame {index}", read_picture(runner.jobs[cell].strip(index)))
             for cell in cells
-            if not runner.jobs[cell].system.lacks
+            if not runner.jobs[cell].lacks
             for index in frames
         ]
         if rows:

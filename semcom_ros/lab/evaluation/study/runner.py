@@ -46,8 +46,8 @@ Progress = Callable[[str, int], None]
 class Job:
     """One cell and all that the tables want of it.
 
-    identity: everything that its scores hang on. folder: of its files. frames: whose strips belong
-    on sheets.
+    identity: everything that its scores hang on. folder: of its files. lacks: what it cannot be
+    measured without, "" where all is there. frames: whose strips belong on sheets.
     """
 
     cell: Cell
@@ -55,6 +55,7 @@ class Job:
     system: System
     identity: dict[str, Any]
     folder: Path
+    lacks: str = ""
     metrics: dict[str, None] = field(default_factory=dict)
     frames: set[int] = field(default_factory=set)
 
@@ -119,7 +120,9 @@ class Runner:
         self._data = cache(self._open)
         self._hash = cache(file_hash)
         self._system = cache(
-            lambda data, name, options, labels: create_system(name, dict(options), device)
+            lambda data, name, options, labels, made_by: create_system(
+                name, dict(options), device, made_by
+            )
         )
         self.jobs: dict[Cell, Job] = {}
         self._once: dict[str, Job] = {}
@@ -164,7 +167,7 @@ class Runner:
                 continue
             known = job.load()
             metrics = [m for m in job.metrics if m not in known and not self._lack(job, m)]
-            shown = job.system.lacks or all(job.strip(i).exists() for i in job.frames)
+            shown = job.lacks or all(job.strip(i).exists() for i in job.frames)
             if metrics or not shown:
                 found.append((job, metrics))
         order = {id(job.system): i for i, job in enumerate(self._once.values())}
@@ -213,7 +216,7 @@ class Runner:
         job.store(scores)
 
     def _lack(self, job: Job, metric: str) -> str:
-        made = f"not made: {job.system.lacks}" if job.system.lacks else ""
+        made = f"not made: {job.lacks}" if job.lacks else ""
         return made or self.readers.lacks(METRICS[metric].needs)
 
     def _open(self, name: str, split: str, most: int) -> Data:
@@ -233,7 +236,7 @@ class Runner:
         """Raises SemcomError where the system does not go over the link."""
         table, name, entry, link = cell
         data = self._data(name, table.split, table.frames)
-        system = self._system(data, entry.system, entry.options, entry.labels)
+        system = self._system(data, entry.system, entry.options, entry.labels, entry.made_by)
         if link.kind not in system.links:
             raise SemcomError(
                 f"The system '{entry.title}' does not go over {link.model}, which is of the kind "
@@ -258,4 +261,4 @@ class Runner:
             "versions": versions(),
             "device": self.readers.device.partition(":")[0],
         }
-        return Job(cell, data, system, identity, self.made_of[2])
+        return Job(cell, data, system, identity, self.made_of[2], system.lacks or link.lacks)

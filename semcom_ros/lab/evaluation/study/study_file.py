@@ -8,6 +8,7 @@ tables:
     systems:
       - {codec: gesco, payload_bytes: [256, 512]}
       - {system: full_image, name: pixels, labels: truth}
+      - {system: witt, made_by: semcom train jscc --system witt}  # empty until it was run
       - {system: picture_chain, payload_bytes: 512, mcs: [qpsk_1/2, 16qam_1/2]}  # one row: the
                              # better scheme over each link, named beside its score
     links:
@@ -33,7 +34,7 @@ from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.lab.evaluation.study.data import LABELS
-from semcom_ros.lab.evaluation.study.links import Link, parse_links, spread
+from semcom_ros.lab.evaluation.study.links import Link, parse_links, read_commands, spread
 from semcom_ros.lab.evaluation.study.metrics import DEFAULT, METRICS
 from semcom_ros.lab.evaluation.study.systems import SYSTEMS
 from semcom_ros.parameter import Parameter
@@ -46,6 +47,7 @@ SIZE, SCHEME = "payload_bytes", "mcs"
 _COMMON = ("seed", "frames", "split", "data", "metrics")
 _TABLE = ("title", "frames", "split", "data", "metrics", "systems", "links", "across", "sheet",
           "quick")  # fmt: skip
+_OF_ROW = ("system", "name", "labels", "made_by")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Entry:
 
     family: the row's name without its payload size. title: with it. schemes: what is measured in
     its place where it is the envelope over several, each with its `scheme` of modulation and code.
+    made_by: the commands that make its weights.
     """
 
     family: str
@@ -63,6 +66,7 @@ class Entry:
     labels: str = LABELS[0]
     scheme: str = ""
     schemes: tuple[Entry, ...] = ()
+    made_by: tuple[str, ...] = ()
 
     @property
     def measured(self) -> tuple[Entry, ...]:
@@ -210,8 +214,8 @@ def _table(said: Mapping[str, Any]) -> Table:
 def parse_entries(content: Any) -> list[Entry]:
     """The rows that one entry of `systems` stands for: lists of options give a row each.
 
-    A name of a codec or a system, or a mapping with `codec` or `system`, perhaps `name` and
-    `labels`, and the system's own options. Raises SemcomError.
+    A name of a codec or a system, or a mapping with `codec` or `system`, perhaps `name`, `labels`
+    and `made_by`, and the system's own options. Raises SemcomError.
     """
     if isinstance(content, str):
         content = {"codec" if content in CODECS or ":" in content else "system": content}
@@ -220,11 +224,12 @@ def parse_entries(content: Any) -> list[Entry]:
             f"The system {content!r} is not known: write a codec's or a system's name, or "
             "{codec: gesco, payload_bytes: [256, 512]}."
         )
-    options = {k: spread(v) for k, v in content.items() if k not in ("system", "name", "labels")}
+    options = {k: spread(v) for k, v in content.items() if k not in _OF_ROW}
     system = choose(str(content.get("system", "codec")), SYSTEMS, "system")
     for codec in options.get("codec", []):
         codec_of(str(codec))
     labels = choose(str(content.get("labels", LABELS[0])), LABELS, "choice of labels")
+    made_by = read_commands(content["made_by"]) if "made_by" in content else ()
     schemes = options.pop(SCHEME, [])
     told = [o for o, values in options.items() if len(values) > 1 and o not in ("codec", SIZE)]
     entries = []
@@ -233,7 +238,8 @@ def parse_entries(content: Any) -> list[Entry]:
         name = str(content.get("name") or chosen.get("codec") or system)
         family = ", ".join([name, *(f"{option} {chosen[option]}" for option in told)])
         title = f"{family}, {chosen[SIZE]} bytes" if SIZE in chosen else family
-        row = Entry(family, title, system, tuple(sorted(chosen.items())), labels)
+        settings = tuple(sorted(chosen.items()))
+        row = Entry(family, title, system, settings, labels, made_by=made_by)
         made = tuple(row.of_scheme(str(one), len(schemes) > 1) for one in schemes)
         entries += [replace(row, schemes=made)] if len(made) > 1 else made or [row]
     return entries

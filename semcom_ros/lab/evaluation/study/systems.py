@@ -12,25 +12,25 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from semcom_ros.channel.parameters import NONE
-from semcom_ros.codecs.base import Codec, Decoder, Encoder, LinkState, Memory
+from semcom_ros.codecs.base import Codec, CodecEnd, Decoder, Encoder, LinkState, Memory
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.counted_seals import COUNTED
-from semcom_ros.lab.evaluation.study.links import Link
+from semcom_ros.lab.evaluation.study.links import KINDS, Link, told_to_make
+from semcom_ros.lab.evaluation.study.outcome import Outcome, rate_of
 from semcom_ros.lab.evaluation.timing import timed
-from semcom_ros.lab.rates import rates
 from semcom_ros.labels import VOID
 from semcom_ros.link.security_parameters import NO_SECURITY
-from semcom_ros.payload import Header, Payload, PayloadError, pack
+from semcom_ros.payload import Header, Payload, PayloadError
 from semcom_ros.pipeline.single import decode
 from semcom_ros.pipeline.transmitter import REFRESH_EVERY, SealPlan, Transmitter
 from semcom_ros.reconstruction import Reconstruction
-from semcom_ros.weights import models_dir
+from semcom_ros.weights import MissingWeights, models_dir
 
 SYSTEMS = {
     "adjscc": "semcom_ros.lab.evaluation.study.learned_links:adjscc",
@@ -55,39 +55,6 @@ REMEMBERED = 256
 """Reconstructions kept: links that lose nothing deliver the same payloads again and again."""
 _Sent = tuple[Payload, dict[str, Any]]
 """A frame as it leaves the vehicle, and what an `Outcome` tells of it."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one frame; None where a system has no such thing.
-
-    reconstruction: what the RSU shows; its image uint8 [H, W, 3] is always there. sent_labels:
-    uint8 [H, W] trainId, the map that went on the air. bytes: of the packed payload.
-    bits_per_pixel: of the frame's own grid. channel_uses: complex symbols on the air. lost: the RSU
-    shows an older frame, because this one did not come through. refusal: why the vehicle could not
-    send this frame at all; such a frame is lost too. budget: bytes a frame that the system was
-    allowed. container_bytes: what the standard's own file holds beyond the bytes sent.
-    """
-
-    reconstruction: Reconstruction
-    sent_labels: np.ndarray | None = None
-    bytes: int | None = None
-    bits_per_pixel: float | None = None
-    channel_uses: int | None = None
-    encode_ms: float | None = None
-    decode_ms: float | None = None
-    lost: bool = False
-    refusal: str = ""
-    budget: int | None = None
-    container_bytes: int | None = None
-
-
-class Rate(NamedTuple):
-    """One frame's rate, as `Outcome` has it; bytes are None where symbols are sent."""
-
-    bytes: int | None
-    bits_per_pixel: float | None
-    channel_uses: int | None
 
 
 @dataclass
@@ -251,28 +218,13 @@ class System:
         return made
 
 
-def rate_of(payload: Payload, frame: Frame, bits_per_symbol: int = 2) -> Rate:
-    """What `payload` takes: by `rates.rates`, or as uncoded symbols of so many bits each.
-
-    Coded bits beside symbols count as bits, and are no channel uses without a channel. Analog
-    values, of 0 bits, have no bits a pixel, and a payload without parts takes nothing.
-    """
-    if not payload.parts:
-        return Rate(None, None, None)
-    height, width = frame.image.shape[:2]
-    symbols = sum(len(part.symbols) for part in payload.parts if part.symbols is not None)
-    if not symbols:
-        packed = rates(len(pack(payload)), height, width, 1.0)
-        return Rate(packed.bytes_per_frame, packed.bits_per_pixel, packed.channel_uses)
-    bits = sum(8 * len(part.bits) for part in payload.parts if part.bits is not None)
-    bits += bits_per_symbol * symbols
-    return Rate(None, bits / (height * width) if bits_per_symbol else None, symbols)
-
-
-def create_system(name: str, options: Mapping[str, Any], device: str = "cpu") -> System:
+def create_system(
+    name: str, options: Mapping[str, Any], device: str = "cpu", made_by: Sequence[str] = ()
+) -> System:
     """The system `name`, networks of both its ends on `device`.
 
-    Raises SemcomError for an unknown name, option or value.
+    One whose weights are missing lacks them: it says how they are made, by the commands `made_by`
+    where they are given. Raises SemcomError for an unknown name, option or value.
     """
     made = resolve_name(SYSTEMS[choose(name, SYSTEMS, "system")])
     options = dict(options)
@@ -285,7 +237,14 @@ def create_system(name: str, options: Mapping[str, Any], device: str = "cpu") ->
     for option, p in known.items():
         if p.default is p.empty and p.kind is not p.VAR_KEYWORD and option not in options:
             raise SemcomError(f"The system '{name}' needs the option '{option}': give it.")
-    system: System = made(**{"device": device} if "device" in known else {}, **options)
+    try:
+        system: System = made(**{"device": device} if "device" in known else {}, **options)
+    except MissingWeights as error:
+        return System(
+            str(options.get("codec", name)), options.get("payload_bytes"),
+            Codec("", "", 1, sends_labels=False), CodecEnd(), CodecEnd(), name=name,
+            links=frozenset(KINDS), lacks=told_to_make(made_by) if made_by else str(error),
+        )  # fmt: skip
     system.sealer = COUNTED[security]
     return system
 

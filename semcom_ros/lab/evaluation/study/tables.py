@@ -88,7 +88,10 @@ class Scores:
 
 @dataclass
 class Grid:
-    """One table as it is printed, without rows of nothing. notes: why there is no number."""
+    """One table as it is printed. notes: why there is no number.
+
+    Without rows of nothing, but for those whose weights are not made.
+    """
 
     title: str
     corner: str
@@ -96,21 +99,22 @@ class Grid:
     rows: list[tuple[str, list[str]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, name: str, texts: list[str]) -> None:
-        """Add a row, unless it says nothing."""
-        if any(text != NOTHING for text in texts):
+    def add(self, name: str, texts: list[str], waits: bool = False) -> None:
+        """Add a row, unless it says nothing and does not wait for its weights."""
+        if waits or any(text != NOTHING for text in texts):
             self.rows.append((name, texts))
 
     def add_scores(self, name: str, found: Sequence[tuple[str, Record | None]]) -> None:
         """Add a row of scores, each beside its metric."""
+        waits = False
         for metric, record in found:
             reason = record and record.score.value
             if isinstance(reason, str) and text_of(record, metric) == NOTHING:
                 whose = metric if reason.startswith("not measured") else name
                 if reason.startswith("not made"):
-                    whose = record.cell.entry.family.partition(",")[0]
+                    whose, waits = record.cell.entry.family.partition(",")[0], True
                 self.notes += [n for n in (f"{whose}: {reason}",) if n not in self.notes]
-        self.add(name, [text_of(record, metric) for metric, record in found])
+        self.add(name, [text_of(record, metric) for metric, record in found], waits)
 
     def markdown(self, told: Collection[str] = ()) -> list[str]:
         """The lines; only the notes where there is no number.
@@ -118,14 +122,15 @@ class Grid:
         told: notes that the reader knows, which stand beside no other numbers.
         """
         lines = [f"**{self.title}**", ""]
-        if self.rows:
+        if any(text != NOTHING for _, texts in self.rows for text in texts):
             lines.append("| " + " | ".join([self.corner, *self.columns]) + " |")
             lines.append("|" + "|".join(["---", *("---:" for _ in self.columns)]) + "|")
             lines += ["| " + " | ".join([name, *texts]) + " |" for name, texts in self.rows]
         elif not self.notes:
             lines.append("Nothing here has this.")
-        notes = [f"- {note}" for note in self.notes if not self.rows or note not in told]
-        return [*lines, *([""] if notes and self.rows else []), *notes]
+        filled = len(lines) > 2
+        notes = [f"- {note}" for note in self.notes if not filled or note not in told]
+        return [*lines, *([""] if notes and filled else []), *notes]
 
 
 def grids(scores: Scores) -> Iterator[Grid]:
