@@ -42,8 +42,9 @@ class ImageTrunk(nn.Module):
         self.noised = nn.Conv2d(3 * NOISED**2, width, 1)
         self.level, self.snr = LevelEmbedding(width), LevelEmbedding(width)
         self.task, self.kept = nn.Linear(2, width), nn.Embedding(sizes.planes + 1, width)
+        layers = 0 if "transformer" in sizes.without else sizes.layers
         self.blocks = DiffusionTransformer(
-            width, sizes.layers, sizes.transformer_heads, sizes.shared, sizes.repeats
+            width, layers, sizes.transformer_heads, sizes.shared, sizes.repeats
         )
         self.last = LastLayer(width, PATCH**2 * self.out)
         self.skip = nn.Conv2d(cin, self.out, 3, padding=1)

@@ -37,7 +37,7 @@ class SourceKnowledge(nn.Module):
 
     def __init__(self, sizes: GscSizes):
         super().__init__()
-        s = sizes
+        s, self.chooses = sizes, "levels" not in sizes.without
         self.pyramid = SwinPyramid(s.channels, s.depths, s.heads, s.window, s.patch)
         self.norms = nn.ModuleList(nn.LayerNorm(c) for c in s.channels[1:])
         self.project = nn.ModuleList(nn.Conv2d(c, s.common, 1) for c in s.channels[1:])
@@ -47,16 +47,29 @@ class SourceKnowledge(nn.Module):
         total: torch.Tensor | None = None
         for at, level in enumerate(self.pyramid(images)):
             # While it learns no pass waits to hear what is in the batch.
-            if at == 0 and not self.training and not wanted[:, 0].any():
+            less = at == 0 and self.chooses
+            if less and not self.training and not wanted[:, 0].any():
                 continue
             shown = self.project[at](self.norms[at](level).permute(0, 3, 1, 2))
             if shown.shape[-2:] != torch.Size(size):
                 shown = F.interpolate(shown, size=size, mode="bilinear")
-            if at == 0:
+            if less:
                 shown = shown * wanted[:, :1, None, None].to(shown.dtype)
             total = shown if total is None else total + shown
         assert total is not None
         return total
+
+
+class NoKnowledge(nn.Module):
+    """In place of `SourceKnowledge`: nothing is known but the pixels."""
+
+    def __init__(self, sizes: GscSizes):
+        super().__init__()
+        self.common = sizes.common
+
+    def forward(self, images: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        height, width = (side // UNSHUFFLED for side in images.shape[-2:])
+        return images.new_zeros(len(images), self.common, height, width)
 
 
 class JsccEncoder(nn.Module):
@@ -110,7 +123,8 @@ class GscSender(nn.Module):
 
     def __init__(self, sizes: GscSizes):
         super().__init__()
-        self.knowledge, self.encoder = SourceKnowledge(sizes), JsccEncoder(sizes)
+        knowledge = NoKnowledge if "source" in sizes.without else SourceKnowledge
+        self.knowledge, self.encoder = knowledge(sizes), JsccEncoder(sizes)
 
     def forward(
         self, images: torch.Tensor, wanted: torch.Tensor, snr_db: torch.Tensor
@@ -165,19 +179,24 @@ class Contexts(NamedTuple):
 class ReceivedKnowledge(nn.Module):
     """Planes as they arrived and the log of their noise -> features beside them.
 
-    The map takes the first block's features, the picture those of both.
+    The map takes the first block's features, the picture those of both; without "received" both
+    take those of one layer.
     """
 
     def __init__(self, sizes: GscSizes):
         super().__init__()
         self.stem = nn.Conv2d(2 * sizes.planes + 1, sizes.hidden, 1)
-        self.blocks = nn.ModuleList(PlainResidual(sizes.hidden) for _ in range(2))
+        count = 0 if "received" in sizes.without else 2
+        self.blocks = nn.ModuleList(PlainResidual(sizes.hidden) for _ in range(count))
 
     def forward(self, planes: torch.Tensor, noise: torch.Tensor) -> Contexts:
         arrived = torch.cat([planes, noise], 1).to(self.stem.weight.dtype)
-        first = self.blocks[0](self.stem(arrived))
-        second = self.blocks[1](first)
-        context, shapes = (torch.cat([f, arrived], 1) for f in (first + second, first))
+        first = self.stem(arrived)
+        both = first
+        if self.blocks:
+            first = self.blocks[0](first)
+            both = first + self.blocks[1](first)
+        context, shapes = (torch.cat([f, arrived], 1) for f in (both, first))
         return Contexts(context, shapes)
 
 

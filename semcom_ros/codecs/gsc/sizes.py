@@ -22,6 +22,7 @@ class GscSizes:
     are passed `repeats` times. head: channels of what follows it, from the grid of symbols on, each
     at twice the resolution of the one before, the last at half of the full one; one alone: at full
     resolution by one shuffle.
+    without: names of `PARTS` that are left out, by which a study tells what each is worth.
     """
 
     patch: int = 4
@@ -39,6 +40,7 @@ class GscSizes:
     transformer_heads: int = 16
     shared: bool = False
     head: tuple[int, ...] = (32,)
+    without: tuple[str, ...] = ()
 
     @property
     def features(self) -> int:
@@ -60,6 +62,9 @@ class GscSizes:
         return cls(**values)
 
 
+PARTS = ("source", "levels", "received", "transformer")
+"""The vehicle's knowledge base; its choice of levels by the task, all of which are then sent; the
+RSU's knowledge base; the layers of the diffusion transformer, which leaves a regression."""
 PAPER = GscSizes()
 MID = GscSizes(
     depths=(2, 2, 2), window=8, stride=16, width=384, shared=True, head=(192, 96, 64, 48)

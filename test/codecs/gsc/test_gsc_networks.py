@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import tiny_gsc
 import torch
 
 from semcom_ros.codecs.gsc.image_network import noise_picture, refine, signal_share
-from semcom_ros.codecs.gsc.networks import GscReceiver, GscSender, Heard
+from semcom_ros.codecs.gsc.networks import GscReceiver, GscSender, Heard, SourceKnowledge
 from semcom_ros.codecs.gsc.sizes import FAST, MID, PAPER, GscSizes
 from semcom_ros.labels import CLASSES
 
@@ -125,3 +127,13 @@ def test_a_noised_picture_has_the_snr_that_it_is_said_to_have() -> None:
     assert 10 * torch.log10(gain**2 / (mixed - gain * signal).square().mean()) == pytest.approx(
         10, abs=0.3
     )
+
+
+def test_without_the_choice_of_levels_a_map_is_sent_by_all_three() -> None:
+    images = torch.rand(1, 3, 64, 64)
+    for without, differs in (((), False), (("levels",), True)):
+        torch.manual_seed(0)
+        knowledge = SourceKnowledge(replace(tiny_gsc.TINY, without=without)).eval()
+        before = knowledge(images, MAP)
+        torch.nn.init.normal_(knowledge.project[0].weight)
+        assert torch.equal(before, knowledge(images, MAP)) != differs

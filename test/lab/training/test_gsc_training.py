@@ -15,7 +15,7 @@ from another_device import another_device
 from semcom_ros import cli, weights
 from semcom_ros.codecs import CODECS, create_decoder, create_encoder
 from semcom_ros.codecs.base import Request
-from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS
+from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS, PARTS
 from semcom_ros.frame import Frame
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.gsc import pack, training
@@ -119,6 +119,21 @@ def test_step_by_step_to_files_that_both_ends_load(train, tmp_path: Path) -> Non
     same = {k: np.array_equal(v, sent[1][k]) for k, v in sent[0].items()}
     assert all(same[k] for k in same if not k.startswith("receiver.image"))
     assert not all(same.values())
+
+
+def test_one_task_alone_and_parts_left_out_are_learned_for_a_study(train, tmp_path: Path) -> None:
+    for task, learnt, other in (("image", "picture", "map"), ("map", "map", "picture")):
+        start = ("--start", str(tmp_path / "gsc_warm.safetensors"))
+        train("warm", "--steps", "1")
+        (row,) = train("joint", "--steps", "1", "--task", task, *start)
+        assert learnt in row and other not in row
+    assert weights.load(tmp_path / "gsc_joint.safetensors", "")[1]["task"] == "map"
+    train("warm", "--steps", "1", "--without", *PARTS)
+    tensors, card = weights.load(tmp_path / "gsc_warm.safetensors", "")
+    assert card["network"]["without"] == [*PARTS]
+    left_out = ("sender.knowledge", "receiver.knowledge.blocks", "receiver.image.trunk.blocks.b")
+    assert not [name for name in tensors if name.startswith(left_out)]
+    assert cli.main(["train", "gsc", "--step", "image", "--task", "map"]) == 2
 
 
 def test_an_update_and_a_score_run_on_another_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,27 +35,31 @@ _diffusion, _learned = cache(ImageDiffusion.from_pretrained), cache(LearnedDenoi
 
 
 def codec_system(
-    codec: str, payload_bytes: int = 512, device: str = "cpu", **options: Any
+    codec: str, payload_bytes: int = 512, device: str = "cpu", models: str = "", **options: Any
 ) -> System:
     """Codec `codec`, of the registry or "module:attribute", at `payload_bytes`.
 
-    options: of the encoder where it knows them, else of the decoder. Raises SemcomError.
+    models: folder of both ends' weights in place of those that ship. options: of the encoder where
+    it knows them, else of the decoder. Raises SemcomError.
     """
+    folder = Path(models) if models else None
     return System(
         codec,
         payload_bytes,
         codec_of(codec),
-        *_ends(codec, device, tuple(sorted(options.items()))),
+        *_ends(codec, device, folder, tuple(sorted(options.items()))),
         # The name of somebody else's codec takes no more bytes than that of one of ours.
         name="foreign" if ":" in codec else codec,
         budget=payload_bytes,
-        models=weights_of(codec),
+        models=weights_of(codec, folder),
         of_road=True,
     )
 
 
 @cache
-def _ends(codec: str, device: str, options: tuple[tuple[str, Any], ...]) -> tuple[Encoder, Decoder]:
+def _ends(
+    codec: str, device: str, models: Path | None, options: tuple[tuple[str, Any], ...]
+) -> tuple[Encoder, Decoder]:
     """Both ends, warmed up, for every size and every link. Raises SemcomError."""
     made = codec_of(codec)
     settings = made.settings.parameters(codec)
@@ -64,9 +68,10 @@ def _ends(codec: str, device: str, options: tuple[tuple[str, Any], ...]) -> tupl
     known = {*inspect.signature(resolve_name(made.encoder)).parameters}
     known |= {p.name for p in made.settings.parameters(codec, "encoder")}
     named = {full.get(name, name): value for name, value in options}
+    where = {"device": device} | ({"models": models} if models else {})
     ends = (
-        create_encoder(codec, device=device, **{n: v for n, v in named.items() if n in known}),
-        create_decoder(codec, device=device, **{n: v for n, v in named.items() if n not in known}),
+        create_encoder(codec, **where, **{n: v for n, v in named.items() if n in known}),
+        create_decoder(codec, **where, **{n: v for n, v in named.items() if n not in known}),
     )
     for end in ends:
         end.warm_up()

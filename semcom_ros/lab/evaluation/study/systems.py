@@ -249,7 +249,8 @@ def create_system(
     return system
 
 
-def weights_of(codec: str) -> tuple[Path, ...]:
-    """Files of the weights that a codec of the registry, or of the package, ships with."""
+def weights_of(codec: str, folder: Path | None = None) -> tuple[Path, ...]:
+    """Files of the weights in `folder`, by default those that ship, of a codec of the registry or
+    of the package."""
     name = codec.partition(":")[0].rpartition(".")[2]
-    return tuple(sorted(models_dir().glob(f"{name}_*.safetensors")))
+    return tuple(sorted((folder or models_dir()).glob(f"{name}_*.safetensors")))

@@ -26,12 +26,13 @@ MORE = 1.02
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read the last step in `args.work`, find which passes pay, write `args.models`.
+    """Read the last step in `args.work`, or `args.start`, find which passes pay, write
+    `args.models`.
 
     The perceptual head goes with them where that step was taken. Raises SemcomError for a step that
     has not been.
     """
-    path = args.work / "gsc_segmentation.safetensors"
+    path = args.start or args.work / "gsc_segmentation.safetensors"
     tensors, card = weights.load(path, "semcom train gsc --step segmentation")
     sizes = GscSizes.of_card(card, path)
     network = GscLink(sizes, len(weights.classes_of(card, path)))

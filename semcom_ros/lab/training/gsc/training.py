@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from semcom_ros.codecs.gsc.image_network import noise_picture
-from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS
+from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS, PARTS
+from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.training import air, street_pack
 from semcom_ros.lab.training.data import Samples, class_weights, render_scenes
@@ -112,6 +113,9 @@ class GscTraining(Training):
         add = parser.add_argument
         add("--step", choices=(*STAGES, "pack"), required=True, help="one after the other")
         add("--configuration", choices=("fast", "mid"), default="fast", help="size of the networks")
+        add("--without", choices=PARTS, nargs="*", default=[], help="parts left out, for a study")
+        alone = "learn one task alone, for a study"
+        add("--task", choices=("both", "image", "map"), default="both", help=alone)
         add("--work", type=Path, default=Path("out/train/gsc"), help="weights, logs and states")
         add("--models", type=Path, default=Path("models"), help="pack: where the files go")
         # The transformer knows no positions that it has not seen.
@@ -131,11 +135,14 @@ class GscTraining(Training):
         if args.step == "pack":
             pack.run(args)
             return
+        if args.task != "both" and args.step != "joint":
+            raise SemcomError(f"--task {args.task} is of --step joint: every other has one anyway.")
         check_sides("--crop", args.crop, PATCHES)
         cls(args).make()
 
     def __init__(self, args: argparse.Namespace):
-        self.stage, self.sizes = STAGES[args.step], CONFIGURATIONS[args.configuration]
+        self.stage = STAGES[args.step]
+        self.sizes = replace(CONFIGURATIONS[args.configuration], without=tuple(args.without))
         self.best_by = self.stage.best_by
         args.steps = args.steps or self.stage.steps
         args.rate = args.rate or self.stage.rate
@@ -161,9 +168,13 @@ class GscTraining(Training):
 
     def wanted(self, count: int) -> torch.Tensor:
         """Pairs float32 [count, 2]: a quarter maps alone, a quarter both, the rest pictures; with a
-        step that has one task, that alone in half of them and both in the rest."""
+        step that has one task, that alone in half of them and both in the rest; with `--task` one
+        alone."""
         quarter = count // 4
         wanted = torch.zeros(count, 2, device=self.device)
+        if self.args.task != "both":
+            wanted[:, int(self.args.task == "map")] = 1
+            return wanted
         wanted[quarter:, 0] = 1
         wanted[: 2 * quarter, 1] = 1
         if self.args.step != "joint":
@@ -181,14 +192,15 @@ class GscTraining(Training):
         heard = self.network.send(images, draw)
         contexts = self.network.understand(heard)
         # Of a batch with both tasks maps alone come first, then both, then pictures alone.
-        quarter = len(images) // 4 if self.args.step == "joint" else 0
+        mixed = self.args.step == "joint" and self.args.task == "both"
+        quarter = len(images) // 4 if mixed else 0
         which, mapped = slice(quarter, None), slice(0, 2 * quarter or None)
         losses: dict[str, torch.Tensor] = {}
         total = torch.zeros((), device=self.device)
         if self.args.step == "image":
             losses["refined"] = self._refined(contexts.context, heard.told, images)
             total = total + PICTURE_WEIGHT * losses["refined"]
-        if self.args.step != "segmentation":
+        if self.args.step != "segmentation" and self.args.task != "map":
             pictures = self.network.paint(contexts, heard, which)
             losses["picture"] = picture_loss(pictures, images[which])
             if self.features is None:
@@ -197,7 +209,7 @@ class GscTraining(Training):
                 losses["seen"] = self.features.distance(pictures, images[which]).mean()
                 losses["l1"] = (pictures - images[which]).abs().mean()
                 total = total + losses["seen"] + 4 * losses["l1"]
-        if self.args.step in ("joint", "segmentation"):
+        if self.args.step in ("joint", "segmentation") and self.args.task != "image":
             logits = self.network.label(contexts, mapped)
             losses["map"] = map_loss(logits, labels[mapped], self.weight)
             total = total + losses["map"]
@@ -222,6 +234,7 @@ class GscTraining(Training):
             "configuration": self.args.configuration,
             "network": asdict(self.sizes),
             "step": self.args.step,
+            "task": self.args.task,
             "data": f"CamVid train but for every {HELD_EVERY}th frame, KITTI semantics train but "
             "for held-out runs (CC BY-NC-SA 3.0), unlabelled frames of udacity_highway, "
             "driveai_sample and KITTI, frames of the procedural drive",
