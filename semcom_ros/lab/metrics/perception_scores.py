@@ -26,6 +26,7 @@ SLACK = 0.01
 class ClassScores(NamedTuple):
     """Objects counted, average precision at an overlap of 0.5 and over 0.5 to 0.95, and recall.
 
+    Where other overlaps were asked for, ap50 and recall are those of the first, and ap the mean.
     recall: share of the objects that a detection of at least `THRESHOLD` overlaps by 0.5.
     """
 
@@ -39,9 +40,10 @@ class DetectionScores:
     """COCO's scores (Lin et al., ECCV 2014) of detections against true boxes, frame by frame.
 
     A detection of an ignored object counts neither way. Computed by torchmetrics and pycocotools.
+    overlaps: at which an object is found, by default 0.5 to 0.95.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], overlaps: Sequence[float] | None = None) -> None:
         from semcom_ros.runtime import declare_operators
 
         declare_operators()
@@ -50,8 +52,11 @@ class DetectionScores:
         self.names = list(names)
         self.counts = np.zeros(len(self.names), np.int64)
         self._every, self._sure = (
-            MeanAveragePrecision(backend="pycocotools", extended_summary=True) for _ in range(2)
-        )
+            MeanAveragePrecision(
+                iou_thresholds=overlaps and list(overlaps), backend="pycocotools",
+                extended_summary=True)
+            for _ in range(2)
+        )  # fmt: skip
 
     def add(self, truth: Boxes, detections: Sequence[Detection]) -> None:
         """Count one frame. truth: its boxes, with classes as places in `names`."""

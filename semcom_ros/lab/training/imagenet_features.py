@@ -99,6 +99,14 @@ def backbone(variant: int, folder: Path | None = None, levels: int = 5) -> nn.Mo
     return network
 
 
+def pooled(variant: int) -> nn.Module:
+    """Images [B, 3, H, W] that went through `normalised` -> the last layer's mean over the
+    positions, [B, 1280], which the classifier would read."""
+    network, tensors = _timm(variant, num_classes=0), load_weights(variant)
+    network.load_state_dict({name: tensors[name] for name in network.state_dict()})
+    return network
+
+
 def normalised(images: torch.Tensor) -> torch.Tensor:
     """Images in 0..1 as the networks were taught: (x - 127) / 128 of 0..255."""
     return images * (255 / 128) - 127 / 128

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from semcom_ros.lab.evaluation.study import run
-from semcom_ros.lab.evaluation.study.readers import Readers, to_batch
+from semcom_ros.lab.evaluation.study.published import to_batch
+from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.evaluation.study.runner import Runner
 from semcom_ros.lab.evaluation.study.study_file import parse_study
 

@@ -20,7 +20,8 @@ from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS
 from semcom_ros.lab.evaluation.study.outcome import Outcome
 from semcom_ros.lab.evaluation.study.pools import frechet, iou, mean, relative_frechet
-from semcom_ros.lab.evaluation.study.readers import ALEXNET, Readers
+from semcom_ros.lab.evaluation.study.published import ALEXNET
+from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.objects import Object
 from semcom_ros.perception.detection import Detection

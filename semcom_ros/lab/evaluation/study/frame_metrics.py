@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.data import Data
 from semcom_ros.lab.evaluation.study.outcome import Outcome
-from semcom_ros.lab.evaluation.study.readers import Readers, to_batch
+from semcom_ros.lab.evaluation.study.published import to_batch
+from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.ground_truth import Boxes, comparable
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.overlap import found_again
@@ -127,11 +128,16 @@ def boxes(view: View) -> Found | None:
     return names, *comparable(view.frame, detections, names)
 
 
-def precision(which: str) -> Callable[[list[Found]], float | None]:
-    """`ap` or `ap50` of `ClassScores`, mean over the classes; None where there is no object."""
+def precision(
+    which: str, overlaps: Sequence[float] | None = None
+) -> Callable[[list[Found]], float | None]:
+    """`ap` or `ap50` of `ClassScores`, mean over the classes; None where there is no object.
+
+    overlaps: at which an object is found, by default COCO's.
+    """
 
     def score(items: list[Found]) -> float | None:
-        scores = DetectionScores(items[0][0])
+        scores = DetectionScores(items[0][0], overlaps)
         for _, truth, found in items:
             scores.add(truth, found)
         means = scores.compute().get("mean")
@@ -156,6 +162,11 @@ def missed_in_map(view: View) -> list[Pedestrian] | None:
     if received is None:
         return []
     return look_for_pedestrians(view.frame, in_map(received), covering=True)
+
+
+def inception_pair(view: View) -> list[np.ndarray]:
+    """Inception's features of the original and of the image shown, float64 [2048] each."""
+    return view.both("inception", view.readers.inception_features)
 
 
 @cache

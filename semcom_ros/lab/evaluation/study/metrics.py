@@ -14,6 +14,7 @@ from semcom_ros.lab.evaluation.study.pools import (
     Pool,
     frechet,
     iou,
+    kernel_distance,
     mean,
     missed,
     percentile_95,
@@ -136,15 +137,24 @@ METRICS: dict[str, Metric] = {
     "lpips": Metric("", "LPIPS with AlexNet",
                     lambda view: view.readers.lpips(view.frame.image, view.image),
                     better="lower", image_only=True, needs="lpips"),
+    "dists": Metric("", "DISTS with VGG-16",
+                    lambda view: view.readers.dists(view.frame.image, view.image),
+                    better="lower", image_only=True, needs="dists"),
     "lite2": Metric("", "distance of ImageNet's EfficientNet-Lite2's features at 1/2 to 1/16 of "
                     "the resolution, each pixel's at unit length, squared, summed: no network here "
                     "learnt from it", lambda view: view.readers.lite2(view.frame.image, view.image),
                     better="lower", image_only=True, needs="lite2"),
     "cars_found": _found("car", "cars"),
     "people_found": _found("person", "people"),
-    "fid": Metric("", "Fréchet inception distance",
-                  lambda view: view.both("inception", view.readers.inception_features),
-                  whole(frechet), "lower", 2, needs="inception"),
+    "fid": Metric("", "Fréchet inception distance", m.inception_pair, whole(frechet), "lower", 2,
+                  needs="inception"),
+    "kid": Metric("", "kernel inception distance, unbiased, of all frames at once: 0 in the mean "
+                  "where both are of one kind, and so below 0 at times", m.inception_pair,
+                  whole(kernel_distance), "lower", 5, needs="inception"),
+    "lite2_frechet": Metric("", "Fréchet distance of EfficientNet-Lite2's last pooling layer, as "
+                            "FID is of Inception's",
+                            lambda view: view.both("lite2", view.readers.lite2_features),
+                            whole(frechet), "lower", 2, needs="lite2_pooled"),
     "segmenter_distance": Metric(
         "", "distance of the judge's features at 1/4, 1/8 and 1/16 of the resolution, each pixel's "
         "at unit length, squared: stands in for LPIPS", m.segmenter_distance, better="lower",
@@ -162,6 +172,8 @@ METRICS: dict[str, Metric] = {
                   whole(m.precision("ap")), "higher", needs="perception"),
     "map50": Metric("", "mean average precision of boxes at IoU 0.50", m.boxes,
                     whole(m.precision("ap50")), "higher", needs="perception"),
+    "map_at_10": Metric("", "mean average precision of boxes at IoU 0.10", m.boxes,
+                        whole(m.precision("ap", (0.1,))), "higher", needs="perception"),
     **_depth("rmse", "root mean square", lambda truth, found: np.sqrt(np.mean(
         np.square(found - truth))), "m", 2),
     **_depth("absrel", "mean relative", lambda truth, found: np.mean(
@@ -182,9 +194,10 @@ METRICS: dict[str, Metric] = {
 }  # fmt: skip
 """Name -> metric. Means of images are means of the frames' values; mIoU pools pixels first."""
 
-DEFAULT = ("bytes", "bpp", "kbps", "channel_uses", "lost", "psnr", "ms_ssim", "lpips",
-           "segmenter_distance", "fid", "segmenter_frechet", "miou_sent_vs_truth",
-           "miou_received_vs_sent", "miou_regenerated_vs_sent", "miou", "miou_vru",
+DEFAULT = ("bytes", "bpp", "kbps", "channel_uses", "lost", "psnr", "ms_ssim", "lpips", "dists",
+           "lite2", "segmenter_distance", "fid", "kid", "lite2_frechet", "segmenter_frechet",
+           "miou_sent_vs_truth", "miou_received_vs_sent", "miou_regenerated_vs_sent", "miou",
+           "miou_vru",
            "iou_pole", "iou_traffic_sign", "iou_person", "iou_rider", "encode_ms",
            "decode_ms")  # fmt: skip
 """What a study measures where it names no metrics."""

