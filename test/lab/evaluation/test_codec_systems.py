@@ -13,8 +13,8 @@ from semcom_ros.channel.phy.mcs import MCS_TABLE
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study import codec_systems
 from semcom_ros.lab.evaluation.study.links import parse_links
-from semcom_ros.lab.evaluation.study.run import one_table
 from semcom_ros.lab.evaluation.study.study_file import parse_study, read_study
+from semcom_ros.lab.evaluation.study.study_options import one_table
 from semcom_ros.lab.evaluation.study.systems import create_system
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"

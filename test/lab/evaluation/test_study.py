@@ -13,7 +13,7 @@ import pytest
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation.study import run, runner, systems
+from semcom_ros.lab.evaluation.study import run, runner, study_options, systems
 from semcom_ros.lab.evaluation.study.links import Link, parse_links
 from semcom_ros.lab.evaluation.study.outcome import Outcome, rate_of
 from semcom_ros.lab.evaluation.study.study_file import parse_study
@@ -106,7 +106,7 @@ def test_shards_together_leave_what_one_run_leaves(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b", "1/-1"])
 def test_what_is_no_shard_is_a_sentence(shard: str) -> None:
     with pytest.raises(SemcomError, match="is no shard: write 2/8"):
-        run.read_shard(shard)
+        study_options.read_shard(shard)
 
 
 def test_the_results_of_a_study_are_complete(tmp_path: Path) -> None:

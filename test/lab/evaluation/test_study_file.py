@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.evaluation.study import run, tables
+from semcom_ros.lab.evaluation.study import run, study_options, tables
 from semcom_ros.lab.evaluation.study.links import Link, parse_links, spread
 from semcom_ros.lab.evaluation.study.study_file import parse_study, read_study
 
@@ -32,7 +32,7 @@ tables:
 def parsed(words: str):
     parser = argparse.ArgumentParser()
     run.add_arguments(parser)
-    return run.study_of(vars(parser.parse_args(words.split())), ("scenes:1",))
+    return study_options.study_of(vars(parser.parse_args(words.split())), ("scenes:1",))
 
 
 def table(**more) -> dict:
@@ -90,7 +90,7 @@ def test_ranges_hold_their_ends_and_lists_go_on() -> None:
     assert spread("-5:5:5") == [-5, 0, 5]
     assert spread("0:1:0.25") == [0, 0.25, 0.5, 0.75, 1]
     assert spread([1, "2:3:1"]) == [1, 2, 3]
-    assert run.read_numbers("128,1:3:1,0.5") == [128, 1, 2, 3, 0.5]
+    assert study_options.read_numbers("128,1:3:1,0.5") == [128, 1, 2, 3, 0.5]
     assert spread("gesco") == ["gesco"]
 
 
@@ -131,12 +131,12 @@ def test_links_without_a_level_are_told_apart() -> None:
 
 def test_two_places_of_one_kind_of_data_are_refused() -> None:
     with pytest.raises(SemcomError, match="Two --data are called camvid"):
-        run.places_of(["camvid:a", "camvid:b"])
-    assert list(run.places_of(["scenes:1", "scenes:2"])) == ["scenes:1", "scenes:2"]
+        study_options.places_of(["camvid:a", "camvid:b"])
+    assert list(study_options.places_of(["scenes:1", "scenes:2"])) == ["scenes:1", "scenes:2"]
 
 
 def test_a_command_is_told_without_the_place_of_its_data() -> None:
-    places = run.places_of(["camvid:here"])
+    places = study_options.places_of(["camvid:here"])
     words = ["--data", "camvid:here", "--data=camvid:here", "--frames"]
     told = [run._placeless(word, places) for word in words]
     assert told == ["--data", "camvid:DIR", "--data=camvid:DIR", "--frames"]

@@ -47,10 +47,13 @@ def _written(value: Any) -> Any:
 
 def write_report(
     path: Path, study: Study, records: Sequence[Record], provenance: Mapping[str, Any],
-    pictures: Mapping[str, Sequence[str]],
+    pictures: Mapping[str, Sequence[str]], beside: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """Write the report; `pictures` are the files that belong to each table, by its title."""
-    lines = ["# Study", "", *_provenance(provenance)]
+    """Write the report; `pictures` are the files that belong to each table, by its title.
+
+    beside: lines that hold the study against a paper.
+    """
+    lines = [f"# {study.title}", "", *_provenance(provenance), *beside]
     for table in study.tables:
         frames = provenance["frames"][table.title].items()
         told = ", ".join(f"{n} of {name}" for name, n in frames)

@@ -18,6 +18,8 @@ tables:
     across: links            # what the columns are: links, payload_bytes or metrics
     sheet: 2                 # frames on the sheets of pictures
     quick: false             # left out with --quick
+    paper:                   # what a paper says of it, held against ours: see `Claim`
+      - {source: Table I, what: mIoU, paper: ".94", row: pixels, metric: miou, why: other data}
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ import yaml
 from semcom_ros.channel.parameters import NONE
 from semcom_ros.codecs import CODECS, codec_of
 from semcom_ros.errors import SemcomError, choose
+from semcom_ros.lab.evaluation.study.claims import Claim, parse_claims
 from semcom_ros.lab.evaluation.study.data import LABELS
 from semcom_ros.lab.evaluation.study.links import Link, parse_links, read_commands, spread
 from semcom_ros.lab.evaluation.study.metrics import DEFAULT, METRICS
@@ -46,7 +49,7 @@ ACROSS = ("links", "payload_bytes", "metrics")
 SIZE, SCHEME = "payload_bytes", "mcs"
 _COMMON = ("seed", "frames", "split", "data", "metrics")
 _TABLE = ("title", "frames", "split", "data", "metrics", "systems", "links", "across", "sheet",
-          "quick")  # fmt: skip
+          "quick", "paper")  # fmt: skip
 _OF_ROW = ("system", "name", "labels", "made_by")
 
 
@@ -93,7 +96,10 @@ CEILING = Entry("real image", "real image", "original")
 
 @dataclass(frozen=True)
 class Table:
-    """Every system over every link on every data set, for these metrics."""
+    """Every system over every link on every data set, for these metrics.
+
+    claims: what a paper says of such a table.
+    """
 
     title: str
     data: tuple[str, ...]
@@ -105,6 +111,7 @@ class Table:
     across: str = ACROSS[0]
     sheet: int = SHEET.default
     quick: bool = True
+    claims: tuple[Claim, ...] = ()
 
     @property
     def sizes(self) -> list[int]:
@@ -131,10 +138,17 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Study:
-    """Tables that share one seed."""
+    """Tables that share one seed. paper: claims that no table here holds."""
 
     tables: tuple[Table, ...]
     seed: int = SEED.default
+    title: str = "Study"
+    paper: tuple[Claim, ...] = ()
+
+    @property
+    def claims(self) -> list[Claim]:
+        """All that is held against a paper."""
+        return [*self.paper, *(claim for table in self.tables for claim in table.claims)]
 
     def cells(self) -> Iterator[Cell]:
         """Every cell of every table, each system over its links one after the other."""
@@ -168,7 +182,7 @@ def parse_study(
 
     data: for tables that name none. fixed: what the command line says, whatever a table does.
     """
-    _check_keys(content, (*_COMMON, "tables"), "the study")
+    _check_keys(content, (*_COMMON, "tables", "title", "paper"), "the study")
     common = {name: content[name] for name in _COMMON if name in content}
     tables = content.get("tables")
     if not isinstance(tables, list) or not tables:
@@ -179,7 +193,9 @@ def parse_study(
     read = tuple(_table({"data": list(data), **common, **t, **fixed}) for t in tables)
     if len({table.title for table in read}) < len(read):
         raise SemcomError("Two tables have one title: give every table its own.")
-    return Study(read, SEED.check({**common, **fixed}.get("seed", SEED.default)))
+    seed = SEED.check({**common, **fixed}.get("seed", SEED.default))
+    title, claims = str(content.get("title", "Study")), parse_claims(content.get("paper"), METRICS)
+    return Study(read, seed, title, claims)
 
 
 def _table(said: Mapping[str, Any]) -> Table:
@@ -208,6 +224,12 @@ def _table(said: Mapping[str, Any]) -> Table:
         choose(str(across), ACROSS, "layout of a table"),
         SHEET.check(said.get("sheet", SHEET.default)),
         said.get("quick", True) is not False,
+        parse_claims(
+            said.get("paper"),
+            METRICS,
+            {CEILING.title, *names, *(entry.family for entry in entries)},
+            {name for link in links for name in (link.level, link.words)},
+        ),
     )
 
 
