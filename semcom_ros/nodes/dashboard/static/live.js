@@ -91,8 +91,8 @@ class Vehicle {
     }
     const note = (of, text) => write(this.part(`.${of}`).parentNode.querySelector("span"), text);
     note("camera", every_s ? `every ${every_s.toFixed(1)} s: the drive is late` : "");
-    note("sent", sends_labels ? "what is in the street" : "none: this codec sends pictures");
-    note("received", sends_labels ? "dim: less sure" : "inferred from the picture");
+    note("sent", sends_labels ? "what is in the street" : "none: the map is made at the RSU");
+    note("received", sends_labels ? "dim: less sure" : "as the RSU reads it");
     note("image", sends_labels ? "a guess, with objects of the map" : "as received");
     const mcs = [...new Set(radio.mcs.split(" "))].join(" ");
     const ratio = totals.bytes ? Math.round(3 * WIDTH * HEIGHT / totals.bytes) : 0;
