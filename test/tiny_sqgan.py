@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
+from semcom_ros import weights
 from semcom_ros.codecs.sqgan import token_prior
+from semcom_ros.codecs.sqgan.paper.inference import MAKERS, file_of
+from semcom_ros.codecs.sqgan.paper.networks import SqganPaperSizes
 from semcom_ros.codecs.sqgan.pipeline import Pipeline, image_pipeline, map_pipeline
 from semcom_ros.coding import map_prior
 from semcom_ros.lab.training.data import CAMVID_CLASSES
@@ -15,6 +19,8 @@ from semcom_ros.lab.training.sqgan import pack
 from semcom_ros.labels import LABEL_SPACE, NAMES
 
 SIZES = {"widths": (8, 8, 32), "depth": 2}
+PAPER = SqganPaperSizes(32, (1,) * 5, blocks=1, dims=32, depth=1, hidden=8)
+"""Those of the paper but for their widths and depths."""
 
 
 def tiny(seed: int = 0, **choices: str) -> dict[str, Pipeline]:
@@ -46,4 +52,15 @@ def write_tiny(models: Path, seed: int = 0) -> Path:
     }
     map_prior.save_prior(models, map_prior.scratch(), {})
     pack.write(models, pipelines, {name: token_prior.scratch() for name in pipelines}, card)
+    return models
+
+
+def write_paper(models: Path, seed: int = 0, sizes: SqganPaperSizes = PAPER) -> Path:
+    """The files of the paper's networks, narrow and with random weights, in the folder `models`."""
+    map_prior.save_prior(models, map_prior.scratch(), {})
+    for kind, stage in (("map", "map"), ("image", "tune")):
+        torch.manual_seed(seed)
+        card = {"label_space": LABEL_SPACE, "classes": list(NAMES), "size": [256, 512]}
+        card |= {"network": asdict(sizes), "pipeline": kind}
+        weights.save(models / file_of(stage), weights.tensors_of(MAKERS[kind](sizes)), card)
     return models

@@ -180,7 +180,7 @@ def setting(
     minimum: int | float | None = None,
     maximum: int | float | None = None,
     *,
-    end: End,
+    end: End | Literal["both"],
     choices: tuple[Value, ...] = (),
     when: When = "at once",
 ) -> Any:
@@ -210,7 +210,7 @@ class Settings:
                 **f.metadata["parameter"],
             )
             for f in fields(cls)
-            if end in (None, f.metadata["end"])
+            if end is None or f.metadata["end"] in (end, "both")
         )
 
     @classmethod

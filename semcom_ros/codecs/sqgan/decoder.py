@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.asked_classes import MapEnd, names_classes, sureness
+from semcom_ros.codecs.asked_classes import names_classes, sureness
 from semcom_ros.codecs.base import Received
 from semcom_ros.codecs.batches import attempt, on_good
 from semcom_ros.codecs.sqgan import shared, token_coder
-from semcom_ros.codecs.sqgan.inference import ImageReceiver, MapReceiver
+from semcom_ros.codecs.sqgan.network_choice import Networks, SqganEnd
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
 from semcom_ros.coding.grids import decode_cells, pool, upsample
 from semcom_ros.errors import given
@@ -32,25 +31,17 @@ class LatentMap(Reconstruction):
     classes: np.ndarray = field(kw_only=True)
 
 
-class Decoder(MapEnd):
+class Decoder(SqganEnd):
     """Payloads in; labels with their confidence, then the image, out.
 
     Image parts that were lost, or never sent, are cells that the de-masking module fills in.
-    networks: of map and image, in place of the shipped ones; they are called as `MapReceiver` and
-    `ImageReceiver`.
     """
 
-    def __init__(self, networks: tuple[Any, Any] | None = None, **end: Any) -> None:
-        super().__init__(**end)
-        self.shared = shared.SqganShared.load(self.models)
-        self.model = self.shared.model
+    def use(self, networks: Networks) -> None:
+        of_map, of_image = networks.receivers
         own = (self.models, self.device, self.shared)
-        shipped = (MapReceiver, ImageReceiver)
-        self.map_receiver: Any
-        self.image_receiver: Any
-        self.map_receiver, self.image_receiver = networks or (
-            receiver.from_pretrained(*own) for receiver in shipped
-        )
+        self.map_receiver = of_map.from_pretrained(*own)
+        self.image_receiver = of_image.from_pretrained(*own)
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""

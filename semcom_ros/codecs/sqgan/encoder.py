@@ -7,37 +7,36 @@ from typing import Any
 
 import numpy as np
 
-from semcom_ros.codecs.asked_classes import MapEnd, asked_of, names_classes
+from semcom_ros.codecs.asked_classes import asked_of, names_classes
 from semcom_ros.codecs.base import Request
 from semcom_ros.codecs.sqgan import shared, token_coder
-from semcom_ros.codecs.sqgan.inference import ImageTransmitter, MapTransmitter
-from semcom_ros.codecs.sqgan.split import Split, read
+from semcom_ros.codecs.sqgan.network_choice import Networks, SqganEnd
+from semcom_ros.codecs.sqgan.split import HEADER_BYTES, Split
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
 from semcom_ros.coding.grids import GRIDS, fit_to, pool
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, Part
-from semcom_ros.weights import read_card
 
 WARM_UPS = 3
-HEADER_BYTES = 36
-"""Of a payload, by whose size the split was measured."""
 
 
-class Encoder(MapEnd):
+class Encoder(SqganEnd):
     """Frames with labels in, parts out.
 
     split: how bytes are shared between map and image, by default as measured.
     """
 
     def __init__(self, split: Split | None = None, **end: Any) -> None:
+        self._given = split
         super().__init__(**end)
-        self.shared = shared.SqganShared.load(self.models)
-        self.model = self.shared.model
+
+    def use(self, networks: Networks) -> None:
+        of_map, of_image = networks.transmitters
         own = (self.models, self.device, self.shared)
-        self.map_transmitter = MapTransmitter.from_pretrained(*own)
-        self.image_transmitter = ImageTransmitter.from_pretrained(*own)
-        self.split = split or read(read_card(self.models / shared.ENCODER_FILE, shared.RECIPE))
+        self.map_transmitter = of_map.from_pretrained(*own)
+        self.image_transmitter = of_image.from_pretrained(*own)
+        self.split = self._given or networks.split(self.models)
 
     def warm_up(self) -> None:
         """Compile the coders and run the networks until they have their speed."""

@@ -23,7 +23,7 @@ from semcom_ros.layers.residual import for_inference
 from semcom_ros.layers.vector_quantiser import nearest
 
 
-class _Inference:
+class Inference:
     """A copy of `network`, folded for inference on `device`, with the codebook float32 [J, dims].
 
     classes: the trainIds of its planes. kind: its pipeline. half: its end of that. file: of the
@@ -71,8 +71,13 @@ class _Inference:
         shares = torch.from_numpy(np.stack([self.class_shares.of_labels(one) for one in labels]))
         return shares.to(self.device, torch.bfloat16, memory_format=torch.channels_last)
 
+    def _read(self, labels: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Maps as the encoder reads them, and as SAMM does."""
+        class_shares = self._class_shares(labels)
+        return class_shares, shares_of(class_shares)
 
-class _Transmitting(_Inference):
+
+class _Transmitting(Inference):
     half, file = "transmitter", shared.ENCODER_FILE
 
     @torch.inference_mode()
@@ -80,8 +85,8 @@ class _Transmitting(_Inference):
         self, labels: Sequence[np.ndarray], *seen: torch.Tensor
     ) -> tuple[np.ndarray, np.ndarray]:
         """Indices int64 and scores float32 [B, h, w] of maps, and of images where they are seen."""
-        class_shares = self._class_shares(labels)
-        vectors, scores = self.network((*seen, class_shares), shares_of(class_shares))
+        planes, shares = self._read(labels)
+        vectors, scores = self.network((*seen, planes), shares)
         indices = nearest(vectors.movedim(1, -1).float(), self.codebook)
         return indices.cpu().numpy(), scores[:, 0].float().cpu().numpy()
 
@@ -95,7 +100,10 @@ class ImageTransmitter(_Transmitting):
     def __call__(
         self, images: np.ndarray, labels: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        return self._latents(labels, to_input(images, torch.bfloat16, self.device))
+        return self._latents(labels, self._seen(images))
+
+    def _seen(self, images: np.ndarray) -> torch.Tensor:
+        return to_input(images, torch.bfloat16, self.device)
 
 
 class MapTransmitter(_Transmitting):
@@ -107,7 +115,7 @@ class MapTransmitter(_Transmitting):
         return self._latents(labels)
 
 
-class _Receiving(_Inference):
+class _Receiving(Inference):
     half, file = "receiver", shared.DECODER_FILE
 
     def _received(
@@ -133,7 +141,11 @@ class ImageReceiver(_Receiving):
         labels: Sequence[np.ndarray],
     ) -> np.ndarray:
         images = self.network(*self._received(indices, kept), (self._class_shares(labels),))
-        return to_images(images.float().mul_(255))
+        return to_images(self._shown(images.float()).mul_(255))
+
+    def _shown(self, images: torch.Tensor) -> torch.Tensor:
+        """In 0..1, what the network painted."""
+        return images
 
 
 class MapReceiver(_Receiving):

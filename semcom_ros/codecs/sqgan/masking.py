@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which latent vectors are kept, and how the RSU fills in for the others.
 
-Pezone, Musa, Caire, Barbarossa, "SQ-GAN: Semantic Image Communications Using Masked Vector
+Pezone, Barbarossa, Caire, "SQ-GAN: Semantic Image Communications Using Masked Vector
 Quantization": the semantically conditioned adaptive mask module (SAMM) and the adaptive de-masking
 module (ADM).
 """

@@ -12,6 +12,9 @@ from semcom_ros.codecs.sqgan.shared import LABELS_PART, MAP_TOKENS_PART
 from semcom_ros.errors import SemcomError
 from semcom_ros.payload import MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
 
+HEADER_BYTES = 36
+"""Of a payload, by whose size the split was measured."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -57,5 +60,8 @@ def read(card: dict[str, Any]) -> Split:
     return split
 
 
-UNMEASURED = Split((MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES), (72, 320), (LABELS_PART,) * 2)
+_ENDS = (MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES)
+HALVES = Split(_ENDS, tuple((n - HEADER_BYTES) // 2 for n in _ENDS), (MAP_TOKENS_PART,) * 2)
+"""Of the paper's networks: both are tokens, and as many, as at the three rates of its figures."""
+UNMEASURED = Split(_ENDS, (72, 320), (LABELS_PART,) * 2)
 """What new networks begin with, until a table is measured for them."""

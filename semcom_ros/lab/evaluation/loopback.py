@@ -23,14 +23,14 @@ from semcom_ros.weights import models_dir
 class Loopback:
     """Codec `codec` with its networks on `device` and weights from the folder `models`.
 
-    settings: of the decoder, by parameter name.
+    settings: of both ends, by parameter name.
     """
 
     def __init__(
         self, codec: str, device: str = "cpu", models: Path | None = None, **settings: Any
     ) -> None:
         places = {"device": device, "models": models or models_dir()}
-        self._encoder = partial(create_encoder, codec, **places)
+        self._encoder = partial(create_encoder, codec, **places, **settings)
         self.encoder = self._encoder()
         self.decoder = create_decoder(codec, **places, **settings)
         self._codec = codec

@@ -10,13 +10,11 @@ import torch
 from torch.utils.data import Dataset, default_collate
 
 from semcom_ros.codecs.gesco.paper.sampling import STEPS
-from semcom_ros.codecs.sqgan.paper.inference import normalised
 from semcom_ros.datasets import Source
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
 from semcom_ros.lab.training.data import augment, pixels_of
 from semcom_ros.lab.training.gesco.received import draw_level, noisy_planes
-from semcom_ros.lab.training.sqgan.enhancement import enhance
 from semcom_ros.labels import CLASSES
 from semcom_ros.layers.image_input import to_input
 
@@ -25,10 +23,6 @@ PLANES = len(CLASSES) + 1
 NULL = 0.2
 """Share of the samples without a map, from which guidance learns what images look like alone."""
 ZOOM = (1.0, 2.0)
-FRACTIONS = (0.05, 0.2875, 0.525, 0.7625, 1.0)
-"""Of the latent vectors kept, one a batch."""
-FRACTION = (-0.95, 0.4)
-"""Mean and deviation of the log of the fraction, before it is rounded to one of `FRACTIONS`."""
 
 
 class Draws(Dataset):
@@ -94,47 +88,7 @@ class StreetDraws(Draws):
         return to_input(images, torch.float32), torch.from_numpy(labels.astype(np.int64))
 
 
-class MaskedDraw(TypedDict):
-    """A batch for SQ-GAN: image float32 [B, 3, H, W], normalised; planes one-hot float32 [B,
-    PLANES, H, W]; labels int64 [B, H, W], their places; fraction of latent vectors to keep, float32
-    [B]."""
-
-    image: torch.Tensor
-    planes: torch.Tensor
-    labels: torch.Tensor
-    fraction: torch.Tensor
-
-
-class MaskedDraws(Draws):
-    """For SQ-GAN: frames augmented, objects pasted between those of a batch."""
-
-    def __getitem__(self, index: int) -> MaskedDraw:
-        rng = np.random.default_rng((self.seed, index))
-        chosen = rng.integers(len(self.source), size=self.batch)
-        drawn = (
-            augment(pixels_of(self.frame(int(at))), rng, self.size, ZOOM, jitter=True)
-            for at in chosen
-        )
-        images, labels = map(np.stack, zip(*drawn, strict=True))
-        images, labels = enhance(images, labels, rng)
-        fraction = draw_fraction(rng)
-        places = torch.from_numpy(np.minimum(labels, PLANES - 1).astype(np.int64))
-        planes = torch.nn.functional.one_hot(places, PLANES).permute(0, 3, 1, 2)
-        return MaskedDraw(
-            image=normalised(to_input(images, torch.float32)),
-            planes=planes.float(),
-            labels=places,
-            fraction=torch.full((self.batch,), fraction),
-        )
-
-
 def one_hot(labels: np.ndarray) -> np.ndarray:
     """Labels uint8 [H, W] trainId, 255 void, -> float32 [PLANES, H, W]."""
     places = np.minimum(labels, PLANES - 1)
     return (places == np.arange(PLANES)[:, None, None]).astype(np.float32)
-
-
-def draw_fraction(rng: np.random.Generator) -> float:
-    """The nearest of `FRACTIONS` to a log-normal number."""
-    drawn = float(np.exp(rng.normal(*FRACTION)))
-    return min(FRACTIONS, key=lambda fraction: abs(fraction - drawn))

@@ -4,34 +4,51 @@
 from __future__ import annotations
 
 import argparse
+import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from accelerate import DistributedDataParallelKwargs
+from accelerate import DistributedDataParallelKwargs, PartialState
 from torch import nn
 
 from semcom_ros import weights
 from semcom_ros.codecs.sqgan.paper.inference import MAKERS, file_of, load_network
-from semcom_ros.codecs.sqgan.paper.networks import CLASS_PLANES, MAP_PLANES, SqganPaperSizes
+from semcom_ros.codecs.sqgan.paper.networks import (
+    CLASS_PLANES,
+    FORMS,
+    MAP_PLANES,
+    SqganPaperSizes,
+)
 from semcom_ros.codecs.sqgan.pipeline import Passed
+from semcom_ros.datasets import open_source
 from semcom_ros.lab.papers import sqgan_losses as losses
-from semcom_ros.lab.papers.draws import MaskedDraw, MaskedDraws
+from semcom_ros.lab.papers.patience import Patience
 from semcom_ros.lab.papers.recipe import PaperTraining
+from semcom_ros.lab.papers.sqgan_draws import MaskedDraw, MaskedDraws, Unseen
 from semcom_ros.lab.training import perceptual
+from semcom_ros.lab.training.loop import moved
 from semcom_ros.lab.training.mixed_precision import cosine
 from semcom_ros.perception import segmentation
 
 RATE = 1.25e-5
 """Learning rate, times the samples of an update."""
+EPOCHS = {"map": 200, "image": 200, "tune": 100}
+"""Passes over the frames, at most, by stage."""
+PATIENCE = 5
+"""Scores on frames unseen without a better one, after which tuning ends: the text gives no number.
+"""
 
 
 class SqganPaperTraining(PaperTraining):
-    """The map; the image with true maps; the image tuned to decoded maps."""
+    """The map; the image with true maps; the image tuned to decoded maps, until frames unseen come
+    out no better: of that stage the best weights are kept, of the others the last."""
 
     name, sizes, draws, out = "sqgan-paper", SqganPaperSizes, MaskedDraws, Path("models")
-    batch, save_every, steps = 8, 2000, 74_400
-    run_options = ("stage", *PaperTraining.run_options)
+    batch, save_every, steps = 8, 2000, None
+    run_options = ("stage", "form", *PaperTraining.run_options)
     # No process changes another's buffers between the two looks at a batch: both are part of one
     # gradient. One seed starts all alike; the quantiser keeps its codebook alike itself.
     handlers = (DistributedDataParallelKwargs(broadcast_buffers=False),)
@@ -40,9 +57,22 @@ class SqganPaperTraining(PaperTraining):
     def options(cls, parser: argparse.ArgumentParser) -> None:
         stages = ("map", "image", "tune")
         parser.add_argument("--stage", choices=stages, required=True, help="one after the other")
+        form = "the paper's text, or its released code where that differs"
+        parser.add_argument("--form", choices=FORMS, default=FORMS[0], help=form)
+        parser.add_argument("--unseen", default="val", help="split that tuning ends by")
         perceptual.add_argument(parser)
         models = "folder of the segmenter"
         parser.add_argument("--models", type=Path, default=Path("models"), help=models)
+
+    def __init__(self, args: argparse.Namespace):
+        if args.steps is None:
+            frames = len(open_source(args.data, args.split))
+            samples = max(1, args.batch) * PartialState().num_processes
+            args.steps = EPOCHS[args.stage] * math.ceil(frames / samples)
+        super().__init__(args)
+
+    def configured(self) -> SqganPaperSizes:
+        return replace(super().configured(), form=self.args.form)
 
     @property
     def states(self) -> Path:
@@ -56,10 +86,14 @@ class SqganPaperTraining(PaperTraining):
         self.frozen = None
         if args.stage == "tune":
             before, self.frozen = (
-                load_network(args.out / file_of(stage), device, tuple(args.size))
+                load_network(args.out, stage, device, tuple(args.size))
                 for stage, device in (("image", "cpu"), ("map", accelerator.device))
             )
             pipeline.load_state_dict(before.state_dict())
+            unseen = open_source(args.data, args.unseen)
+            self.unseen = Unseen(unseen, tuple(args.size))
+            self.patience = Patience(PATIENCE)
+            accelerator.register_for_checkpointing(self.patience)
         discriminator = losses.PatchDiscriminator(MAP_PLANES if self.kind == "map" else 3)
         adam = partial(torch.optim.Adam, lr=RATE, betas=(0.5, 0.9))
         self.pipeline, self.discriminator, *self.optimizers = accelerator.prepare(
@@ -85,7 +119,7 @@ class SqganPaperTraining(PaperTraining):
             error = losses.map_error(passed, draw)
         else:
             error = losses.image_error(passed, draw, self.distance)
-        fake, real = losses.judged(passed, draw, self.kind)
+        fake, real = losses.judged(passed, draw, self.kind, self.args.form)
         self.discriminator.requires_grad_(False)
         logits = -self.discriminator(fake).mean()
         decoder = self.accelerator.unwrap_model(self.pipeline).receiver.decoder
@@ -94,7 +128,8 @@ class SqganPaperTraining(PaperTraining):
         self._step(loss, self.optimizers[0])
 
         self.discriminator.requires_grad_(True)
-        doubt = losses.hinge(self.discriminator(fake.detach()), self.discriminator(real))
+        scores = self.discriminator(fake.detach()), self.discriminator(real)
+        doubt = losses.hinge(*scores, self.args.form)
         self._step(doubt, self.optimizers[1])
         commitment = passed.commitment
         return {"error": error, "commitment": commitment, "adversarial": weight, "hinge": doubt}
@@ -113,13 +148,43 @@ class SqganPaperTraining(PaperTraining):
         received = classes
         if self.frozen is not None:
             with torch.no_grad(), self.accelerator.autocast():
-                decoded = self.frozen((planes,), classes, fraction).output.argmax(1)
+                # Either pipeline keeps a fraction of its own.
+                decoded = self.frozen((planes,), classes, draw["map_fraction"]).output.argmax(1)
             received = nn.functional.one_hot(decoded, MAP_PLANES).permute(0, 3, 1, 2)
             received = received[:, :CLASS_PLANES].to(planes.dtype)
         return self.pipeline((draw["image"], classes), classes, fraction, (received,))
 
+    def score(self) -> dict[str, float]:
+        """In tuning the mean error of the image over frames unseen."""
+        if self.frozen is None:
+            return {}
+        first, every = self.share
+        own = range(first, len(self.unseen), every)
+        sums = torch.zeros(2, device=self.device)
+        self.pipeline.eval()
+        with torch.no_grad(), torch.random.fork_rng():
+            # What the distance draws is the same every time.
+            torch.manual_seed(0)
+            for at in own:
+                draw = moved(self.unseen[at], self.device)
+                passed = self.passed(draw)
+                error = losses.image_error(passed, draw, self.distance)
+                sums += torch.stack([error.detach(), torch.ones_like(error)])
+        self.pipeline.train()
+        total, count = self.accelerator.reduce(sums, "sum").tolist()
+        return {"unseen_error": total / count}
+
+    def keep(self, step: int, scores: dict[str, float]) -> None:
+        if not scores or self.patience.better(scores["unseen_error"]):
+            super().keep(step, scores)
+        elif self.patience.over:
+            self.over = 1.0
+
     def save(self, step: int) -> None:
         seen = perceptual.in_words(self.args.vgg)
-        card = self.described(pipeline=self.kind, perceptual=seen, updates=step)
+        more: dict[str, Any] = {"pipeline": self.kind, "perceptual": seen, "updates": step}
+        if self.frozen is not None:
+            more["scores"] = {"on": self.unseen.source.name, "error": round(self.patience.best, 5)}
+        card = self.described(**more)
         tensors = weights.tensors_of(self.accelerator.unwrap_model(self.pipeline))
         weights.save(self.args.out / file_of(self.args.stage), tensors, card)

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros.codecs.sqgan.paper.inference import pixels
-from semcom_ros.codecs.sqgan.paper.networks import CLASS_PLANES, MAP_PLANES
+from semcom_ros.codecs.sqgan.paper.networks import CLASS_PLANES, FORMS, MAP_PLANES
 from semcom_ros.codecs.sqgan.pipeline import Passed
-from semcom_ros.lab.papers.draws import MaskedDraw
+from semcom_ros.lab.papers.sqgan_draws import MaskedDraw
 from semcom_ros.lab.training.perceptual import Perceptual
 from semcom_ros.lab.training.sqgan import learning
 from semcom_ros.lab.training.sqgan.learning import class_table, give_back
@@ -19,6 +19,12 @@ ADVERSARIAL = {"map": (0.75, 1.0), "image": (0.15, 0.2)}
 """Weight of the discriminator's logits, in units of the adaptive weight, and its most."""
 COMMITMENT = {"map": 1.0, "image": 0.15}
 PERCEPTUAL = 0.15
+GIVEN_BACK = {
+    "text": learning.GIVEN_BACK | {"vegetation": 0.8},
+    "code": {"sky": 0.85, "vegetation": 1.275},
+}
+"""Of a class's residual, what the semantic-aware discriminator is spared. The text says 80 % of
+vegetation; sky and, half, road are what the released code means, which takes vegetation twice."""
 
 
 class PatchDiscriminator(nn.Sequential):
@@ -59,7 +65,9 @@ def image_error(passed: Passed, draw: MaskedDraw, distance: Perceptual) -> torch
     return l1 + PERCEPTUAL * distance(pixels(image), pixels(draw["image"]))
 
 
-def judged(passed: Passed, draw: MaskedDraw, step: str) -> tuple[torch.Tensor, torch.Tensor]:
+def judged(
+    passed: Passed, draw: MaskedDraw, step: str, form: str = FORMS[0]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What the discriminator is to tell apart: what came out, and the truth.
 
     Of an image it does not see what is not worth bits: of sky, vegetation and, half, road the
@@ -68,7 +76,7 @@ def judged(passed: Passed, draw: MaskedDraw, step: str) -> tuple[torch.Tensor, t
     output = passed.output.float()
     if step == "map":
         return output, draw["planes"]
-    share = _by_class(draw, learning.GIVEN_BACK, 0.0)
+    share = _by_class(draw, GIVEN_BACK[form], 0.0)
     return give_back(output, draw["image"], share), draw["image"]
 
 
@@ -84,8 +92,11 @@ def adversarial_weight(
     return (factor * (ours / (theirs + 1e-4)).clamp(max=1e4)).clamp(max=most).detach()
 
 
-def hinge(doubted: torch.Tensor, trusted: torch.Tensor) -> torch.Tensor:
-    """The discriminator's own loss."""
+def hinge(doubted: torch.Tensor, trusted: torch.Tensor, form: str = FORMS[0]) -> torch.Tensor:
+    """The discriminator's own loss, of its scores [B, 1, h, w] of patches; in the form of the text
+    it gives a single number an image, here their mean."""
+    if form == FORMS[0]:
+        doubted, trusted = (scores.mean((1, 2, 3)) for scores in (doubted, trusted))
     return (F.relu(1 + doubted).mean() + F.relu(1 - trusted).mean()) / 2
 
 

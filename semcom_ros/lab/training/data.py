@@ -142,12 +142,14 @@ def augment(
     size: tuple[int, int] = WORK_SIZE,
     zoom: tuple[float, float] = (1.0, 1.25),
     jitter: bool = False,
+    turn: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A random window of an image and its labels, flipped half the time, at `size` (H, W) after
     scaling by `zoom`.
 
     zoom 1 is the scale of work (a frame as wide as `WORK_SIZE`). Where the window is larger than
-    the frame the rest is void. `jitter` varies brightness, contrast and colour.
+    the frame the rest is void. `jitter` varies brightness, contrast and colour. turn: degrees by
+    which the window is turned at most, half the time.
     """
     image, labels = sample
     height, width = labels.shape
@@ -160,6 +162,10 @@ def augment(
     sx = -scale if flip else scale
     tx = width * scale - 1 - dx if flip else -dx
     matrix = np.array([[sx, 0, tx], [0, scale, -dy]])
+    if turn and rng.random() < 0.5:
+        centre = (size[1] / 2, size[0] / 2)
+        turned = cv2.getRotationMatrix2D(centre, rng.uniform(-turn, turn), 1)
+        matrix = turned @ np.vstack([matrix, [0, 0, 1]])
     to = (size[1], size[0])
     image = cv2.warpAffine(
         image, matrix, to, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101

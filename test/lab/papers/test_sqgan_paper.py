@@ -18,7 +18,6 @@ from semcom_ros.codecs.sqgan.paper.inference import (
 )
 from semcom_ros.codecs.sqgan.paper.networks import (
     CLASS_PLANES,
-    MAP_PLANES,
     SqganPaperSizes,
     image_pipeline,
     map_pipeline,
@@ -26,8 +25,8 @@ from semcom_ros.codecs.sqgan.paper.networks import (
 from semcom_ros.datasets import open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.papers import sqgan_losses as losses
-from semcom_ros.lab.papers.draws import MaskedDraws, draw_fraction
 from semcom_ros.lab.papers.sqgan import SqganPaperTraining
+from semcom_ros.lab.papers.sqgan_draws import MaskedDraws, draw_fraction
 from semcom_ros.lab.training import perceptual
 from semcom_ros.labels import TRAIN_ID
 
@@ -42,34 +41,9 @@ def draw(small_camvid):
     return MaskedDraws(open_source(small_camvid, "train"), SIZE, 7, 2)[0]
 
 
-def test_at_full_width_the_pipelines_have_the_papers_size():
-    with torch.device("meta"):
-        full = SqganPaperSizes()
-        maps, images = map_pipeline(full), image_pipeline(full)
-        planes = torch.empty(1, MAP_PLANES, 256, 512)
-        classes, fraction = planes[:, :CLASS_PLANES], torch.empty(1)
-        vectors, scores = maps.transmitter((planes,), classes)
-        logits = maps.receiver(vectors, scores)
-        image = images.receiver(vectors, scores, (classes,))
-        seen, _ = images.transmitter((torch.empty(1, 3, 256, 512), classes), classes)
-    assert vectors.shape == seen.shape == (1, 256, 16, 32) and scores.shape == (1, 1, 16, 32)
-    assert logits.shape == (1, MAP_PLANES, 256, 512) and image.shape == (1, 3, 256, 512)
-    assert fraction.shape == (1,)
-    parameters = sum(p.numel() for pipeline in (maps, images) for p in pipeline.parameters())
-    codewords = sum(pipeline.quantiser.codebook.numel() for pipeline in (maps, images))
-    # 186.3 M of the released code, less 2.9 M that it never uses.
-    assert parameters + codewords == pytest.approx(183.4e6, rel=2e-3)
-
-
-@pytest.mark.parametrize("sizes", [{"width": 40}, {"multipliers": ()}, {"depth": 0}])
-def test_sizes_that_do_not_fit_are_a_sentence(sizes):
-    with pytest.raises(SemcomError, match="multiple of 32|give some|give more"):
-        SqganPaperSizes(**sizes)
-
-
 def test_fractions_are_those_of_the_released_code():
     rng = np.random.default_rng(0)
-    drawn = [draw_fraction(rng) for _ in range(4000)]
+    drawn = [draw_fraction(rng, "code") for _ in range(4000)]
     assert np.mean(drawn) == pytest.approx(0.42, abs=0.02)
     shares = [np.mean(np.isclose(drawn, f)) for f in (0.05, 0.2875, 0.525, 0.7625, 1.0)]
     assert shares == pytest.approx([0.02, 0.53, 0.35, 0.08, 0.02], abs=0.02)
@@ -156,13 +130,13 @@ def test_the_three_steps_train_one_after_the_other(options, tmp_path, capsys):
     card = json.loads((tmp_path / "models" / "sqgan_paper_tune.json").read_text())
     assert card["perceptual"] == "features of our own segmenter" and card["updates"] == 1
     assert "--data camvid:DIR" in card["recipe"] and "--stage tune" in card["recipe"]
-    path = tmp_path / "models" / "sqgan_paper_tune.safetensors"
-    assert load_network(path, size=(32, 64)).receiver.decoder.last.out_channels == 3
+    models = tmp_path / "models"
+    assert load_network(models, "tune", size=(32, 64)).receiver.decoder.last.out_channels == 3
     with pytest.raises(SemcomError, match="were trained at 32x64, not 256x512"):
-        load_network(path)
-    path.with_suffix(".json").write_text(json.dumps(card | {"pipeline": "sound"}))
+        load_network(models, "tune")
+    (models / "sqgan_paper_tune.json").write_text(json.dumps(card | {"pipeline": "sound"}))
     with pytest.raises(SemcomError, match="names no pipeline"):
-        load_network(path, size=(32, 64))
+        load_network(models, "tune", size=(32, 64))
 
 
 def test_a_step_before_that_is_missing_is_a_sentence(options, tmp_path):

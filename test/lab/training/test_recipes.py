@@ -50,7 +50,7 @@ RECIPES = (
     segmentation.RECIPE,
     sampling.RECIPE,
     networks.recipe("witt", full=True),
-    f"{inference.RECIPE} --stage map",
+    inference.recipe_of("map"),
 )
 
 

@@ -65,13 +65,15 @@ def _ends(
     settings = made.settings.parameters(codec)
     # A setting goes by the name of its parameter, or without the codec's.
     full = {p.name.removeprefix(f"{codec}_"): p.name for p in settings}
-    known = {*inspect.signature(resolve_name(made.encoder)).parameters}
-    known |= {p.name for p in made.settings.parameters(codec, "encoder")}
+    known = inspect.signature(resolve_name(made.encoder)).parameters
     named = {full.get(name, name): value for name, value in options}
-    where = {"device": device} | ({"models": models} if models else {})
+    both = {n: v for n, v in named.items() if n in full.values()}
+    both |= {"device": device} | ({"models": models} if models else {})
+    sending = {n: v for n, v in named.items() if n in known}
+    reading = {n: v for n, v in named.items() if n not in known}
     ends = (
-        create_encoder(codec, **where, **{n: v for n, v in named.items() if n in known}),
-        create_decoder(codec, **where, **{n: v for n, v in named.items() if n not in known}),
+        create_encoder(codec, **both | sending),
+        create_decoder(codec, **both | reading),
     )
     for end in ends:
         end.warm_up()
