@@ -33,18 +33,46 @@ class GescoSettings(Settings):
         end="decoder",
         choices=("restorer", "diffusion"),
     )
+    network: str = setting(
+        "fast",
+        "Networks that make gesco's images: the small ones that ship, or the paper's own, from "
+        "models/gesco_paper.safetensors, which `semcom train gesco-paper` writes.",
+        end="decoder",
+        choices=("fast", "paper"),
+        when="at configure",
+    )
     steps: int = setting(
         1,
-        "Passes of gesco's diffusion; one is nearest to the truth.",
+        "Passes of gesco's small diffusion; one is nearest to the truth.",
         end="decoder",
         choices=(1, 2, 4, 8),
     )
+    paper_steps: int = setting(
+        50,
+        "Steps of the schedule that the paper's network walks; the paper has 1000.",
+        end="decoder",
+        choices=(10, 50, 250, 1000),
+    )
+    sampler: str = setting(
+        "ddim",
+        "How the paper's network walks them: without noise, or ancestral as the paper has it.",
+        end="decoder",
+        choices=("ddim", "ancestral"),
+    )
     guidance: float = setting(
         0.0,
-        "Weight of the diffusion's classifier-free guidance; 0 halves the work.",
+        "Strength s of a diffusion's classifier-free guidance; the paper has 2, and 0 halves the "
+        "work.",
         0.0,
         10.0,
         end="decoder",
+    )
+    guidance_rule: str = setting(
+        "paper",
+        "What s weighs: what the map adds to its own image, by the paper's equation 14, or to that "
+        "of no map, as in the released code, whose 2 is the paper's 1.",
+        end="decoder",
+        choices=("paper", "released"),
     )
     fds: str = setting(
         "auto",

@@ -35,6 +35,7 @@ from semcom_ros.reconstruction import Reconstruction
 
 if TYPE_CHECKING:
     from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
+    from semcom_ros.codecs.gesco.paper.generator import PaperDiffusion
     from semcom_ros.codecs.gesco.restorer import Restorer
 
 WARM_UPS = 3
@@ -58,17 +59,21 @@ class ReceivedMap(Reconstruction):
 class Decoder(MapEnd):
     """Payloads in; labels with their confidence, then the image, out.
 
-    network: in place of the shipped generators, anything that paints as `ImageDiffusion` does.
+    network: in place of those of a file, anything that paints as `ImageDiffusion` does or, where
+    the setting is `network: paper`, as `PaperDiffusion`.
     """
 
     defaults = GescoSettings
 
-    def __init__(self, network: ImageDiffusion | None = None, **end: Any) -> None:
+    def __init__(self, network: Any = None, **end: Any) -> None:
         super().__init__(**end)
         self.shared = shared.GescoShared.load(self.models)
         self.model = self.shared.model
         self.network = network
-        if network is None:  # bad weights are told here
+        # Bad weights are told here.
+        if self.settings.network == "paper":
+            _ = self.paper
+        elif network is None:
             weights.load(self.models / shared.RESTORER_FILE, shared.RESTORER_RECIPE)
             weights.load(self.models / shared.DIFFUSION_FILE, shared.DIFFUSION_RECIPE)
 
@@ -87,6 +92,14 @@ class Decoder(MapEnd):
 
         return self.network or ImageDiffusion.from_pretrained(self.models, self.device)
 
+    @cached_property
+    def paper(self) -> PaperDiffusion:
+        """That of `network: paper`."""
+        from semcom_ros.codecs.gesco.paper.generator import PaperDiffusion
+
+        path = self.models / shared.PAPER_FILE
+        return self.network or PaperDiffusion.from_pretrained(path, self.device)
+
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
         picture.warm_up()
@@ -96,7 +109,10 @@ class Decoder(MapEnd):
         code = fit_to(street, MAX_PAYLOAD_BYTES, self.shared.prior)
         for _ in range(WARM_UPS):
             decode_map(code, WORK_SIZE, self.shared.prior)
-            self._paint([ReceivedMap(labels=street)], [None], [0])
+            if self.settings.network == "fast":
+                self._paint([ReceivedMap(labels=street)], [None], [0])
+        if self.settings.network == "paper":
+            self.paper([street], steps=2, guidance=strength(self.settings))
 
     def decode_labels(self, batch: Sequence[Received]) -> list[ReceivedMap | PayloadError]:
         """Map, confidence and support of each; PayloadError lost (no map) or malformed."""
@@ -177,6 +193,14 @@ class Decoder(MapEnd):
         colours: thumbnails. sequences: seeds of noise that is fresh.
         """
         settings, statistics = self.settings, self.shared.statistics
+        seeds = None if settings.noise == "same" else sequences
+        if settings.network == "paper":
+            maps = [
+                given(one.labels if one.posteriors is None else one.posteriors) for one in known
+            ]
+            return self.paper(
+                maps, settings.paper_steps, settings.sampler, strength(settings), seeds
+            )
         pictures = []
         for one, code in zip(known, colours, strict=True):
             if one.picture is not None:
@@ -194,11 +218,17 @@ class Decoder(MapEnd):
             [colours_of(picture) for picture in pictures],
             settings.steps,
             from_picture=[picture.sharpness > NO_PICTURE for picture in pictures],
-            guidance=settings.guidance,
-            seeds=None if settings.noise == "same" else sequences,
+            guidance=strength(settings),
+            seeds=seeds,
         )
 
     def _class_shares(self, known: ReceivedMap, shares: ClassShares) -> np.ndarray:
         if known.posteriors is not None:
             return shares.of_planes(known.posteriors[: len(CLASSES)], WORK_SIZE)
         return shares.of_labels(given(known.labels))
+
+
+def strength(settings: GescoSettings) -> float:
+    """The paper's s of what is set: the released code's is 1 more, and up to 1 has no effect."""
+    released = settings.guidance_rule == "released"
+    return max(settings.guidance - 1, 0.0) if released else settings.guidance

@@ -22,6 +22,8 @@ DIFFUSION_FILE = "gesco_diffusion.safetensors"
 DIFFUSION_RECIPE = "semcom train gesco --camvid DIR"
 RESTORER_FILE = "gesco_restorer.safetensors"
 RESTORER_RECIPE = "semcom train restorer --pack DIR"
+PAPER_FILE = "gesco_paper.safetensors"
+PAPER_RECIPE = "semcom train gesco-paper --data cityscapes:DIR"
 
 
 @dataclass(frozen=True)

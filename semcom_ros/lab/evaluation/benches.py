@@ -177,8 +177,9 @@ def gesco(args: argparse.Namespace, batch: int) -> Plan:
 
 
 def _gesco_paper(device: str) -> Call:
-    network = _random(lambda: gesco_paper.PaperNetwork(gesco_paper.GescoPaperSizes()), device)
-    noisy, planes = (_planes(device, n) for n in (3, gesco_paper.PLANES))
+    sizes = gesco_paper.GescoPaperSizes()
+    network = _random(lambda: gesco_paper.PaperNetwork(sizes), device)
+    noisy, planes = (_planes(device, n) for n in (3, sizes.planes))
     return partial(network, noisy, torch.tensor([500], device=device), planes)
 
 

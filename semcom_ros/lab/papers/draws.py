@@ -11,15 +11,20 @@ from torch.utils.data import Dataset, default_collate
 
 from semcom_ros.codecs.gesco.paper.sampling import STEPS
 from semcom_ros.datasets import Source
-from semcom_ros.errors import SemcomError
+from semcom_ros.errors import SemcomError, given
 from semcom_ros.frame import Frame, fit
+from semcom_ros.lab.map_noise import gaussian
 from semcom_ros.lab.training.data import augment, pixels_of
-from semcom_ros.lab.training.gesco.received import draw_level, noisy_planes
-from semcom_ros.labels import CLASSES
+from semcom_ros.label_spaces import LabelSpace
 from semcom_ros.layers.image_input import to_input
 
-PLANES = len(CLASSES) + 1
-"""Of a map: one for each trainId, in their order, and a last one for void."""
+LEVELS_DB = (30.0, 25.0, 20.0, 15.0, 10.0, 1.0)
+"""PSNR in dB of GESCO's noisy maps, each as likely as the others."""
+CLEAN = 0.3
+"""Share of GESCO's maps without noise."""
+RELEASED_NOISE = (0.6, 0.36, 0.22, 0.13, 0.08, 0.05, 0.0, 0.0, 0.0)
+"""Standard deviations that the released code draws from, one a batch: a third is clean, and the
+noisiest of its test is not among them."""
 NULL = 0.2
 """Share of the samples without a map, from which guidance learns what images look like alone."""
 ZOOM = (1.0, 2.0)
@@ -47,8 +52,8 @@ class Draws(Dataset):
 
 
 class NoisyDraw(TypedDict):
-    """A batch for GESCO: image in -1..1 and noise float32 [B, 3, H, W], planes float32 [B, PLANES,
-    H, W], step int64 [B]."""
+    """A batch for GESCO: image in -1..1 and noise float32 [B, 3, H, W], planes float32 [B, planes,
+    H, W] of the label space, step int64 [B]."""
 
     image: torch.Tensor
     noise: torch.Tensor
@@ -57,23 +62,42 @@ class NoisyDraw(TypedDict):
 
 
 class NoisyDraws(Draws):
-    """For GESCO: each sample mirrored or not, its map with any noise or missing."""
+    """For GESCO: each sample mirrored or not, its map with any noise or missing.
+
+    space: of the source's labels. noise: `paper`, a level of `LEVELS_DB` or none for each sample,
+    independent on every value; or `released`, one of `RELEASED_NOISE` for the whole batch, and the
+    same on all planes of a pixel.
+    """
+
+    def __init__(
+        self, source: Source, size: tuple[int, int], seed: int, batch: int,
+        space: LabelSpace, noise: str = "paper",
+    ):  # fmt: skip
+        super().__init__(source, size, seed, batch)
+        self.space, self.noise = space, noise
 
     def __getitem__(self, index: int) -> NoisyDraw:
         rng = np.random.default_rng((self.seed, index))
-        return default_collate([self._sample(rng) for _ in range(self.batch)])
+        deviation = float(rng.choice(RELEASED_NOISE))
+        return default_collate([self._sample(rng, deviation) for _ in range(self.batch)])
 
-    def _sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        image, labels = pixels_of(fit(self.frame(int(rng.integers(len(self.source)))), self.size))
+    def _sample(self, rng: np.random.Generator, deviation: float) -> dict[str, np.ndarray]:
+        frame = fit(self.frame(int(rng.integers(len(self.source)))), self.size)
+        planes = self.space.one_hot(given(frame.labels), frame.instances)
+        image = frame.image
         if rng.random() < 0.5:
-            image, labels = image[:, ::-1], labels[:, ::-1]
+            image, planes = image[:, ::-1], planes[..., ::-1]
         if rng.random() < NULL:
-            planes = np.zeros((PLANES, *self.size), np.float32)
-        else:
-            planes = noisy_planes(one_hot(labels), draw_level(rng), rng)
+            planes = np.zeros_like(planes)
+        elif self.noise == "released":
+            shared = rng.standard_normal((1, *self.size), dtype=np.float32)
+            planes = planes + np.float32(deviation) * shared
+        elif rng.random() >= CLEAN:
+            planes = gaussian(planes, float(rng.choice(LEVELS_DB)), rng)
         levels = image.transpose(2, 0, 1).astype(np.float32)
         noise = rng.standard_normal(levels.shape, dtype=np.float32)
         step = rng.integers(STEPS)
+        planes = np.ascontiguousarray(planes)
         return {"image": levels / 127.5 - 1, "noise": noise, "planes": planes, "step": step}
 
 
@@ -86,9 +110,3 @@ class StreetDraws(Draws):
         drawn = (augment(pixels_of(self.frame(int(at))), rng, self.size, ZOOM) for at in chosen)
         images, labels = map(np.stack, zip(*drawn, strict=True))
         return to_input(images, torch.float32), torch.from_numpy(labels.astype(np.int64))
-
-
-def one_hot(labels: np.ndarray) -> np.ndarray:
-    """Labels uint8 [H, W] trainId, 255 void, -> float32 [PLANES, H, W]."""
-    places = np.minimum(labels, PLANES - 1)
-    return (places == np.arange(PLANES)[:, None, None]).astype(np.float32)

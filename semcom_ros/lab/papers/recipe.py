@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from accelerate import Accelerator
 
-from semcom_ros.datasets import open_source
+from semcom_ros.datasets import Source, open_source
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.papers.draws import Draws
@@ -90,16 +90,20 @@ class PaperTraining(Training):
         args = self.args
         if min(args.steps, args.batch, args.every) < 1:
             raise SemcomError("Updates, samples and the updates between states start at 1: more.")
+        self.space = SPACES[args.space]
         self.configuration = self.configured()
         self.begun = check_state(self.states, self.named(), args.resume, args.steps)
-        self.space = SPACES[args.space]
         source = open_source(args.data, args.split, space=self.space)
-        self.batches = self.draws(source, tuple(args.size), args.seed, args.batch)
+        self.batches = self.drawn(source)
         self.accelerator = Accelerator(
             mixed_precision=args.precision, kwargs_handlers=list(self.handlers)
         )
         self.device, self.every = self.accelerator.device, args.every
         self.share = self.accelerator.process_index, self.accelerator.num_processes
+
+    def drawn(self, source: Source) -> Draws:
+        """The batches of the run."""
+        return self.draws(source, tuple(self.args.size), self.args.seed, self.args.batch)
 
     @property
     def states(self) -> Path:

@@ -19,8 +19,8 @@ from diffusers.models.embeddings import get_timestep_embedding
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from semcom_ros.errors import SemcomError, given
-from semcom_ros.labels import CLASSES
+from semcom_ros.errors import SemcomError, choose, given
+from semcom_ros.layers.attention import attend
 from semcom_ros.layers.unet import (
     GROUPS,
     GroupAttention,
@@ -29,8 +29,8 @@ from semcom_ros.layers.unet import (
     UNetSizes,
 )
 
-PLANES = len(CLASSES) + 1
-"""Of the map: one for each trainId, in their order, and a last one for void."""
+SIMILARITIES = ("cosine", "dot")
+"""Of query and key in attention: as the paper's text has it, and as the released code does."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,24 @@ class GescoPaperSizes(UNetSizes):
     """Sizes of `PaperNetwork`; by default those of the paper for Cityscapes, 256x512.
 
     blocks: residual blocks a level. attention: the reductions of the side at which it stands. head:
-    channels of one head of attention. hidden: channels inside each SPADE.
+    channels of one head of attention. hidden: channels inside each SPADE. planes: of the map, by
+    default Cityscapes' 35 classes and the edges of instances. similarity: of `SIMILARITIES`.
     Raises SemcomError for widths that groups or heads do not divide.
     """
 
+    spaces = ("cityscapes35", "cityscapes19", "coco183", "voc21")
     width: int = 256
     multipliers: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
     blocks: int = 2
     attention: tuple[int, ...] = (8, 16, 32)
     head: int = 64
     hidden: int = 128
+    planes: int = 36
+    similarity: str = "cosine"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        choose(self.similarity, SIMILARITIES, "similarity of attention")
         attended = [w for k, w in enumerate(self.widths) if 2**k in self.attention]
         for channels in (*attended, self.widths[-1]):
             if channels % self.head:
@@ -97,6 +102,28 @@ class TimedResidual(nn.Module):
         return self.skip(self.resample(x)) + self.second(F.silu(inner))
 
 
+class CosineAttention(GroupAttention):
+    """Attention by the cosine of query and key, times a learned scale, in place of their product.
+
+    The scale begins at 10: the softmax of bare cosines would hardly tell positions apart.
+    """
+
+    def __init__(self, channels: int, heads: int):
+        super().__init__(channels, heads)
+        self.scale = nn.Parameter(torch.full((1,), 10.0))
+
+    def forward(self, x: torch.Tensor, heard: torch.Tensor | None = None) -> torch.Tensor:
+        query, key, value = self.project(self.norm(x)).chunk(3, 1)
+        # `attend` divides products by the root of a head's channels.
+        scale = self.scale * (x.shape[1] / self.heads) ** 0.5
+        seen = attend(self._unit(query) * scale, self._unit(key), value, self.heads, heard)
+        return x + self.out(seen)
+
+    def _unit(self, x: torch.Tensor) -> torch.Tensor:
+        """Every position's vector, of each head, at length 1."""
+        return F.normalize(x.unflatten(1, (self.heads, -1)), dim=2).flatten(1, 2)
+
+
 class PaperStage(nn.Module):
     """A residual block, and attention where it has some."""
 
@@ -112,10 +139,10 @@ class PaperStage(nn.Module):
 class PaperNetwork(nn.Module):
     """Noise and variance of a noisy image, given its step and the map.
 
-    forward(noisy [B, 3, H, W], steps [B] of 0 to 999, planes [B, PLANES, H, W]) -> [B, 6, H, W]:
+    forward(noisy [B, 3, H, W], steps [B] of 0 to 999, planes [B, planes, H, W]) -> [B, 6, H, W]:
     three planes of noise, then the three fractions v of the variance, -1 to 1, of which the sampler
     makes it. Planes are one-hot or soft; all 0 is the null map. H and W are multiples of
-    `sizes.reduction`. By default 653.1 M parameters.
+    `sizes.reduction`. By default 654.0 M parameters.
     checkpointing: in training, compute activations anew in the backward pass instead of keeping
     them.
     """
@@ -135,12 +162,13 @@ class PaperNetwork(nn.Module):
             block = TimedResidual(cin, cout, hidden_time, norm, resample)
             if not attends:
                 return PaperStage(block, nn.Identity())
-            attention = GroupAttention(cout, cout // sizes.head)
+            kind = CosineAttention if sizes.similarity == "cosine" else GroupAttention
+            attention = kind(cout, cout // sizes.head)
             _zeroed(attention.out)
             return PaperStage(block, attention)
 
         def spade(channels: int) -> nn.Module:
-            return SpadeGroupNorm(channels, PLANES, sizes.hidden)
+            return SpadeGroupNorm(channels, sizes.planes, sizes.hidden)
 
         self.time = nn.Sequential(
             nn.Linear(sizes.width, hidden_time), nn.SiLU(), nn.Linear(hidden_time, hidden_time)

@@ -23,7 +23,8 @@ from semcom_ros.codecs.gesco.decoder import Decoder as GescoDecoder
 from semcom_ros.codecs.gesco.decoder import ReceivedMap
 from semcom_ros.codecs.gesco.diffusion import ImageDiffusion
 from semcom_ros.codecs.gesco.encoder import Encoder as GescoEncoder
-from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE
+from semcom_ros.codecs.gesco.paper.generator import PaperDiffusion
+from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE, PAPER_FILE
 from semcom_ros.errors import choose
 from semcom_ros.lab.evaluation.study.systems import System, weights_of
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
@@ -31,7 +32,9 @@ from semcom_ros.labels import fold
 from semcom_ros.weights import models_dir
 
 DENOISING = ("auto", "paper", "learned", "none")
+FILES = {"fast": DIFFUSION_FILE, "paper": PAPER_FILE}
 _diffusion, _learned = cache(ImageDiffusion.from_pretrained), cache(LearnedDenoiser.from_pretrained)
+_paper = cache(PaperDiffusion.from_pretrained)
 
 
 def codec_system(
@@ -88,6 +91,10 @@ def gesco_planes(
     guidance: float = 0.0,
     noise: str = "same",
     rows: int = planes.ROWS[0],
+    network: str = "fast",
+    paper_steps: int = 50,
+    sampler: str = "ddim",
+    guidance_rule: str = "paper",
     device: str = "cpu",
 ) -> System:
     """The map as one-hot planes of `rows` rows, over noise on their values or as QPSK symbols.
@@ -102,12 +109,15 @@ def gesco_planes(
     set the frame is lost.
     """
     choose(fds, DENOISING, "fast denoising")
-    path = Path(weights) if weights else models_dir() / DIFFUSION_FILE
-    values = {"steps": steps, "guidance": float(guidance), "noise": noise}
+    choose(network, FILES, "network")
+    values = {"steps": steps, "guidance": float(guidance), "noise": noise, "network": network}
+    values |= {"paper_steps": paper_steps, "sampler": sampler, "guidance_rule": guidance_rule}
     values |= {"fds": "paper" if fds == "paper" else "auto", "map": "planes"}
     values["picture"] = "thumbnail" if thumbnail else "none"
     settings = GescoSettings.of("gesco", {f"gesco_{k}": v for k, v in values.items()})
-    decoder = _PlanesDecoder(_diffusion(path, device), settings=settings, device=device)
+    path = Path(weights) if weights else models_dir() / FILES[network]
+    made = _paper if network == "paper" else _diffusion
+    decoder = _PlanesDecoder(made(path, device), settings=settings, device=device)
     if fds in ("learned", "none"):
         decoder.instead = _learned(device=device) if fds == "learned" else _undenoised
     return System(
