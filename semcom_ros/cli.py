@@ -113,6 +113,10 @@ COMMANDS = {
         "what SQ-GAN keeps by class, beside ablations, and over fractions kept",
         "evaluation.evaluate_sqgan",
     ),
+    "weights": Command("weights that others trained"),
+    "weights import": Command(
+        "bring other people's weights of a paper's network into models/", "weights_import"
+    ),
     "soak": Command("a fault in a running graph, and whether its limits hold", "soak.run"),
     "fuzz": Command("give payload reader and decoders what no vehicle sends", "fuzz.run"),
     "keys": Command("keys and certificates of vehicles and RSUs, for `security`"),
