@@ -34,7 +34,7 @@ timeout 240 "$python" -m pytest -q -rs -m cuda -p no:cacheprovider "${files[@]}"
 
 for name in segmenter perception gesco sqgan; do
     timeout $((SECONDS < 465 ? 470 - SECONDS : 5)) "$python" -m semcom_ros.cli bench "$name" --device "$device" \
-        --batch ${BATCHES:-1 8 32} --repeats "${REPEATS:-15}" ${OPTIONS:-} \
+        --batch ${BATCHES:-1 8 32} --repeats "${REPEATS:-15}" ${OPTIONS---paper} \
         --json "$out/$name.json" >>"$out/benches.txt" 2>&1 ||
         { status=1; echo "bench $name failed:"; tail -n 5 "$out/benches.txt"; }
 done

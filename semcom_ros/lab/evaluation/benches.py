@@ -6,22 +6,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
-import torch
-from torch import nn
 
 from semcom_ros.channel import Channel
 from semcom_ros.channel.packets.airtime import bytes_on_air
 from semcom_ros.channel.packets.delivery import Delivery
 from semcom_ros.codecs.gesco.diffusion import STEPS
 from semcom_ros.codecs.gesco.fast_denoising import denoise
-from semcom_ros.codecs.gesco.paper import network as gesco_paper
 from semcom_ros.codecs.sqgan import token_coder
-from semcom_ros.codecs.sqgan.paper import networks as sqgan_paper
 from semcom_ros.codecs.sqgan.shared import LATENT_GRID
 from semcom_ros.coding import map_coder
 from semcom_ros.coding.grids import GRIDS, pool, upsample
@@ -30,6 +26,12 @@ from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, Frame, fit
 from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.probe import analog, digital, qpsk
+from semcom_ros.lab.evaluation.published_networks import (
+    Call,
+    Published,
+    published_gesco,
+    published_sqgan,
+)
 from semcom_ros.lab.evaluation.security_bench import steps
 from semcom_ros.lab.ground_truth import frames_with_truth
 from semcom_ros.lab.map_noise import receive_map
@@ -54,7 +56,6 @@ LINKS: dict[str, dict[str, Any]] = {
     for model in ("awgn", "tdl_c")
 }
 
-Call = Callable[[], object]
 Times = dict[str, float]
 
 
@@ -62,16 +63,17 @@ class End(NamedTuple):
     """An end of a learned codec: the timed step `STEP_ms` and the timed parts of it that are
     networks.
 
-    prefix: of what is reported of it. paper: makes, on a device, a call of the published networks
-    with random weights, timed as `paper_NAME_ms`; a frame takes `passes` of it.
+    prefix: of what is reported of it. paper: makes, on a device and for a batch, a call of the
+    published networks, timed as `paper_NAME_ms`. passes: how many of it a frame takes, by what it
+    is then made in; the paper's own comes last.
     """
 
     step: str
     parts: tuple[str, ...]
     prefix: str
-    paper: Callable[[str], Call]
+    paper: Callable[[str, int], Published]
     name: str
-    passes: int = 1
+    passes: tuple[tuple[str, int], ...] = (("one pass", 1),)
 
 
 @dataclass
@@ -171,16 +173,10 @@ def gesco(args: argparse.Namespace, batch: int) -> Plan:
     for n in STEPS:
         other = Loopback("gesco", args.device, gesco_generator="diffusion", gesco_steps=n)
         plan.calls[f"decode_diffusion_{n}_ms"] = partial(other.receive, data)
-    # Two passes for guidance in each of a thousand steps.
-    plan.ends = (End("decode", ("condition_ms", "step_ms"), "", _gesco_paper, "pass", 2 * 1000),)
+    # Two passes for guidance in each step.
+    passes = tuple((f"{steps} steps", 2 * steps) for steps in (10, 50, 250, 1000))
+    plan.ends = (End("decode", ("condition_ms", "step_ms"), "", published_gesco, "pass", passes),)
     return plan
-
-
-def _gesco_paper(device: str) -> Call:
-    sizes = gesco_paper.GescoPaperSizes()
-    network = _random(lambda: gesco_paper.PaperNetwork(sizes), device)
-    noisy, planes = (_planes(device, n) for n in (3, sizes.planes))
-    return partial(network, noisy, torch.tensor([500], device=device), planes)
 
 
 def sqgan(args: argparse.Namespace, batch: int) -> Plan:
@@ -199,31 +195,10 @@ def sqgan(args: argparse.Namespace, batch: int) -> Plan:
     }
     plan.calls["image_receiver_ms"] = _part(decode, decoder, "image_receiver")
     plan.ends = (
-        End("encode", ("image_sender_ms",), "encode_", lambda d: _sqgan_paper(d)[0], "encode"),
-        End("decode", ("image_receiver_ms",), "decode_", lambda d: _sqgan_paper(d)[1], "decode"),
+        End("encode", ("image_sender_ms",), "encode_", partial(published_sqgan, 0), "encode"),
+        End("decode", ("image_receiver_ms",), "decode_", partial(published_sqgan, 1), "decode"),
     )
     return plan
-
-
-@cache
-def _sqgan_paper(device: str) -> tuple[Call, Call]:
-    """Both senders of the pipelines of map and image, and both receivers."""
-    sizes = sqgan_paper.SqganPaperSizes()
-    maps, images = (
-        _random(partial(make, sizes), device)
-        for make in (sqgan_paper.map_pipeline, sqgan_paper.image_pipeline)
-    )
-    planes, image = (_planes(device, n) for n in (sqgan_paper.MAP_PLANES, 3))
-    classes = planes[:, : sqgan_paper.CLASS_PLANES]
-    codes = _planes(device, sizes.dims, sizes.reduction)
-    kept = torch.ones_like(codes[:, :1])
-    return (
-        lambda: (
-            maps.transmitter((planes,), classes),
-            images.transmitter((image, classes), classes),
-        ),
-        lambda: (maps.receiver(codes, kept), images.receiver(codes, kept, (classes,))),
-    )
 
 
 class Bench(NamedTuple):
@@ -279,21 +254,3 @@ def _part(whole: Call, owner: Any, name: str) -> Call:
         whole()
     first = seen.call_args_list[0]
     return partial(getattr(owner, name), *first.args, **first.kwargs)
-
-
-def _planes(device: str, channels: int, stride: int = 1) -> torch.Tensor:
-    """Random values in place of a network's input, at 1 / `stride` of the size of work."""
-    shape = (1, channels, *(side // stride for side in WORK_SIZE))
-    values = torch.rand(shape, device=device).to(torch.bfloat16)
-    return values.contiguous(memory_format=torch.channels_last)
-
-
-def _random(make: Callable[[], nn.Module], device: str) -> Any:
-    """A published network at full width with random weights: only its time means something."""
-    with torch.device("meta"):
-        network = make().to(torch.bfloat16)
-    network = network.to_empty(device=device).eval().requires_grad_(False)
-    for parameter in network.parameters():
-        # Memory as it was found may hold denormal numbers, which are slow.
-        parameter.normal_(0, 0.02)
-    return network.to(memory_format=torch.channels_last)

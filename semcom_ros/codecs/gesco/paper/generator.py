@@ -41,7 +41,8 @@ class PaperDiffusion:
         self.space, self.size, self.seed = space, size, seed
         self.device = torch.device(device)
         self.network = for_inference(network, torch.bfloat16).to(self.device)
-        self._run = torch.compile(self.network) if self.device.type == "cuda" else self.network
+        if self.device.type == "cuda":
+            self.network.compile()
 
     @classmethod
     def from_pretrained(cls, path: Path | None = None, device: str = "cpu") -> PaperDiffusion:
@@ -66,7 +67,7 @@ class PaperDiffusion:
         told = torch.from_numpy(planes).to(self.device, torch.bfloat16)
         told = told.contiguous(memory_format=torch.channels_last)
         seeds = [self.seed] * len(maps) if seeds is None else seeds
-        images = sample(self._run, told, seeds, steps, guidance, sampler)
+        images = sample(self.network, told, seeds, steps, guidance, sampler)
         painted = to_images((images + 1).mul_(127.5))
         return [cv2.resize(one, WORK_SIZE[::-1], interpolation=cv2.INTER_CUBIC) for one in painted]
 

@@ -13,7 +13,7 @@ from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from semcom_ros.errors import SemcomError
 
 Network = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""A `PaperNetwork`, or one compiled."""
+"""Called as a `PaperNetwork` is."""
 STEPS = 1000
 GUIDANCE = {"cityscapes": 2.0, "coco": 2.5}
 """The paper's strength s of guidance by data set."""
