@@ -109,10 +109,6 @@ COMMANDS = {
         "fast denoising of noisy one-hot maps", "evaluation.evaluate_denoising"
     ),
     "eval perception": Command("detection and depth", "evaluation.evaluate_perception"),
-    "eval sqgan": Command(
-        "what SQ-GAN keeps by class, beside ablations, and over fractions kept",
-        "evaluation.evaluate_sqgan",
-    ),
     "weights": Command("weights that others trained"),
     "weights import": Command(
         "bring other people's weights of a paper's network into models/", "weights_import"

@@ -117,7 +117,6 @@ def test_inspect_of_something_else_is_a_sentence(
     [
         "demo --out",
         "eval --out",
-        "eval sqgan --data scenes:1 --out",
         "channel make-trace --out",
         "channel plot --out",
         "channel table --out",

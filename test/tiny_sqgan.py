@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from semcom_ros.coding import map_prior
 from semcom_ros.lab.training.data import CAMVID_CLASSES
 from semcom_ros.lab.training.sqgan import pack
 from semcom_ros.labels import LABEL_SPACE, NAMES
+from semcom_ros.payload import Part, Payload
 
 SIZES = {"widths": (8, 8, 32), "depth": 2}
 PAPER = SqganPaperSizes(32, (1,) * 5, blocks=1, dims=32, depth=1, hidden=8)
@@ -64,3 +65,11 @@ def write_paper(models: Path, seed: int = 0, sizes: SqganPaperSizes = PAPER) -> 
         card |= {"network": asdict(sizes), "pipeline": kind}
         weights.save(models / file_of(stage), weights.tensors_of(MAKERS[kind](sizes)), card)
     return models
+
+
+def without(payload: Payload, lost: tuple[str, ...]) -> Payload:
+    """`payload` as it arrives when the parts named are lost."""
+    parts = (
+        Part(p.name, p.importance, erased=True) if p.name in lost else p for p in payload.parts
+    )
+    return replace(payload, parts=tuple(parts))

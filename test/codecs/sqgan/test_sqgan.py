@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from codec_ends import Reading, Sending
-from tiny_sqgan import write_tiny
+from tiny_sqgan import without, write_tiny
 
 from semcom_ros.codecs.sqgan import shared
 from semcom_ros.codecs.sqgan.decoder import Decoder
@@ -20,7 +20,6 @@ from semcom_ros.codecs.sqgan.split import Split, read
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation.evaluate_sqgan import without
 from semcom_ros.labels import VOID
 from semcom_ros.payload import Part, Payload, PayloadError, pack, unpack
 

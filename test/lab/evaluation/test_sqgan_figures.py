@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures about SQ-GAN: shares by class, bytes of tokens, the table of the split."""
+"""The figures about SQ-GAN: bytes of tokens, the table of the split."""
 
 from __future__ import annotations
 
 import json
-from copy import copy
 
-import cv2
 import numpy as np
 import pytest
-from tiny_sqgan import SIZES, tiny, write_tiny
+from tiny_sqgan import tiny, write_tiny
 
-from semcom_ros import weights
 from semcom_ros.codecs.sqgan import token_prior
 from semcom_ros.codecs.sqgan.decoder import Decoder
 from semcom_ros.codecs.sqgan.encoder import Encoder
@@ -19,17 +16,9 @@ from semcom_ros.codecs.sqgan.shared import LABELS_PART, MAP_TOKENS_PART
 from semcom_ros.codecs.sqgan.token_prior import INDEX_START, NODES, UNKNOWN
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.frame import Frame
-from semcom_ros.lab.evaluation import evaluate_sqgan
-from semcom_ros.lab.evaluation.evaluate_sqgan import Ends, area, kept_by_class, lost_parts, surfaces
-from semcom_ros.lab.evaluation.loopback import Loopback
-from semcom_ros.lab.evaluation.plot_sqgan import plot_lost_parts, plot_surfaces
-from semcom_ros.lab.training.data import CAMVID_CLASSES, Samples
-from semcom_ros.lab.training.judge import FILE as JUDGE
-from semcom_ros.lab.training.judge import Judge
+from semcom_ros.lab.training.data import CAMVID_CLASSES
 from semcom_ros.lab.training.sqgan import pack, split
-from semcom_ros.labels import LABEL_SPACE, NAMES, VOID
 from semcom_ros.perception.segmentation import Segmenter
-from semcom_ros.weights import models_dir
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -41,88 +30,8 @@ def frames():
 
 
 @pytest.fixture(scope="module")
-def ends(tmp_path_factory):
-    """Pipelines as a training step leaves them: "map", "image", and "random", for comparison."""
-    folder, found = tmp_path_factory.mktemp("work"), {}
-    for name, kind, mask in (
-        ("map", "map", "samm"),
-        ("image", "image", "samm"),
-        ("random", "image", "random"),
-    ):
-        card = {
-            "label_space": LABEL_SPACE,
-            "classes": [NAMES[c] for c in CAMVID_CLASSES],
-            "networks": {kind: SIZES},
-            "mask": mask,
-            "score": "conditioned",
-        }
-        path = folder / f"{name}.safetensors"
-        weights.save(path, weights.tensors_of(tiny()[kind]), card)
-        found[name] = Ends(path, kind)
-    return found
-
-
-@pytest.fixture(scope="module")
 def judge():
     return Segmenter.from_pretrained()
-
-
-@pytest.fixture(scope="module")
-def panel(frames, judge):
-    """The frames as `semcom eval sqgan` judges them."""
-    samples = Samples.of((f.image, f.labels) for f in frames)
-    return Judge(models_dir() / JUDGE, samples, judge)
-
-
-def test_all_cells_hold_the_classes_by_their_area_and_some_cells_others(ends, panel):
-    shares = area(panel.truth)
-    assert sum(shares.values()) == pytest.approx(1)
-    assert kept_by_class(ends["image"], 1.0, panel)[0] == pytest.approx(shares)
-    kept, scores = kept_by_class(ends["image"], 0.2, panel)
-    assert sum(kept.values()) == pytest.approx(1) and kept != pytest.approx(shares)
-    assert 0 <= scores["miou"] <= 1 and scores["psnr"] > 0
-
-
-def test_what_is_void_in_truth_is_neither_scored_nor_counted(ends, panel):
-    road = copy(panel)
-    road.truth = np.where(panel.truth == 0, panel.truth, VOID)
-    assert area(road.truth) == {"road": 1.0}
-    kept, scores = kept_by_class(ends["image"], 0.3, road)
-    assert kept == {"road": 1.0}
-    assert scores["miou"] != kept_by_class(ends["image"], 0.3, panel)[1]["miou"]
-
-
-def test_a_pipeline_trained_with_a_random_mask_keeps_at_random_but_the_same_by_seed(ends):
-    scores = np.linspace(0, 1, 512, dtype=np.float32).reshape(16, 32)
-    assert ends["image"].kept(scores, 0.5, 0).ravel()[256:].all()
-    random = ends["random"].kept(scores, 0.5, 0)
-    assert random.sum() == 256 and not random.ravel()[256:].all()
-    assert np.array_equal(random, ends["random"].kept(scores, 0.5, 0))
-
-
-def test_surfaces_have_a_value_for_every_pair_of_fractions(ends, panel, monkeypatch):
-    monkeypatch.setattr(evaluate_sqgan, "FRACTIONS", (0.1, 1.0))
-    found = surfaces(ends["map"], ends["image"], panel)
-    assert len(found["map"]) == 2
-    assert np.shape(found["image"]) == np.shape(found["psnr"]) == (2, 2)
-
-
-def test_with_every_lost_part_less_of_the_payload_is_scored(panel, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate_sqgan, "SETTINGS", (256, 1200))
-    rows = lost_parts(Loopback("sqgan", models=write_tiny(tmp_path)), panel)
-    arrived = {n: [r["image_parts"] for r in rows if r["payload_bytes"] == n] for n in (256, 1200)}
-    assert arrived[1200] == [3, 2, 1, 0] and arrived[256][-1] == 0
-    whole = {r["image_parts"]: r["psnr"] for r in rows if r["payload_bytes"] == 1200}
-    assert len(set(whole.values())) == 4
-    plot_lost_parts(tmp_path / "lost.png", rows)
-    assert cv2.imread(str(tmp_path / "lost.png")) is not None
-
-
-def test_surfaces_are_drawn(tmp_path):
-    grid = np.linspace(0, 1, 4).reshape(2, 2).tolist()
-    found = {"fractions": [0.1, 0.9], "map": [0.2, 0.7], "image": grid, "psnr": grid}
-    plot_surfaces(tmp_path / "surfaces.png", found)
-    assert cv2.imread(str(tmp_path / "surfaces.png")) is not None
 
 
 def test_statistics_of_tokens_make_a_frame_smaller_than_without(frames):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sheets of pictures: the original, what was sent, what arrived, what the RSU shows, the error."""
+"""Sheets of pictures: the original, what was sent, what arrived, what the RSU shows, the error.
+
+Of the map received, what rests on nothing that was received is dark.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from semcom_ros.lab.evaluation.study.frame_metrics import View
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.study_file import Cell, Table
 from semcom_ros.lab.picture import BAR, captions, text_width, tile
+from semcom_ros.labels import colorize
 
 COLUMNS = ("original", "sent map", "received map", "regenerated", "error")
 MISSING = ("", "no map sent", "no map received", "", "")
@@ -46,9 +50,11 @@ def draw_strip(view: View) -> np.ndarray:
     error = np.abs(view.image.astype(np.int16) - view.frame.image).mean(2)
     faded = np.repeat((255 - np.minimum(2 * error, 255)).astype(np.uint8)[..., None], 3, axis=2)
     outcome = view.outcome
-    contents = (
-        view.frame.image, outcome.sent_labels, outcome.reconstruction.labels, view.image, faded,
-    )  # fmt: skip
+    received, support = outcome.reconstruction.labels, outcome.reconstruction.support
+    if received is not None and support is not None:
+        colours = colorize(received)
+        received = np.where(support[..., None], colours, colours // 3)
+    contents = (view.frame.image, outcome.sent_labels, received, view.image, faded)
     tiles = [tile(c, *TILE, missing) for c, missing in zip(contents, MISSING, strict=True)]
     if outcome.bytes is not None:
         write(tiles[2], f"{outcome.bytes} bytes", 6, TILE[0] - 8, 0.4)

@@ -21,6 +21,7 @@ from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.overlap import found_again
 from semcom_ros.lab.metrics.pedestrians import Pedestrian, in_map, look_for_pedestrians, sure
 from semcom_ros.lab.metrics.perception_scores import FARTHEST, DetectionScores
+from semcom_ros.labels import VOID, fold
 from semcom_ros.runtime import declare_operators
 
 STILL = 8.0
@@ -113,6 +114,22 @@ def counts(truth: np.ndarray, estimate: np.ndarray, folded: bool = True) -> np.n
     matrix = ConfusionMatrix(folded)
     matrix.add(truth, estimate)
     return matrix.counts
+
+
+@cache
+def kept(classes: tuple[int, ...]) -> Measure:
+    """Pixels of `classes` and of all that rest on what was received, and all there are, as
+    `pools.over_area` takes them; None where the truth or the support is not known."""
+
+    def count(view: View) -> tuple[int, ...] | None:
+        truth, support = view.frame.labels, view.outcome.reconstruction.support
+        if truth is None or support is None:
+            return None
+        known, own = truth != VOID, np.isin(fold(truth), classes)
+        sets = (own & support, known & support, own, known)
+        return tuple(int(np.count_nonzero(pixels)) for pixels in sets)
+
+    return count
 
 
 Found = tuple[list[str], Boxes, list]

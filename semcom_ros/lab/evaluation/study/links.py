@@ -16,13 +16,17 @@ import numpy as np
 from semcom_ros.channel import Channel
 from semcom_ros.channel.parameters import NONE, PARAMETERS, resolve
 from semcom_ros.errors import SemcomError, choose
+from semcom_ros.lab.evaluation.study.part_loss import PartLoss
 from semcom_ros.lab.map_noise import MAP_NOISES
 from semcom_ros.parameter import Parameter, Value
 
+PARTS = Parameter("parts", 0, "of a payload that arrive, beside the most important one", 0, 16)
 PSNR_DB = Parameter("psnr_db", 10.0, "10 log10(P / sigma^2) of the noise on a value, dB.", -20, 200)
-Kind = Literal["none", "channel", "noise"]
+Kind = Literal["none", "channel", "noise", "parts"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _RANGE = re.compile(":".join([r"(-?\d+(?:\.\d+)?)"] * 3))
+_MODELS = {"channel": ("snr_db", "SNR"), "noise": ("psnr_db", "PSNR")}
+"""Kinds of link that have models, with the setting of their level and what that is."""
 MOST = 1000
 """Values that one range may stand for."""
 
@@ -48,10 +52,11 @@ def spread(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Link:
-    """One link at one level. settings: of the channel's `PARAMETERS`, or noise and psnr_db.
+    """One link at one level. settings: of the channel's `PARAMETERS`, or noise, psnr_db and parts.
 
-    kind: `channel`, the emulated radio; `noise`, one of `MAP_NOISES` on planes or pixels; `none`,
-    over which everything arrives as it was sent. made_by: the commands that make its files.
+    kind: `channel`, the emulated radio; `noise`, one of `MAP_NOISES` on planes or pixels; `parts`,
+    over which so many arrive; `none`, over which everything arrives as it was sent. made_by: the
+    commands that make its files.
     """
 
     kind: Kind = NONE
@@ -61,13 +66,13 @@ class Link:
     @property
     def name(self) -> str:
         """The model of the channel or the noise."""
-        return dict(self.settings)[self.kind] if self.kind != NONE else NONE
+        return str(dict(self.settings)[self.kind]) if self.kind in _MODELS else self.kind
 
     @property
     def level_db(self) -> float | None:
         """SNR of the channel or PSNR of the noise, dB; None for an ideal link."""
-        level = {"channel": "snr_db", "noise": "psnr_db", NONE: ""}[self.kind]
-        return dict(self.settings).get(level)
+        level = dict(self.settings).get(_MODELS.get(self.kind, ("",))[0])
+        return None if level is None else float(level)
 
     @property
     def snr_db(self) -> float | None:
@@ -79,14 +84,26 @@ class Link:
         """The link's level in words, such as `SNR 20 dB`; its model where it has no level."""
         if self.kind == NONE:
             return "ideal"
+        if self.kind == "parts":
+            return f"{self.place:g} parts more"
         if self.level_db is None:
             return self.model
-        return f"{'SNR' if self.kind == 'channel' else 'PSNR'} {self.level_db:g} dB"
+        return f"{self.axis} {self.level_db:g} dB"
+
+    @property
+    def axis(self) -> str:
+        """What a plot over several of this kind has along it."""
+        return _MODELS[self.kind][1] if self.kind in _MODELS else self.kind
+
+    @property
+    def place(self) -> float | None:
+        """Where on that axis; None for a link that has no such place."""
+        return dict(self.settings)["parts"] if self.kind == "parts" else self.level_db
 
     @property
     def model(self) -> str:
         """The link without its level, in words, such as `tdl_c, speed_kmh 120`."""
-        told = ("channel", "noise", "snr_db", "psnr_db")
+        told = (*KINDS, "snr_db", "psnr_db")
         more = [f"{name} {_text(v)}" for name, v in self.settings if name not in told]
         return ", ".join([self.name, *more])
 
@@ -114,8 +131,10 @@ class Link:
             self.channel(0)
         return told_to_make(self.made_by)
 
-    def channel(self, seed: int, mcs: str | None = None) -> Channel:
+    def channel(self, seed: int, mcs: str | None = None) -> Channel | PartLoss:
         """The radio, at its first frame; mcs: instead of its own modulation and code."""
+        if self.kind == "parts":
+            return PartLoss(dict(self.settings)["parts"])
         other = {"mcs": mcs} if mcs else {}
         return Channel(seed, **dict(self.settings) | other)
 
@@ -143,12 +162,12 @@ def read_commands(value: Any) -> tuple[str, ...]:
 def parse_links(entry: Any) -> list[Link]:
     """The links that one entry of a study stands for: a list of values stands for one link each.
 
-    `none`, `{channel: rayleigh, snr_db: [0, 10], ...}` or `{noise: poisson, psnr_db: 10}`. Raises
-    SemcomError.
+    `none`, `{channel: rayleigh, snr_db: [0, 10], ...}`, `{noise: poisson, psnr_db: 10}` or `{parts:
+    [2, 1, 0]}`. Raises SemcomError.
     """
     if entry == NONE:
         return [Link()]
-    if not isinstance(entry, Mapping) or not ({"channel", "noise"} & entry.keys()):
+    if not isinstance(entry, Mapping) or not ({*KINDS[1:]} & entry.keys()):
         raise SemcomError(
             f"The link {entry!r} is not known: write none, {{channel: awgn, snr_db: [0, 10]}} or "
             "{noise: gaussian, psnr_db: [30, 10]}."
@@ -163,6 +182,9 @@ def parse_links(entry: Any) -> list[Link]:
 
 
 def _link(settings: dict[str, Value]) -> Link:
+    if "parts" in settings:
+        choose(next(iter({*settings} - {"parts"}), "parts"), ("parts",), "setting of lost parts")
+        return Link("parts", (("parts", PARTS.check(settings["parts"])),))
     if "noise" in settings:
         for name in settings:
             choose(name, ("noise", "psnr_db"), "setting of noise")

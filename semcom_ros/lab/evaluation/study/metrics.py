@@ -17,6 +17,7 @@ from semcom_ros.lab.evaluation.study.pools import (
     kernel_distance,
     mean,
     missed,
+    over_area,
     percentile_95,
     relative_frechet,
     share,
@@ -108,6 +109,14 @@ def _depth(name: str, text: str, error, unit: str = "", digits: int = 3) -> dict
     }  # fmt: skip
 
 
+def _kept(name: str, *classes: str) -> dict[str, Metric]:
+    """How often a system sends `classes` for the room that they take."""
+    return {f"kept_{name}": Metric(
+        "", f"share of {' and '.join(classes)} in what rests on what came, over their share of the "
+        "area: 1 where nothing is preferred", m.kept(tuple(TRAIN_ID[c] for c in classes)),
+        over_area, "higher", 2, detail=True)}  # fmt: skip
+
+
 METRICS: dict[str, Metric] = {
     "bytes": Metric("bytes/frame", "bytes of the packed payload", _of("bytes"), digits=0),
     "bytes_p95": Metric("bytes/frame", "bytes that 95 % of the payloads keep to", _of("bytes"),
@@ -186,6 +195,9 @@ METRICS: dict[str, Metric] = {
                         "map needs", _of("encode_ms"), digits=1, better="lower", timing=True),
     "decode_ms": Metric("ms", "time to decode a frame on one thread", _of("decode_ms"), digits=1,
                         better="lower", timing=True),
+    **_kept("relevant", "pole", "traffic sign", "person", "rider"),
+    **{k: v for name in ("pole", "traffic sign", "person", "rider", "sky", "road")
+       for k, v in _kept(name.replace(" ", "_"), name).items()},
 } | {
     f"iou_{name.replace(' ', '_')}": Metric(
         "", f"{_JUDGED}, of {name} alone", m.confusion("regenerated_vs_truth"), iou([i]), "higher",

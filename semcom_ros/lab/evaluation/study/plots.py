@@ -13,6 +13,7 @@ from semcom_ros.lab.evaluation.shared import pyplot
 from semcom_ros.lab.evaluation.study.contact_sheet import shown_links
 from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.metrics import METRICS
+from semcom_ros.lab.evaluation.study.plot_surfaces import draw_surfaces
 from semcom_ros.lab.evaluation.study.study_file import CEILING
 from semcom_ros.lab.evaluation.study.tables import Record, Scores
 from semcom_ros.lab.metrics.pedestrians import BANDS
@@ -56,7 +57,7 @@ def draw_plots(folder: Path, scores: Scores) -> list[Path]:
     stem = slug(f"{scores.table.title} {scores.data}")
     drawn = ((figure.name, _draw(plt, figure)) for figure in _figures(scores) if figure.panels)
     files = []
-    for name, figure in chain(drawn, _latency(plt, scores)):
+    for name, figure in chain(drawn, _latency(plt, scores), draw_surfaces(plt, scores)):
         files.append(folder / f"{stem}-{slug(name)}.png")
         figure.savefig(files[-1], dpi=110, metadata={"Software": None})
         plt.close(figure)
@@ -79,7 +80,7 @@ def _figures(scores: Scores) -> Iterator[PlotPanels]:
             told.append(size)
     models: dict[str, list[Link]] = {}
     for link in table.links:
-        if link.level_db is not None:
+        if link.place is not None:
             models.setdefault(link.model, []).append(link)
     for metric in table.metrics:
         m = METRICS[metric]
@@ -92,12 +93,14 @@ def _figures(scores: Scores) -> Iterator[PlotPanels]:
             ceiling, (told, [str(size) for size in told]), log=True,
         )  # fmt: skip
         for model, links in models.items():
-            kind = "SNR" if links[0].kind == "channel" else "PSNR"
-            points = [(link.level_db, link, metric) for link in links]
+            axis = links[0].axis
+            points = [(link.place, link, metric) for link in links]
             yield PlotPanels(
-                f"{metric} against {kind} {model}",
+                f"{metric} against {axis} {model}",
                 _by_size(scores, points, "") if len(links) > 1 else [],
-                f"{kind} over {model}, dB", ylabel, ceiling,
+                f"{axis} that arrive, beside the first" if axis == model else
+                f"{axis} over {model}, dB",
+                ylabel, ceiling,
             )  # fmt: skip
     for suffix, where in (("", "image"), ("_map", "map")):
         points = [

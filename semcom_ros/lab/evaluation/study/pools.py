@@ -92,6 +92,15 @@ def share(values: Sequence[list[bool] | None], seed: int) -> Score:
     return _bootstrap(rows, lambda sums: _ratio(sums[..., 0], sums[..., 1]), seed)
 
 
+def over_area(values: Sequence[Sequence[int] | None], seed: int) -> Score:
+    """A class's share of the pixels that are chosen over its share of all, frames drawn.
+
+    Measurements are pixels: the class's that are chosen, all that are chosen, the class's, all.
+    """
+    rows = _there(values)
+    return _bootstrap(rows, lambda s: _ratio(s[..., 0] * s[..., 3], s[..., 1] * s[..., 2]), seed)
+
+
 def whole(score: Callable[[list[Any]], float | None]) -> Pool:
     """A score of all frames at once, without an interval."""
 

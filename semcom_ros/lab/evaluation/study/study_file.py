@@ -18,6 +18,7 @@ tables:
     across: links            # what the columns are: links, payload_bytes or metrics
     sheet: 2                 # frames on the sheets of pictures
     quick: false             # left out with --quick
+    surface: [image_kept, map_kept]   # two options of a system, over which quality is drawn
     paper:                   # what a paper says of it, held against ours: see `Claim`
       - {source: Table I, what: mIoU, paper: ".94", row: pixels, metric: miou, why: other data}
 """
@@ -49,7 +50,7 @@ ACROSS = ("links", "payload_bytes", "metrics")
 SIZE, SCHEME = "payload_bytes", "mcs"
 _COMMON = ("seed", "frames", "split", "data", "metrics")
 _TABLE = ("title", "frames", "split", "data", "metrics", "systems", "links", "across", "sheet",
-          "quick", "paper")  # fmt: skip
+          "quick", "surface", "paper")  # fmt: skip
 _OF_ROW = ("system", "name", "labels", "made_by")
 
 
@@ -98,7 +99,7 @@ CEILING = Entry("real image", "real image", "original")
 class Table:
     """Every system over every link on every data set, for these metrics.
 
-    claims: what a paper says of such a table.
+    surface: two options over which quality is drawn. claims: what a paper says of such a table.
     """
 
     title: str
@@ -111,6 +112,7 @@ class Table:
     across: str = ACROSS[0]
     sheet: int = SHEET.default
     quick: bool = True
+    surface: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
 
     @property
@@ -224,6 +226,7 @@ def _table(said: Mapping[str, Any]) -> Table:
         choose(str(across), ACROSS, "layout of a table"),
         SHEET.check(said.get("sheet", SHEET.default)),
         said.get("quick", True) is not False,
+        _surface(said.get("surface", []), entries),
         parse_claims(
             said.get("paper"),
             METRICS,
@@ -231,6 +234,15 @@ def _table(said: Mapping[str, Any]) -> Table:
             {name for link in links for name in (link.level, link.words)},
         ),
     )
+
+
+def _surface(names: Any, entries: list[Entry]) -> tuple[str, ...]:
+    """The options over which a table is drawn. Raises SemcomError unless they are none or two."""
+    known = {name for entry in entries for name, _ in entry.options}
+    options = tuple(choose(str(name), known, "option to draw over") for name in _list(names))
+    if len(options) not in (0, 2):
+        raise SemcomError(f"A surface lies over two options, not {len(options)}: name two.")
+    return options
 
 
 def parse_entries(content: Any) -> list[Entry]:

@@ -30,7 +30,7 @@ from semcom_ros.runtime import shipped_folder
 
 T = TypeVar("T")
 
-QUICK_FRAMES, QUICK_PAPER_FRAMES = 16, 4
+QUICK_FRAMES, QUICK_PAPER_FRAMES = 16, 8
 PAPERS = ("gesco", "sqgan", "gsc")
 """Each by its study in config/."""
 

@@ -42,6 +42,7 @@ SYSTEMS = {
     "label_map": "semcom_ros.lab.evaluation.study.plain_systems:label_map",
     "original": "semcom_ros.lab.evaluation.study.plain_systems:original",
     "picture_chain": "semcom_ros.lab.evaluation.study.picture_chain:picture_chain",
+    "sqgan_tokens": "semcom_ros.lab.evaluation.study.token_systems:sqgan_tokens",
     "svtav1": "semcom_ros.lab.evaluation.study.video_systems:svtav1",
     "swinjscc": "semcom_ros.lab.evaluation.study.learned_links:swinjscc",
     "witt": "semcom_ros.lab.evaluation.study.learned_links:witt",
@@ -86,7 +87,7 @@ class System:
     _: KW_ONLY
     name: str
     budget: int | None = None
-    links: frozenset[str] = frozenset({NONE, "channel"})
+    links: frozenset[str] = frozenset({NONE, "channel", "parts"})
     models: tuple[Path, ...] = ()
     of_road: bool = False
     keeps: bool = True
@@ -123,7 +124,7 @@ class System:
     def begin(self, link: Link, seed: int) -> None:
         """Start the drive over `link`: nothing has been received yet."""
         self._link, self._seed = link, seed
-        self._channel = link.channel(seed, self.mcs) if link.kind == "channel" else None
+        self._channel = link.channel(seed, self.mcs) if link.kind in ("channel", "parts") else None
         self._last: Reconstruction | None = None
         self._memory = Memory()
         # What the RSU lacks is asked for before the next frame, which then hangs on what arrived.
