@@ -49,6 +49,10 @@ COMMANDS = {
     "train segmenter": Command(
         "train the vehicle's segmenter", "training.segmenter:SegmenterTraining"
     ),
+    "train reader": Command(
+        "train FCN, DeepLab or a segmenter to read a study's pictures",
+        "training.reader:ReaderTraining",
+    ),
     "train restorer": Command(
         "teach GESCO to restore a coded picture", "training.restorer.training:RestorerTraining"
     ),

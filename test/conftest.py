@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -52,6 +52,30 @@ def small_camvid(tmp_path_factory: pytest.TempPathFactory) -> str:
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), rng.integers(0, 12, shape).astype(np.uint8))
     return f"camvid:{folder}"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Saves a tiny network of `transformers` that was never trained, once, and gives its folder."""
+    from semcom_ros.runtime import declare_operators
+
+    declare_operators()
+    import torch
+    from tiny_checkpoints import COCO
+
+    folders: dict[tuple, Path] = {}
+
+    def save(make: Callable, names: dict[int, str] = COCO) -> Path:
+        key = (make.__name__, *names.values())
+        if key not in folders:
+            torch.manual_seed(0)
+            network, processor = make(names)
+            folders[key] = tmp_path_factory.mktemp(make.__name__)
+            network.save_pretrained(folders[key])
+            processor.save_pretrained(folders[key])
+        return folders[key]
+
+    return save
 
 
 @pytest.fixture(scope="session")

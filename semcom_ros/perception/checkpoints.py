@@ -129,6 +129,18 @@ def _source(name: str) -> Path | str:
     )
 
 
+def folder_of(name: str) -> Path:
+    """Where the files of the checkpoint `name` lie; a hub id's are in the cache of `transformers`,
+    which downloads what it lacks. Raises SemcomError."""
+    source = _source(name)
+    if isinstance(source, Path):
+        return source
+    with _sentences(name):
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(source, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
+
+
 def _check_folder(folder: Path) -> None:
     """Raise SemcomError unless `folder` holds all that a checkpoint needs, without any pickle."""
     files: tuple[str, ...] = ("config.json", PROCESSOR)

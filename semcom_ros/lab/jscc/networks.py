@@ -12,8 +12,9 @@ from torch import nn
 
 from semcom_ros import weights
 from semcom_ros.lab.jscc.convolutional import ConvolutionalJscc
-from semcom_ros.lab.jscc.deeplab import RESNET_18, DeeplabJscc, Fcn
+from semcom_ros.lab.jscc.deeplab import DeeplabJscc
 from semcom_ros.lab.jscc.transformer import SwinJscc, Witt
+from semcom_ros.lab.reader_networks import RESNET_18, Fcn
 from semcom_ros.labels import CLASSES
 
 FOLDER = Path("out/jscc")

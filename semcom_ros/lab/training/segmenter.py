@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
@@ -40,9 +41,22 @@ class SegmenterTraining(Training):
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--share", type=float, default=0.35, help="of the drive in a batch")
+        cls.share_option(parser)
         widths = "channels at 1/4, 1/8, 1/16 and 1/32"
         parser.add_argument("--widths", type=int, nargs=4, default=WIDTHS, help=widths)
+
+    @classmethod
+    def share_option(cls, parser: argparse.ArgumentParser) -> None:
+        """How much of a batch is drawn."""
+        parser.add_argument("--share", type=float, default=0.35, help="of the drive in a batch")
+
+    def built(self) -> nn.Module:
+        """The network to train."""
+        return SegmentationNetwork(len(CLASSES), tuple(self.args.widths))
+
+    def form(self) -> dict[str, Any]:
+        """What its card tells of that."""
+        return {"widths": list(self.args.widths)}
 
     def begin(self) -> None:
         args = self.args
@@ -57,8 +71,7 @@ class SegmenterTraining(Training):
         self.index = torch.from_numpy(data.class_indices(CLASSES)).long().to(self.device)
         balance = data.class_weights(camvid.labels, CLASSES, power=0.5)
         self.balance = torch.from_numpy(balance).to(self.device)
-        network = SegmentationNetwork(len(CLASSES), tuple(args.widths))
-        self.learn(network, decay=0.998, weight_decay=0.02)
+        self.learn(self.built(), decay=0.998, weight_decay=0.02)
 
     def update(self, batch: list[torch.Tensor], step: int) -> dict[str, torch.Tensor]:
         images, labels = batch
@@ -78,7 +91,7 @@ class SegmenterTraining(Training):
 
     def card(self) -> dict[str, Any]:
         return {
-            "widths": list(self.args.widths),
+            **self.form(),
             "scores": {
                 "on": f"CamVid val, 101 frames at 256x512, and {TOWN_FRAMES} frames of the "
                 f"procedural drive, seeds {HELD_OUT.start} to {HELD_OUT.stop - 1}",

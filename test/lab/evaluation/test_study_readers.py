@@ -7,24 +7,29 @@ import argparse
 import json
 from pathlib import Path
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
+from tiny_checkpoints import STREET, detr, dpt, mask2former, metric_depth_anything, segformer
 
+from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study import run
 from semcom_ros.lab.evaluation.study.published import to_batch
 from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.evaluation.study.runner import Runner
 from semcom_ros.lab.evaluation.study.study_file import parse_study
+from semcom_ros.labels import TRAIN_ID, VOID
 
 IMAGE = np.random.default_rng(3).integers(0, 256, (256, 512, 3)).astype(np.uint8)
 
 
 def test_networks_and_images_are_on_the_device_asked_for() -> None:
     readers = Readers(device="meta")
-    assert readers.vehicle.device == readers.judge.device == readers.perception.device == "meta"
+    perception = readers.perception._shipped()
+    assert readers.vehicle.device == readers.judge.device == perception.device == "meta"
     pixels = [*readers.pyramid(IMAGE), to_batch(IMAGE, readers.device)]
-    pixels += [*readers.judge.network.parameters(), *readers.perception.network.parameters()]
+    pixels += [*readers.judge.network.parameters(), *perception.network.parameters()]
     assert {one.device.type for one in pixels} == {"meta"}
 
 
@@ -42,6 +47,41 @@ def test_a_picture_that_comes_again_is_not_read_again(monkeypatch: pytest.Monkey
     labels = readers.judged(IMAGE)
     monkeypatch.setattr(readers.judge, "read", None)
     assert readers.judged(IMAGE.copy()) is labels
+
+
+def test_checkpoints_read_a_study_by_their_folders(
+    checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SegFormer, DETR and DPT in the places of the shipped networks, without any download."""
+    monkeypatch.chdir(tmp_path)
+    words = "--codec full_image --frames 2 --metrics miou,map,depth_rmse,segmenter_distance --out o"
+    words += f" --judge {checkpoint(segformer, STREET)} --detection {checkpoint(detr)}"
+    words += f" --depth {checkpoint(metric_depth_anything)}"
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    run.run(parser.parse_args(words.split()))
+    told = json.loads(Path("o/scores.json").read_text())
+    found = {one["metric"]: one["value"] for one in told["scores"] if one["system"] != "original"}
+    assert all(isinstance(found[name], float) for name in ("miou", "map", "depth_rmse"))
+    assert found["segmenter_distance"].startswith("not measured: needs a judge with features")
+    assert sum(name.endswith("/model.safetensors") for name in told["provenance"]["models"]) == 3
+
+
+def test_readers_of_other_checkpoints_are_other_readers(checkpoint) -> None:
+    readers = Readers(judge=str(checkpoint(mask2former, STREET)), depth=str(checkpoint(dpt)))
+    assert set(np.unique(readers.judged(IMAGE))) <= {TRAIN_ID["road"], TRAIN_ID["sky"], VOID}
+    # Relative depth needs a road and a camera that is calibrated: here is no camera.
+    seen = readers.seen(IMAGE, None)
+    assert seen.depth is None and seen.problem and seen.detections is not None
+    assert {"config.json", "model.safetensors"} <= {path.name for path in readers.models}
+    with pytest.raises(SemcomError, match="no folder 'nowhere'"):
+        Readers(judge="nowhere")
+
+
+def test_a_hub_id_that_is_not_at_hand_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(SemcomError, match="`hf download owner/absent --local-dir DIR`"):
+        Readers(detection="owner/absent")
 
 
 @pytest.mark.cuda

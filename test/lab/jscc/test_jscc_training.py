@@ -15,8 +15,9 @@ from another_device import another_device
 from semcom_ros.cli import main
 from semcom_ros.lab.jscc import networks, training
 from semcom_ros.lab.jscc.convolutional import ConvolutionalJscc
-from semcom_ros.lab.jscc.deeplab import DeeplabJscc, Fcn
+from semcom_ros.lab.jscc.deeplab import DeeplabJscc
 from semcom_ros.lab.jscc.transformer import SwinJscc, Witt
+from semcom_ros.lab.reader_networks import Fcn
 from semcom_ros.lab.training import air
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.street_pack import write_set

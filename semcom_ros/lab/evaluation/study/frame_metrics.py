@@ -204,6 +204,7 @@ def depth_error(
 
     of_original: against what is found in the original. Scored is where the truth is known and at
     most `FARTHEST`. What is taken for the sky there, NaN, or for farther away, is as far as that.
+    None where a checkpoint can tell no depth, as of an image without a road.
     """
 
     def compare(view: View) -> float | None:
@@ -213,6 +214,8 @@ def depth_error(
             return None
         else:
             truth, found = view.frame.depth, view.depth_in(view.image)
+        if truth is None or found is None:
+            return None
         scored = (truth > 0) & (truth <= FARTHEST)
         near = np.minimum(np.nan_to_num(found[scored], nan=FARTHEST), FARTHEST)
         return float(error(truth[scored], near)) if scored.any() else None

@@ -167,11 +167,11 @@ METRICS: dict[str, Metric] = {
     "segmenter_distance": Metric(
         "", "distance of the judge's features at 1/4, 1/8 and 1/16 of the resolution, each pixel's "
         "at unit length, squared: stands in for LPIPS", m.segmenter_distance, better="lower",
-        image_only=True, needs="judge"),
+        image_only=True, needs="features"),
     "segmenter_frechet": Metric(
         "", "Fréchet distance of the judge's mean features at 1/16, over the originals' variance: "
         "stands in for FID", lambda view: view.both("features", view.readers.mean_features),
-        whole(relative_frechet), "lower", needs="judge"),
+        whole(relative_frechet), "lower", needs="features"),
     "panel_miou": Metric("", "the panel's map of the image shown against the true map: a segmenter "
                          "that no generator's loss, teacher or choice has to do with",
                          m.confusion("panel_vs_truth"), iou(ALL), "higher", needs="panel"),

@@ -25,8 +25,8 @@ from semcom_ros.weights import commit
 PACKAGE = Path(__file__).resolve().parents[3]
 CELLS = "semcom_ros.lab.evaluation.study.cells"
 """Measures a cell: all that scores hang on is imported from here."""
-PACKAGES = ("numpy", "scipy", "numba", "torch", "torchmetrics", "diffusers", "av", "pillow",
-            "opencv-python-headless")  # fmt: skip
+PACKAGES = ("numpy", "scipy", "numba", "torch", "torchmetrics", "timm", "transformers", "diffusers",
+            "av", "pillow", "opencv-python-headless")  # fmt: skip
 """Of which a score may hang on the version: PyAV and Pillow bring the classical codecs."""
 
 
@@ -41,7 +41,9 @@ def provenance(
         "code": code_hash(),
         "seed": seed,
         "frames": {table: dict(of_data) for table, of_data in frames.items()},
-        "models": {path.name: file_hash(path) for path in sorted(set(models)) if path.is_file()},
+        "models": {
+            _called(path): file_hash(path) for path in sorted(set(models)) if path.is_file()
+        },
         "versions": {
             "semcom_ros": __version__,
             "python": platform.python_version(),
@@ -49,6 +51,11 @@ def provenance(
         },
         "cores": len(os.sched_getaffinity(0)),
     }
+
+
+def _called(path: Path) -> str:
+    """A file of weights by its name; those of checkpoints are called alike, but for the folder."""
+    return "/".join(path.parts[-2:]) if (path.parent / "config.json").is_file() else path.name
 
 
 @cache

@@ -23,6 +23,8 @@ from semcom_ros.errors import SemcomError, given
 from semcom_ros.lab.evaluation.study import published
 from semcom_ros.lab.evaluation.study.published import to_batch
 from semcom_ros.lab.metrics.perception_scores import LOWEST
+from semcom_ros.perception.backends import NONE, SHIPPED, create_perception
+from semcom_ros.perception.checkpoints import folder_of
 from semcom_ros.weights import models_dir
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 512
 JUDGE, PANEL = "judge.safetensors", "panel.safetensors"
+WEIGHTS = ".safetensors"
 _SHIPPED = ("segmenter.safetensors", "perception.safetensors", PANEL)
 COCO_DETECTOR = "centernet.json"
 
@@ -61,18 +64,27 @@ def _once(read: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Readers:
-    """judge: weights of the segmenter that reads regenerated images, by default the shipped judge.
+    """judge: the segmenter that reads regenerated images, by default the shipped judge: a file of
+    weights that a recipe made, or a checkpoint of `transformers` by its folder or hub id.
 
     It is never the vehicle's segmenter: that would find again what it put there itself. backbones:
     the folder of the published weights; torch hub's cache is looked through as well. detector: the
-    folder of `CocoDetector`. device: where networks and MS-SSIM run.
+    folder of `CocoDetector`. detection, depth: what finds boxes and distances, as the RSU's
+    parameters of these names: a checkpoint, or "shipped". device: where networks and MS-SSIM run.
+    Raises SemcomError for a checkpoint that is not there.
     """
 
     def __init__(
-        self, judge: Path | None = None, backbones: Path | None = None, device: str = "cpu",
-        detector: Path | None = None,
+        self, judge: str | Path | None = None, backbones: Path | None = None, device: str = "cpu",
+        detector: Path | None = None, detection: str = SHIPPED, depth: str = SHIPPED,
     ) -> None:  # fmt: skip
-        self.judge_path = judge or models_dir() / JUDGE
+        self._judges_by_checkpoint = judge is not None and Path(judge).suffix != WEIGHTS
+        if judge is None:
+            judge = models_dir() / JUDGE
+        self.judge_path = folder_of(str(judge)) if self._judges_by_checkpoint else Path(judge)
+        self._detection, self._depth = (
+            one if one == SHIPPED else str(folder_of(one)) for one in (detection, depth)
+        )
         self.device, self._backbones = device, backbones
         self._detector = detector and detector / COCO_DETECTOR
         self._known: OrderedDict[tuple, Any] = OrderedDict()
@@ -82,6 +94,9 @@ class Readers:
     def models(self) -> tuple[Path, ...]:
         """Weights that what they find hangs on, there or not."""
         others = [self._detector] if self._detector else []
+        chosen = (self.judge_path, Path(self._detection), Path(self._depth))
+        for folder in (one for one in chosen if one.is_dir()):
+            others += sorted(one for one in folder.iterdir() if one.is_file())
         return self.judge_path, *(models_dir() / name for name in _SHIPPED), *others
 
     def lacks(self, what: str) -> str:
@@ -92,6 +107,8 @@ class Readers:
             return f"not measured: needs {PANEL} (semcom train sight --stage panel)"
         if what == "detector" and self._detector is None:
             return f"not measured: needs {COCO_DETECTOR} (--detector DIR)"
+        if what == "features" and self._judges_by_checkpoint:
+            return "not measured: needs a judge with features at hand, as the shipped one"
         return published.lacks(what, self._backbones)
 
     @cached_property
@@ -104,9 +121,13 @@ class Readers:
     @cached_property
     def judge(self) -> Any:
         """The segmenter that no loss saw."""
-        from semcom_ros.perception.segmentation import FILE, Segmenter
+        from semcom_ros.lab.reader_networks import load_reader
+        from semcom_ros.perception.checkpoint_tasks import CheckpointSegmenter
+        from semcom_ros.perception.segmentation import FILE
 
-        judge = Segmenter.from_pretrained(self.judge_path, self.device)
+        if self._judges_by_checkpoint:
+            return CheckpointSegmenter(str(self.judge_path), self.device)
+        judge = load_reader(self.judge_path, self.device)
         vehicles = models_dir() / FILE
         if vehicles.is_file() and vehicles.read_bytes() == self.judge_path.read_bytes():
             raise SemcomError(
@@ -114,6 +135,11 @@ class Readers:
                 "again what it put there: give another with --judge."
             )
         return judge
+
+    @property
+    def features(self) -> Any:
+        """The judge, whose features are asked for."""
+        return self.judge
 
     @cached_property
     def panel(self) -> Any:
@@ -131,10 +157,8 @@ class Readers:
 
     @cached_property
     def perception(self) -> Any:
-        """The shipped detection and depth, with boxes down to `LOWEST`."""
-        from semcom_ros.perception.perceive import Perception
-
-        return Perception.from_pretrained(device=self.device, threshold=LOWEST)
+        """Detection and depth, with boxes down to `LOWEST`."""
+        return create_perception(NONE, self._detection, self._depth, self.device, LOWEST)
 
     @cached_property
     def lite2(self) -> Callable[[np.ndarray, np.ndarray], float]:
@@ -193,6 +217,8 @@ class Readers:
     @_once
     def judged(self, image: np.ndarray) -> np.ndarray:
         """The judge's map of `image`, uint8 [H, W, 3]: uint8 [H, W] trainId."""
+        if self._judges_by_checkpoint:
+            return self.judge(image[None])[0]
         [labels] = self.judge.read(self.pyramid(image), image.shape[:2])
         return labels
 
@@ -222,11 +248,12 @@ class Readers:
         return self._latest[1]
 
     def seen(self, image: np.ndarray, camera: Camera | None) -> Predictions:
-        """What the shipped perception sees in `image`, taken by `camera` if that is known."""
-        focal = camera.fx if camera is not None and camera.calibrated else None
-        return self._seen(image, focal)
+        """What perception sees in `image`, taken by `camera` if that is known."""
+        return self._seen(image, camera)
 
     @_once
-    def _seen(self, image: np.ndarray, focal: float | None) -> Predictions:
-        [seen] = self.perception([image], [focal])
+    def _seen(self, image: np.ndarray, camera: Camera | None) -> Predictions:
+        # A checkpoint's relative depth is scaled by the road that the judge sees.
+        ground = None if self._depth == SHIPPED else [self.judged(image)]
+        [seen] = self.perception([image], [camera], ground)
         return seen

@@ -32,6 +32,7 @@ from semcom_ros.lab.evaluation.study.study_options import (
 from semcom_ros.lab.evaluation.study.tables import Scores
 from semcom_ros.lab.evaluation.study.workers import measure_apart, take_one_thread, workers_for
 from semcom_ros.lab.picture import read_picture, save_picture
+from semcom_ros.perception.backends import SHIPPED
 
 __all__ = ["add_arguments", "run"]
 
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> None:
     places = places_of(data_of(given))
     study = study_of(given, tuple(places))
     readers = (given.get("judge"), given.get("backbones"), args.device, given.get("detector"))
-    runner = Runner(study, places, args.out / "cells", *readers)
+    chosen = (given.get(name, SHIPPED) for name in ("detection", "depth"))
+    runner = Runner(study, places, args.out / "cells", *readers, *chosen)
     if args.train and make_missing(runner, places):
         runner = Runner(*runner.made_of)
     keys = runner.shard(*read_shard(given["shard"])) if "shard" in given else None

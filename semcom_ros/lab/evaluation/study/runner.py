@@ -111,12 +111,13 @@ class Runner:
     """
 
     def __init__(
-        self, study: Study, places: Mapping[str, str], folder: Path, judge: Path | None = None,
-        backbones: Path | None = None, device: str = "cpu", detector: Path | None = None,
+        self, study: Study, places: Mapping[str, str], folder: Path,
+        judge: str | Path | None = None, backbones: Path | None = None, device: str = "cpu",
+        *others: Any,
     ) -> None:  # fmt: skip
-        self.made_of = (study, dict(places), folder, judge, backbones, device, detector)
+        self.made_of = (study, dict(places), folder, judge, backbones, device, *others)
         self.study = study
-        self.readers = Readers(judge, backbones, device, detector)
+        self.readers = Readers(judge, backbones, device, *others)
         self._data = cache(self._open)
         self._hash = cache(file_hash)
         self._system = cache(

@@ -56,9 +56,11 @@ _MORE: dict[str, tuple[str, dict[str, Any]]] = {
         "$CITYSCAPES_DATASET where no --data is given",
         {"choices": PAPERS},
     ),
-    "judge": (
-        "segmenter that reads the images shown (default: the shipped judge)", {"type": Path}),
-    "backbones": ("folder of the published weights of LPIPS and FID", {"type": Path}),
+    "judge": ("segmenter that reads the images shown: weights of a recipe, or a checkpoint of "
+              "transformers by folder or hub id (default: the shipped judge)", {}),
+    "detection": ("what finds boxes in them: shipped (default) or such a checkpoint", {}),
+    "depth": ("what tells distances in them: shipped (default) or such a checkpoint", {}),
+    "backbones": ("folder of the published weights of LPIPS, DISTS, FID and KID", {"type": Path}),
     "detector": ("folder of COCO's detector (centernet.json), which finds cars and people", {
         "type": Path, "metavar": "DIR"}),
     "workers": (
