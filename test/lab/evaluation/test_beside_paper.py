@@ -15,8 +15,16 @@ import yaml
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study import made_first, run, study_options
 from semcom_ros.lab.evaluation.study.beside_paper import ours
+from semcom_ros.lab.evaluation.study.links import Link
 from semcom_ros.lab.evaluation.study.pools import Score
-from semcom_ros.lab.evaluation.study.study_file import CEILING, Cell, Study, parse_study, read_study
+from semcom_ros.lab.evaluation.study.study_file import (
+    CEILING,
+    Cell,
+    Entry,
+    Study,
+    parse_study,
+    read_study,
+)
 from semcom_ros.lab.evaluation.study.tables import Record, Scores
 from semcom_ros.runtime import shipped_folder
 
@@ -167,3 +175,23 @@ def test_a_command_gets_the_places_of_its_data(command: str, words: str) -> None
 def test_a_command_whose_data_is_nowhere_is_a_sentence() -> None:
     with pytest.raises(SemcomError, match="add --data camvid:DIR"):
         list(made_first._placed("semcom train gesco --camvid DIR", {"scenes:1": "scenes:1"}))
+
+
+def test_what_cannot_be_trained_here_is_told_and_leaves_its_rows_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """No data, no GPU for the full width, or already there: nothing is run, nothing stops."""
+    commands = [
+        "semcom train gesco --camvid DIR",
+        "semcom train gesco-paper --data scenes:1",
+        f"semcom train x --out {tmp_path}",
+    ]
+    (table,), lacking = study().tables, SimpleNamespace(lacks="weights")
+    cells = [Cell(table, "", Entry(c, c, "x", made_by=(c,)), Link()) for c in commands]
+    runner = SimpleNamespace(jobs=dict.fromkeys(cells, lacking))
+    monkeypatch.setattr(made_first, "subprocess", None)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert made_first.make_missing(runner, {"scenes:1": "scenes:1"}) == 0
+    told = capsys.readouterr().out
+    assert "add --data camvid:DIR" in told and "wants a CUDA GPU" in told
+    assert "train x" not in told

@@ -9,35 +9,48 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study.runner import Runner
 
 DIR = "DIR"
+FULL_WIDTH = "-paper"
+"""Ends the names of recipes that train a paper's networks as they were published."""
 
 
 def make_missing(runner: Runner, places: Mapping[str, str]) -> int:
     """Run what makes the files that jobs lack, each command once and in order; how many were run.
 
-    One whose `--out` is there is skipped; of one that fails the rows stay empty. places: where each
-    kind of data lies, which takes the place of DIR. Raises SemcomError where a command needs data
-    whose place is not known, before any is run.
+    One whose `--out` is there is skipped, and so is one that learns from data whose place is not
+    known, or at a paper's full width without a GPU; of those, and of one that fails, the rows stay
+    empty. places: where each kind of data lies, which takes the place of DIR.
     """
     lacking = (cell for cell, job in runner.jobs.items() if job.lacks)
     named = (c for cell in lacking for c in (*cell.entry.made_by, *cell.link.made_by))
-    ready = [list(_placed(command, places)) for command in dict.fromkeys(named)]
-    console, done = Console(), 0
-    for words in ready:
+    done = 0
+    for command in dict.fromkeys(named):
+        try:
+            words = list(_placed(command, places))
+        except SemcomError as error:
+            _tell(f"Not run: {error}")
+            continue
         if "--out" in words and Path(words[words.index("--out") + 1]).exists():
             continue
-        console.print(f"Running {shlex.join(words)}", soft_wrap=True)
+        if words[2].endswith(FULL_WIDTH) and not torch.cuda.is_available():
+            _tell(f"Not run: `{command}` trains at the paper's full width and wants a CUDA GPU.")
+            continue
+        _tell(f"Running {shlex.join(words)}")
         status = subprocess.run([sys.executable, "-m", "semcom_ros.cli", *words[1:]]).returncode
         if status:
-            told = f"That ended with status {status}: the rows that need it stay empty."
-            console.print(told, soft_wrap=True)
+            _tell(f"That ended with status {status}: the rows that need it stay empty.")
         done += 1
     return done
+
+
+def _tell(sentence: str) -> None:
+    Console().print(sentence, soft_wrap=True)
 
 
 def _placed(command: str, places: Mapping[str, str]) -> Iterator[str]:
