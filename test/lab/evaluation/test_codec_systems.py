@@ -56,6 +56,15 @@ def test_a_codec_whose_weights_are_missing_lacks_them(
     assert "semcom train map" in create_system("codec", {"codec": "sqgan"}).lacks
 
 
+def test_gescos_ofdm_link_stands_at_a_position_drawn_anew_for_every_frame() -> None:
+    """A random user for each image, zero forcing, as the authors' script has it."""
+    study = read_study(CONFIG / "gesco.yaml", ("camvid",))
+    (table,) = (one for one in study.tables if one.title == "OFDM over a trace")
+    for link in table.links:
+        told = dict(link.settings)
+        assert (told["fading"], told["equaliser"]) == ("block", "zf")
+
+
 def test_the_study_of_gsc_is_read_and_holds_every_rate_and_scheme() -> None:
     study = read_study(CONFIG / "gsc.yaml", ("camvid",))
     uses = {8 * size for table in study.tables for size in table.sizes}
