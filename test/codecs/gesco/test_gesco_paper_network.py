@@ -11,15 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_gesco import NARROW, SIZE, narrow_network, write_paper
 
-from semcom_ros import weights
-from semcom_ros.codecs.gesco import shared
 from semcom_ros.codecs.gesco.paper.generator import PaperDiffusion, load_network, planes_of
-from semcom_ros.codecs.gesco.paper.network import (
-    CosineAttention,
-    GescoPaperSizes,
-    PaperNetwork,
-)
+from semcom_ros.codecs.gesco.paper.network import CosineAttention, GescoPaperSizes
 from semcom_ros.codecs.gesco.paper.sampling import (
     STEPS,
     guided,
@@ -31,21 +26,12 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.label_spaces import CITYSCAPES19, CITYSCAPES35, SPACES
 from semcom_ros.labels import TRAIN_ID, VOID
 
-SIZE = (16, 32)
-NARROW = GescoPaperSizes(32, (1, 2), blocks=1, attention=(2,), head=32, hidden=8)
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
 def network():
-    """A narrow network whose output is not yet that of a new one, 0."""
-    torch.manual_seed(3)
-    network = PaperNetwork(NARROW)
-    for parameter in network.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.05)
-    return network.eval()
+    return narrow_network()
 
 
 @pytest.fixture
@@ -55,12 +41,8 @@ def planes():
 
 
 @pytest.fixture
-def saved(network, tmp_path) -> Path:
-    """Its file."""
-    card = {"label_space": "cityscapes35", "classes": list(CITYSCAPES35.names)}
-    card |= {"network": asdict(NARROW), "size": list(SIZE)}
-    weights.save(tmp_path / shared.PAPER_FILE, weights.tensors_of(network), card)
-    return tmp_path / shared.PAPER_FILE
+def saved(tmp_path) -> Path:
+    return write_paper(tmp_path)
 
 
 def test_nothing_in_it_is_a_parameter_that_nothing_reads(network, planes):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_gesco import shipped_beside
 
 from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.gesco import GescoSettings
@@ -23,7 +24,6 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study import run as study
 from semcom_ros.lab.papers.gesco import GescoPaperTraining
 from semcom_ros.pipeline.single import decode, encode
-from semcom_ros.weights import models_dir
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NARROW = partial(GescoPaperSizes, blocks=1, attention=(), head=32, hidden=8)
@@ -39,9 +39,7 @@ class NarrowTraining(GescoPaperTraining):
 @pytest.fixture(scope="module")
 def models(small_camvid: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped files, and beside them a network of 50 updates, of which the last 10 resumed."""
-    folder = tmp_path_factory.mktemp("models")
-    for file in models_dir().iterdir():
-        (folder / file.name).symlink_to(file)
+    folder = shipped_beside(tmp_path_factory.mktemp("models"))
     parser = argparse.ArgumentParser()
     NarrowTraining.add_arguments(parser)
     words = f"--data {small_camvid} --space cityscapes19 --width 32 --multipliers 1 2 --batch 1"
@@ -97,10 +95,8 @@ def test_released_guidance_up_to_1_is_none() -> None:
         assert strength(replace(told, guidance_rule="released")) == wanted
 
 
-def test_without_its_file_the_decoder_says_what_makes_it(tmp_path: Path, models: Path) -> None:
-    for file in models.glob("*"):
-        if not file.name.startswith("gesco_paper"):
-            (tmp_path / file.name).symlink_to(file)
+def test_without_its_file_the_decoder_says_what_makes_it(tmp_path: Path) -> None:
+    shipped_beside(tmp_path)
     with pytest.raises(SemcomError, match=f"{PAPER_FILE}.*semcom train gesco-paper"):
         create_decoder("gesco", models=tmp_path, gesco_network="paper")
 
