@@ -11,14 +11,7 @@ from semcom_ros.datasets.files import Files, Source, existing
 from semcom_ros.datasets.stills import CamVid, Coco, Div2k, Folder, Kitti, Voc
 from semcom_ros.datasets.streams import Scenes, VideoFile
 from semcom_ros.errors import SemcomError, choose
-from semcom_ros.label_spaces import (
-    CAMVID11,
-    CITYSCAPES19,
-    CITYSCAPES35,
-    COCO183,
-    VOC21,
-    LabelSpace,
-)
+from semcom_ros.label_spaces import CITYSCAPES19, LabelSpace
 
 __all__ = ["Source", "is_bag", "open_source"]
 
@@ -43,11 +36,11 @@ _OPENERS: dict[str, Callable[[str, str], Source]] = {
     "voc": Voc,
 }
 _SPACES = {
-    "camvid": CAMVID11,
-    "cityscapes": CITYSCAPES35,
-    "cityscapes_sequence": CITYSCAPES35,
-    "coco": COCO183,
-    "voc": VOC21,
+    "camvid": "camvid11",
+    "cityscapes": "cityscapes35",
+    "cityscapes_sequence": "cityscapes35",
+    "coco": "coco183",
+    "voc": "voc21",
 }
 """The label space that each kind's files are written in; all speak the nineteen as well."""
 _SIGNS = {
@@ -82,8 +75,8 @@ def open_source(
     kind = choose(kind, (*_OPENERS, "scenes"), "kind of source")
     if not where:
         raise SemcomError(f"The source '{spec}' names nothing after the colon: give '{kind}:...'.")
-    if space not in (CITYSCAPES19, own := _SPACES.get(kind)):
-        speaks = f"{CITYSCAPES19.name} or {own.name}" if own else f"{CITYSCAPES19.name} alone"
+    if space.name not in (CITYSCAPES19.name, own := _SPACES.get(kind)):
+        speaks = f"{CITYSCAPES19.name} or {own}" if own else f"{CITYSCAPES19.name} alone"
         raise SemcomError(f"The labels of '{spec}' are in {speaks}, not in {space.name}.")
     if kind == "scenes":
         return Scenes(where, truth)

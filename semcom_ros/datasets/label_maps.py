@@ -10,14 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from semcom_ros.errors import SemcomError
-from semcom_ros.label_spaces import (
-    CAMVID11,
-    CITYSCAPES19,
-    CITYSCAPES35,
-    COCO183,
-    VOC21,
-    LabelSpace,
-)
+from semcom_ros.label_spaces import CITYSCAPES19, SPACES, LabelSpace
 from semcom_ros.labels import VOID
 
 
@@ -81,10 +74,10 @@ def read_map(path: Path, size: tuple[int, int]) -> np.ndarray:
     )
 
 
-_IDS = LabelMaps("Cityscapes' labelIds", 33, CITYSCAPES35, void=False)
+_IDS = LabelMaps("Cityscapes' labelIds", 33, SPACES["cityscapes35"], void=False)
 _CAMVID_32 = LabelMaps("the ids of CamVid's 32 classes", 31, void=False)
 TRAIN_IDS = LabelMaps("Cityscapes' trainIds", 18, CITYSCAPES19, (_IDS,))
 LABEL_IDS = _IDS._replace(alike=(TRAIN_IDS,))
-CAMVID = LabelMaps("CamVid's 11 classes", 11, CAMVID11, (_CAMVID_32, TRAIN_IDS, _IDS))
-COCO = LabelMaps("COCO-Stuff's classes", 181, COCO183)
-VOC = LabelMaps("VOC's classes", 20, VOC21)
+CAMVID = LabelMaps("CamVid's 11 classes", 11, SPACES["camvid11"], (_CAMVID_32, TRAIN_IDS, _IDS))
+COCO = LabelMaps("COCO-Stuff's classes", 181, SPACES["coco183"])
+VOC = LabelMaps("VOC's classes", 20, SPACES["voc21"])

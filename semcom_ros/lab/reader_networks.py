@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that read pictures beside the vehicle's own: fully convolutional, and DeepLab.
+"""Networks that read pictures beside the judge's own: fully convolutional, and DeepLab.
 
 Long, Shelhamer, Darrell, "Fully convolutional networks for semantic segmentation", CVPR 2015; Chen,
 Papandreou, Schroff, Adam, "Rethinking atrous convolution for semantic image segmentation", arXiv
@@ -101,8 +101,8 @@ READERS: dict[str, Callable[[int], nn.Module]] = {
     "deeplab": partial(Deeplab, (40, 56, 80, 104), 64),
     "segmenter": SegmentationNetwork,
 }
-"""By name, of as many classes as asked for: twins at the operations of the vehicle's own form, 5.5
-GFLOP at 256x512."""
+"""By name, of as many classes as asked for: each of 5.5 GFLOP at 256x512, as the judge's form has
+by default."""
 
 
 def load_reader(path: Path, device: str = "cpu") -> Segmenter:

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of pictures: FCN, DeepLab and the vehicle's own form, at equal operations, by one
-recipe."""
+"""Readers of pictures: FCN, DeepLab and the judge's form, at equal operations, by one recipe."""
 
 from __future__ import annotations
 
