@@ -97,7 +97,7 @@ def test_the_fewer_parts_arrive_the_farther_the_image(frame: Frame) -> None:
     near = [psnr(frame.image, image) for image in images]
     assert near[0] > near[1] > near[2]
     (link,) = parse_links({"parts": 1})
-    assert (link.level, link.place, link.level_db) == ("1 parts more", 1, None)
+    assert (link.level, link.place, link.level_db) == ("1 beside the first part", 1, None)
     with pytest.raises(SemcomError, match="setting of lost parts"):
         parse_links({"parts": 1, "snr_db": 3})
 

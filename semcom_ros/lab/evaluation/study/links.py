@@ -85,7 +85,7 @@ class Link:
         if self.kind == NONE:
             return "ideal"
         if self.kind == "parts":
-            return f"{self.place:g} parts more"
+            return f"{self.place:g} beside the first part"
         if self.level_db is None:
             return self.model
         return f"{self.axis} {self.level_db:g} dB"

@@ -93,15 +93,17 @@ def _figures(scores: Scores) -> Iterator[PlotPanels]:
             ceiling, (told, [str(size) for size in told]), log=True,
         )  # fmt: skip
         for model, links in models.items():
-            axis = links[0].axis
+            axis, several = links[0].axis, len(links) > 1
             points = [(link.place, link, metric) for link in links]
-            yield PlotPanels(
-                f"{metric} against {axis} {model}",
-                _by_size(scores, points, "") if len(links) > 1 else [],
-                f"{axis} that arrive, beside the first" if axis == model else
-                f"{axis} over {model}, dB",
-                ylabel, ceiling,
-            )  # fmt: skip
+            panels, ends = _by_size(scores, points, "") if several else [], (ylabel, ceiling)
+            if axis == model:  # parts, which are counted
+                places = sorted(link.place for link in links)
+                ticks = places, [f"{place:g}" for place in places]
+                along = f"{axis} that arrive, beside the first"
+                yield PlotPanels(f"{metric} against {axis}", panels, along, *ends, ticks)
+            else:
+                name = f"{metric} against {axis} {model}"
+                yield PlotPanels(name, panels, f"{axis} over {model}, dB", *ends)
     for suffix, where in (("", "image"), ("_map", "map")):
         points = [
             (i, table.links[0], f"miss_rate{suffix}_{near}_{far}")
