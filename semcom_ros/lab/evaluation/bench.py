@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from semcom_ros.errors import choose
+from semcom_ros.errors import SemcomError, choose
+from semcom_ros.graph import codec_parameters
 from semcom_ros.lab.evaluation import bench_rsu
 from semcom_ros.lab.evaluation.benches import BENCHES, End, Plan, Times
 from semcom_ros.lab.evaluation.shared import device_option, show, write_json
@@ -38,10 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--paper", action="store_true", help=paper)
     slow = "with --paper, time them on a processor too: a minute, 3 GB"
     parser.add_argument("--paper-slow", action="store_true", help=slow)
+    for setting in codec_parameters()[1:]:
+        told = (setting.text + f" {setting.range}").replace("%", "%%")
+        parser.add_argument(_option(setting.name), default=argparse.SUPPRESS, help=told)
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     bench_rsu.add_arguments(parser)
     helps = {name: bench.help for name, bench in BENCHES.items()} | {"rsu": RSU}
     parser.epilog = "\n".join(f"  {name:12}{text}" for name, text in helps.items())
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -53,6 +61,11 @@ def run(args: argparse.Namespace) -> None:
     REPEATS.check(args.repeats)
     torch.set_num_threads(args.threads)
     batches = [BATCH.check(batch) for batch in args.batch or []]
+    known = {p.name: p for p in codec_parameters()[1:]}
+    args.settings = {n: known[n].parse(v) for n, v in vars(args).items() if n in known}
+    for name in args.settings:
+        if not name.startswith(f"{args.name}_"):
+            raise SemcomError(f"The bench '{args.name}' has no option '{_option(name)}'.")
     if args.name == "rsu":
         bench_rsu.run(args)
         return

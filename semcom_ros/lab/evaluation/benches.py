@@ -162,6 +162,8 @@ def node(data: bytes, radio: Channel) -> Call:
 def gesco(args: argparse.Namespace, batch: int) -> Plan:
     """GESCO's parts: of the network what a frame's steps share, and a step."""
     loop, frame, data, plan = _codec(args, batch, "gesco", args.payload_bytes or 512)
+    if args.settings.get("gesco_network") == "paper":
+        return plan  # nothing within it is timed apart
     whole = plan.calls["decode_ms"]
     rows = loop.encoder.planes_rows
     cells = pool(frame.labels, (rows, 2 * rows))
@@ -234,7 +236,7 @@ def _codec(
     label, frames = Segmenter.from_pretrained(device=args.device), _frames(args, batch)
     found = label([frame.image for frame in frames])
     frames = [replace(f, labels=labels) for f, labels in zip(frames, found, strict=True)]
-    loop = Loopback(codec, args.device)
+    loop = Loopback(codec, args.device, **args.settings)
     encode = partial(loop.send, n_bytes=n_bytes)
     data = [encode(frame) for frame in frames]
     plan = Plan(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_gesco import shipped_beside, write_paper
 
 from semcom_ros.cli import main
 from semcom_ros.lab.evaluation import bench, benches, timing
@@ -83,6 +84,21 @@ def test_codecs_report_what_their_networks_need_at_least(
         assert {f"{end}_{name}" for name in names} < set(found)
         assert {f"paper_{end}_ms", f"paper_{end}_ratio"} < set(found)
         assert found[f"paper_{end}_million_parameters"] > 50
+
+
+def test_a_codec_is_timed_by_its_settings_with_the_papers_network_too(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEMCOM_MODELS", str(shipped_beside(tmp_path)))
+    words = "bench gesco --gesco-network paper --gesco-paper-steps 10 --threads 1 --json"
+    assert main([*words.split(), str(tmp_path / "times.json")]) == 2
+    assert "semcom train gesco-paper" in capsys.readouterr().err
+    write_paper(tmp_path)
+    assert main([*words.split(), str(tmp_path / "times.json")]) == 0
+    found = json.loads((tmp_path / "times.json").read_text())
+    assert found["decode_ms"]["median"] > 0 and "step_ms" not in found
+    assert main(["bench", "segmenter", "--gesco-network", "paper"]) == 2
+    assert "has no option '--gesco-network'" in capsys.readouterr().err
 
 
 def test_a_bench_without_networks_knows_no_batch(quick: None, tmp_path: Path) -> None:
