@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GESCO's diffusion as published: its network, loss, training and sampling, slow and complete."""
+"""GESCO's diffusion as published: its network, its sampling, and what it paints at the roadside."""
