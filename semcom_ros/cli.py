@@ -90,6 +90,10 @@ COMMANDS = {
     "train jscc": Command(
         "train the learned links that gsc is held against", "jscc.training:JsccTraining"
     ),
+    "train generator": Command(
+        "train a generator that GESCO is held against",
+        "papers.generators.training:GeneratorTraining",
+    ),
     "train denoiser": Command(
         "train the map denoiser that fast denoising is held against",
         "training.gesco.denoiser:DenoiserTraining",

@@ -8,7 +8,7 @@ kind and the strength of the noise.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,14 @@ from torch import nn
 
 from semcom_ros import weights
 from semcom_ros.errors import SemcomError
+from semcom_ros.lab.sunet import MapSunet, decision
 from semcom_ros.labels import CLASSES, NAMES, VOID
 from semcom_ros.layers.residual import ConvNorm, Residual, for_inference
 
 FILE = "gesco_denoiser.safetensors"
+SUNET_FILE = Path("out/rivals/sunet.safetensors")
+"""The Swin U-Net, `semcom train denoiser --network sunet`; it does not ship."""
 RECIPE = "semcom train denoiser --camvid DIR"
-STRIDE = 8
-"""Sides of a map are multiples of this."""
 LARGEST = 8.0
 """Received values are clipped to this: beyond it nothing was seen in training."""
 
@@ -33,8 +34,10 @@ LARGEST = 8.0
 class DenoisingNetwork(nn.Module):
     """Noisy planes to logits, by residual convolutions at 1/2, 1/4 and 1/8 of the resolution.
 
-    widths: channels there.
+    widths: channels there. stride: sides of a map are multiples of it.
     """
+
+    stride = 8
 
     def __init__(self, classes: int, widths: tuple[int, int, int] = (32, 48, 48)):
         super().__init__()
@@ -53,7 +56,7 @@ class DenoisingNetwork(nn.Module):
     def forward(self, planes: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """Logits float32 [B, classes, H, W], -inf for classes that are absent.
 
-        planes: [B, classes, H, W], H and W multiples of STRIDE. present: bool [B, classes].
+        planes: [B, classes, H, W], H and W multiples of `stride`. present: bool [B, classes].
         """
         expected = self.expect(present[..., None, None].to(planes.dtype))
         half = torch.relu(self.look(F.pixel_unshuffle(planes, 2)) + expected)
@@ -61,11 +64,12 @@ class DenoisingNetwork(nn.Module):
         eighth = torch.relu(self.at_eighth(torch.relu(self.to_eighth(quarter))))
         quarter = quarter + _double(self.from_eighth(eighth))
         half = torch.relu(self.at_half(half + _double(self.from_quarter(quarter))))
-        # What was received at a pixel goes around the network, which says at every pixel how far
-        # to trust it: a clean map then stays as it is.
         decided = F.pixel_shuffle(self.decide(half), 2).float()
-        logits = decided[:, 1:] + F.softplus(decided[:, :1]) * planes
-        return logits.masked_fill(~present[..., None, None], -torch.inf)
+        return decision(decided, planes, present)
+
+
+NETWORKS: dict[str, Callable[[int], nn.Module]] = {"small": DenoisingNetwork, "sunet": MapSunet}
+"""Denoisers by name, for so many classes."""
 
 
 def _double(x: torch.Tensor) -> torch.Tensor:
@@ -78,7 +82,7 @@ class LearnedDenoiser:
     It takes a copy of `network`, whose planes stand for trainIds `classes`.
     """
 
-    def __init__(self, network: DenoisingNetwork, classes: Sequence[int], device: str = "cpu"):
+    def __init__(self, network: nn.Module, classes: Sequence[int], device: str = "cpu"):
         self.classes, self.device = tuple(classes), device
         self.network = for_inference(copy.deepcopy(network), torch.bfloat16).to(device)
 
@@ -89,9 +93,10 @@ class LearnedDenoiser:
         Raises SemcomError when the weights are missing, altered or made for another label space.
         """
         path = weights.file_at(path, FILE)
-        tensors, card = weights.load(path, RECIPE)
+        recipe = RECIPE + (f" --network {path.stem}" if path == SUNET_FILE else "")
+        tensors, card = weights.load(path, recipe)
         classes = weights.classes_of(card, path)
-        network = DenoisingNetwork(len(classes))
+        network = NETWORKS[card.get("network", "small")](len(classes))
         weights.fill(network, tensors, path)
         return cls(network, classes, device)
 
@@ -106,7 +111,7 @@ class LearnedDenoiser:
 
         present: the trainId of each received plane; the other classes come out 0. NaN counts as 0.
         Raises SemcomError for planes and classes that do not belong together, for a class that the
-        network does not know and for sides that are no multiples of STRIDE.
+        network does not know and for sides that are no multiples of its stride.
         """
         self._check(planes, present)
         places = [self.classes.index(c) for c in present]
@@ -141,9 +146,10 @@ class LearnedDenoiser:
                 f"The learned denoiser was not trained on {', '.join(names)}: "
                 "use fast denoising for such maps."
             )
-        if planes.shape[1] % STRIDE or planes.shape[2] % STRIDE:
+        stride = self.network.stride
+        if planes.shape[1] % stride or planes.shape[2] % stride:
             raise SemcomError(
-                f"The learned denoiser takes maps whose sides are multiples of {STRIDE}, not "
+                f"The learned denoiser takes maps whose sides are multiples of {stride}, not "
                 f"{planes.shape[1]}x{planes.shape[2]}."
             )
 

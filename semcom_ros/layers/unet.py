@@ -104,23 +104,34 @@ class PlainGroupNorm(nn.GroupNorm):
         return super().forward(x)
 
 
-class SpadeGroupNorm(nn.Module):
-    """Normalisation by groups, then scale and shift per pixel from the map (Park et al. 2019).
+class SpadeNorm(nn.Module):
+    """Normalisation without parameters, then scale and shift per pixel from the map (Park et al.
+    2019).
 
     planes: [B, planes, H, W] at a multiple of the size of what is normalised, of which the nearest
-    pixel is taken.
+    pixel is taken. groups: of channels, each of which hears as many planes of its own alone.
     """
 
-    def __init__(self, channels: int, planes: int, hidden: int):
+    def __init__(self, norm: nn.Module, channels: int, planes: int, hidden: int, groups: int = 1):
         super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels, affine=False)
-        self.read = nn.Conv2d(planes, hidden, 3, padding=1)
-        self.modulate = nn.Conv2d(hidden, 2 * channels, 3, padding=1)
+        self.norm, self.groups = norm, groups
+        self.read = nn.Conv2d(planes, hidden, 3, padding=1, groups=groups)
+        self.modulate = nn.Conv2d(hidden, 2 * channels, 3, padding=1, groups=groups)
 
     def forward(self, x: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
         step = planes.shape[-1] // x.shape[-1]
-        scale, shift = self.modulate(F.relu(self.read(planes[..., ::step, ::step]))).chunk(2, 1)
+        found = self.modulate(F.relu(self.read(planes[..., ::step, ::step])))
+        scale, shift = (
+            part.flatten(1, 2) for part in found.unflatten(1, (self.groups, 2, -1)).unbind(2)
+        )
         return self.norm(x) * (1 + scale) + shift
+
+
+class SpadeGroupNorm(SpadeNorm):
+    """The same after normalisation by groups."""
+
+    def __init__(self, channels: int, planes: int, hidden: int):
+        super().__init__(nn.GroupNorm(GROUPS, channels, affine=False), channels, planes, hidden)
 
 
 class GroupAttention(nn.Module):

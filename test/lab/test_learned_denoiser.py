@@ -7,6 +7,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
 from semcom_ros.codecs.gesco.fast_denoising import denoise
 from semcom_ros.datasets.streams import Scenes
@@ -16,9 +18,11 @@ from semcom_ros.lab.evaluation.timing import operations
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
 from semcom_ros.lab.map_noise import gaussian
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
+from semcom_ros.lab.sunet import MapSunet
 from semcom_ros.lab.training.data import CAMVID_CLASSES, Batches
 from semcom_ros.lab.training.gesco.denoiser import CROP, noisy_window
-from semcom_ros.labels import VOID, fold
+from semcom_ros.labels import LABEL_SPACE, NAMES, VOID, fold
+from semcom_ros.weights import save, tensors_of
 
 
 @cache
@@ -120,3 +124,27 @@ def test_operations_are_counted_as_additions_and_multiplications() -> None:
 
     convolution = torch.nn.Conv2d(4, 6, 3, padding=1, bias=False)
     assert operations(lambda: convolution(torch.zeros(1, 4, 8, 16))) == 2 * 4 * 6 * 9 * 8 * 16
+
+
+def test_the_swin_u_net_is_found_by_its_card_and_trained_by_the_same_recipe(tmp_path) -> None:
+    path, names = tmp_path / "sunet.safetensors", [NAMES[c] for c in CAMVID_CLASSES]
+    torch.manual_seed(0)
+    network = MapSunet(len(CAMVID_CLASSES))
+    card = {"label_space": LABEL_SPACE, "classes": names, "network": "sunet"}
+    save(path, tensors_of(network), card)
+    planes, present = received(100)[:, :64, :64], street()[1]
+    before = LearnedDenoiser.from_pretrained(path)
+    assert before(planes, present).shape == (len(NAMES), 64, 64)
+    with pytest.raises(SemcomError, match="multiples of 32"):
+        before(planes[:, :48], present)
+
+    window = noisy_window(street()[0], np.random.default_rng(0))
+    batch = [torch.from_numpy(np.asarray(part))[None] for part in window]
+
+    def loss() -> torch.Tensor:
+        return F.cross_entropy(network(batch[0], batch[1]), batch[2].long())
+
+    first = loss()
+    first.backward()
+    torch.optim.AdamW(network.parameters(), 1e-3).step()
+    assert loss() < first

@@ -85,13 +85,27 @@ class DiffusionNetwork(nn.Module):
         noisy: [B, 3, H, W], the image in -1..1 times alpha plus noise times sigma. log_snr:
         log(alpha^2 / sigma^2) [B]; anything below -12 is pure noise.
         """
+        return self.decode(*self.encode(noisy, log_snr), conditions)
+
+    def encode(
+        self, noisy: torch.Tensor, log_snr: torch.Tensor, hint: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """What is seen of the noisy image: features at 1/2, to which `hint` of the same shape is
+        added, and those below, the finest first."""
         seen = self.look(F.pixel_unshuffle(noisy, SHARES_STRIDE))
+        seen = seen if hint is None else seen + hint
         below, features = [], seen
         level = self.level(_waves(log_snr).to(noisy.dtype))[..., None, None]
         shifts = level.split(self.widths, dim=1)
         for sink, shift in zip(self.sink, shifts, strict=True):
             features = torch.relu_(sink(torch.relu(features)) + shift)
             below.append(features)
+        return seen, below
+
+    def decode(
+        self, seen: torch.Tensor, below: list[torch.Tensor], conditions: Conditions
+    ) -> torch.Tensor:
+        """The clean image of what `encode` gives."""
         x = torch.relu_(self.start(conditions.pyramid[-1]))
         x = climb(x, self.blocks, self.widen, conditions.pyramid, below)
         # Bilinear steps up to 1/2, then a shuffle by two: one by four leaves a grid on flat

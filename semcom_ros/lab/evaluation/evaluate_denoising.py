@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`semcom eval denoising`: what denoising leaves of one-hot maps sent through noise, and its cost.
 
-Fast denoising as published and ours, beside a small learned denoiser.
+Fast denoising as published and ours, beside a small learned denoiser and, where it was trained, a
+Swin U-Net.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from semcom_ros.codecs.gesco.fast_denoising import PASSES, WINDOW, denoise
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.evaluation.shared import frames_options, labelled_frames, number, show
 from semcom_ros.lab.evaluation.timing import operations, timed
-from semcom_ros.lab.learned_denoiser import LearnedDenoiser, fill_void
+from semcom_ros.lab.learned_denoiser import SUNET_FILE, LearnedDenoiser, fill_void
 from semcom_ros.lab.map_noise import MAP_NOISES, receive_map
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.labels import CLASSES, fold
@@ -46,12 +47,14 @@ def run(args: argparse.Namespace) -> None:
 
     Pixels of all frames are pooled; void in the truth is not scored.
     """
-    learned = LearnedDenoiser.from_pretrained(device=args.device)
+    learned = {"learned": LearnedDenoiser.from_pretrained(device=args.device)}
+    if SUNET_FILE.is_file():
+        learned["sunet"] = LearnedDenoiser.from_pretrained(SUNET_FILE, args.device)
     modes: dict[str, Denoiser] = {
         "none": undenoised,
         "paper": partial(denoise, fds="paper"),
         "auto": partial(denoise, fds="auto"),
-        "learned": learned,
+        **learned,
     }
     truth = [f.labels for f in labelled_frames(args)]
     title = f"mean IoU of maps, {args.data} {args.split}, {len(truth)} frames"
@@ -95,15 +98,20 @@ def undenoised(planes: np.ndarray, present: Sequence[int]) -> np.ndarray:
     return by_class
 
 
-def _costs(learned: LearnedDenoiser) -> str:
-    """Parameters and operations a frame of every class that the network knows."""
-    planes = np.zeros((len(learned.classes), *WORK_SIZE), np.float32)
-    of_learned = operations(lambda: learned(planes, learned.classes))
+def _costs(learned: dict[str, LearnedDenoiser]) -> str:
+    """Parameters and operations a frame of every class that the networks know."""
+    classes = next(iter(learned.values())).classes
+    planes = np.zeros((len(classes), *WORK_SIZE), np.float32)
+    networks = (
+        f"{name} {operations(partial(network, planes, classes)) / 1e6:.0f} M, with "
+        f"{network.parameters} parameters"
+        for name, network in learned.items()
+    )
     return (
         f"A frame of {planes.shape[2]}x{planes.shape[1]} with {len(planes)} classes: "
         f"paper {PAPER_OPERATIONS * planes.size / 1e6:.0f} M operations, "
         f"auto {AUTO_OPERATIONS * planes.size / 1e6:.0f} M, without parameters; "
-        f"learned {of_learned / 1e6:.0f} M, with {learned.parameters} parameters. "
-        "Counted are additions, multiplications and comparisons, an exponential as one; of the "
-        "network those of its convolutions alone. All on one thread."
+        f"{'; '.join(networks)}. "
+        "Counted are additions, multiplications and comparisons, an exponential as one; of "
+        "networks those of convolutions and matrix products alone. All on one thread."
     )

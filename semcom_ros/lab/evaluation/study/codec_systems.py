@@ -26,12 +26,15 @@ from semcom_ros.codecs.gesco.encoder import Encoder as GescoEncoder
 from semcom_ros.codecs.gesco.paper.generator import PaperDiffusion
 from semcom_ros.codecs.gesco.shared import DIFFUSION_FILE, PAPER_FILE
 from semcom_ros.errors import choose
+from semcom_ros.lab import learned_denoiser
 from semcom_ros.lab.evaluation.study.systems import System, weights_of
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
 from semcom_ros.labels import fold
 from semcom_ros.weights import models_dir
 
-DENOISING = ("auto", "paper", "learned", "none")
+LEARNED = {"learned": models_dir() / learned_denoiser.FILE, "sunet": learned_denoiser.SUNET_FILE}
+"""Weights of the learned denoisers by name."""
+DENOISING = ("auto", "paper", *LEARNED, "none")
 FILES = {"fast": DIFFUSION_FILE, "paper": PAPER_FILE}
 _diffusion, _learned = cache(ImageDiffusion.from_pretrained), cache(LearnedDenoiser.from_pretrained)
 _paper = cache(PaperDiffusion.from_pretrained)
@@ -103,23 +106,36 @@ def gesco_planes(
     of it each way. They are of CamVid's classes, which all networks here know.
 
     thumbnail: 64 bytes of colours beside it, which noise on values leaves alone. fds: fast
-    denoising, ours or as published, the learned denoiser's, or none: then the network is given
-    what arrived. weights: of another diffusion network, a file. steps, guidance, noise: see
+    denoising, ours or as published, a learned denoiser's, or none: then the network is given what
+    arrived. weights: of another diffusion network, a file. steps, guidance, noise: see
     `GescoSettings`. Over a channel the set of classes and the colours are coded bits; without the
     set the frame is lost.
     """
-    choose(fds, DENOISING, "fast denoising")
-    choose(network, FILES, "network")
+    path = Path(weights) if weights else models_dir() / FILES[choose(network, FILES, "network")]
     values = {"steps": steps, "guidance": float(guidance), "noise": noise, "network": network}
     values |= {"paper_steps": paper_steps, "sampler": sampler, "guidance_rule": guidance_rule}
-    values |= {"fds": "paper" if fds == "paper" else "auto", "map": "planes"}
     values["picture"] = "thumbnail" if thumbnail else "none"
-    settings = GescoSettings.of("gesco", {f"gesco_{k}": v for k, v in values.items()})
-    path = Path(weights) if weights else models_dir() / FILES[network]
     made = _paper if network == "paper" else _diffusion
-    decoder = _PlanesDecoder(made(path, device), settings=settings, device=device)
-    if fds in ("learned", "none"):
-        decoder.instead = _learned(device=device) if fds == "learned" else _undenoised
+    return planes_system(made(path, device), path, fds, rows, device, values)
+
+
+def planes_system(
+    network: Any, path: Path, fds: str, rows: int, device: str, values: dict[str, Any]
+) -> System:
+    """The system `gesco_planes` with the network in `path`, or another that paints as it does.
+
+    values: of GESCO's settings, by their names without the codec's. Raises SemcomError.
+    """
+    choose(fds, DENOISING, "fast denoising")
+    values = values | {"fds": "paper" if fds == "paper" else "auto", "map": "planes"}
+    settings = GescoSettings.of("gesco", {f"gesco_{k}": v for k, v in values.items()})
+    decoder = _PlanesDecoder(network, settings=settings, device=device)
+    models = [path, *weights_of("gesco")]
+    if fds in LEARNED:
+        denoiser = LEARNED[fds]
+        decoder.instead, models = _learned(denoiser, device), [*models, denoiser]
+    elif fds == "none":
+        decoder.instead = _undenoised
     return System(
         "gesco",
         None,
@@ -128,7 +144,7 @@ def gesco_planes(
         decoder,
         name="gesco",
         links=frozenset({NONE, "noise", "channel"}),
-        models=(path, *weights_of("gesco")),
+        models=tuple(models),
         keeps=False,
         mapped=fold,
     )

@@ -39,6 +39,7 @@ SYSTEMS = {
     "deepjscc": "semcom_ros.lab.evaluation.study.learned_links:deepjscc",
     "deeplab_jscc": "semcom_ros.lab.evaluation.study.learned_links:deeplab_jscc",
     "full_image": "semcom_ros.lab.evaluation.study.plain_systems:full_image",
+    "generator": "semcom_ros.lab.evaluation.study.generator_systems:generator",
     "gesco_planes": "semcom_ros.lab.evaluation.study.codec_systems:gesco_planes",
     "label_map": "semcom_ros.lab.evaluation.study.plain_systems:label_map",
     "original": "semcom_ros.lab.evaluation.study.plain_systems:original",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,13 @@ import torch
 import torch.nn.functional as F
 
 from semcom_ros.frame import WORK_SIZE
-from semcom_ros.lab.learned_denoiser import FILE, DenoisingNetwork, LearnedDenoiser, fill_void
+from semcom_ros.lab.learned_denoiser import (
+    FILE,
+    NETWORKS,
+    SUNET_FILE,
+    LearnedDenoiser,
+    fill_void,
+)
 from semcom_ros.lab.map_noise import MAP_NOISES, receive_map
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training import data
@@ -56,6 +63,16 @@ class DenoiserTraining(Training):
     steps, batch, rate, scenes = 900, 8, 4e-3, 60
     best_by, warm_up, checkpoints = "miou", 50, 6
 
+    @classmethod
+    def options(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--network", choices=NETWORKS, default="small", help="which kind")
+
+    def check(self) -> None:
+        super().check()
+        if self.args.network == "sunet" and self.args.out == self.out:
+            # What ships stays.
+            self.args.out = SUNET_FILE
+
     def begin(self) -> None:
         args = self.args
         camvid = data.read_camvid(args.camvid, "train", WORK_SIZE).labels
@@ -65,7 +82,7 @@ class DenoiserTraining(Training):
         self.held_out = [fill_void(labels) for labels in held_out]
         sets = [([fill_void(labels) for labels in camvid], 0.75), (scenes, 0.25)]
         self.batches = data.Batches(sets, args.batch, args.seed, noisy_window)
-        self.learn(DenoisingNetwork(len(CLASSES)), decay=0.99, weight_decay=0.01)
+        self.learn(NETWORKS[args.network](len(CLASSES)), decay=0.99, weight_decay=0.01)
 
     def update(self, batch: NoisyMap, step: int) -> dict[str, torch.Tensor]:
         planes = batch.planes.to(torch.bfloat16, memory_format=torch.channels_last)
@@ -80,6 +97,7 @@ class DenoiserTraining(Training):
 
     def card(self) -> dict[str, Any]:
         return {
+            "network": self.args.network,
             "data": f"label maps: CamVid train (367) and {self.args.scenes} of the procedural "
             "drive",
             "scores": {

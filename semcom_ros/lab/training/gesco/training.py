@@ -83,11 +83,15 @@ class DiffusionLearning(Adversarial):
         noisy = noisy.to(torch.bfloat16, memory_format=torch.channels_last)
         return noisy, torch.log(signal / (1 - signal))
 
-    def objective(self, batch: ReceivedBatch) -> tuple[torch.Tensor, Seen, Judged, Judged]:
-        true = to_input(batch.image, torch.float32, self.device)
+    def painted(self, true: torch.Tensor, batch: ReceivedBatch) -> torch.Tensor:
+        """The network's images of a batch, float32 [B, 3, H, W], where `true` are known."""
         noisy, log_snr = self.noisy(true, batch)
         conditions = self.network.condition(batch.class_shares, batch.coarse)
-        image = self.network.denoise(noisy, log_snr, conditions).float()
+        return self.network.denoise(noisy, log_snr, conditions).float()
+
+    def objective(self, batch: ReceivedBatch) -> tuple[torch.Tensor, Seen, Judged, Judged]:
+        true = to_input(batch.image, torch.float32, self.device)
+        image = self.painted(true, batch)
         weight = self.emphasis[batch.labels.long()][:, None]
         l1 = ((image - true).abs() * weight).mean()
         features = self.features(image, true)
