@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from another_device import another_device
 from tiny_gesco import NARROW, SIZE, narrow_network, write_paper
 
 from semcom_ros.codecs.gesco.paper.generator import PaperDiffusion, load_network, planes_of
@@ -168,6 +169,24 @@ def test_what_a_file_holds_paints_at_the_size_of_work_alone_as_beside_others(sav
     assert np.abs(alone.astype(int) - other).max() <= 2
     (guided_,) = diffusion(maps[:1], 2, guidance=2.0, seeds=[1])
     assert (guided_ != one).any()
+
+
+def painted(file: Path, device: str) -> np.ndarray:
+    street = np.random.default_rng(0).integers(0, 19, (256, 512), np.uint8)
+    diffusion = PaperDiffusion.from_pretrained(file, device)
+    return diffusion([street], 2, "ddim", 1.0)[0].astype(int)
+
+
+def test_it_runs_on_another_device(saved):
+    here = painted(saved, "cpu")
+    with another_device() as device:
+        there = painted(saved, device)
+    assert np.abs(here - there).mean() < 2
+
+
+@pytest.mark.cuda
+def test_it_runs_compiled_on_a_gpu(saved):
+    assert np.abs(painted(saved, "cpu") - painted(saved, "cuda")).mean() < 8
 
 
 def test_weights_of_other_classes_network_or_hash_are_refused(saved, tmp_path):

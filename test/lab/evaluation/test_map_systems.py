@@ -10,7 +10,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.lossless import CONTAINER_BYTES, compress, restore
 from semcom_ros.lab.evaluation.study.links import Link, parse_links
-from semcom_ros.lab.evaluation.study.plain_systems import CODERS
+from semcom_ros.lab.evaluation.study.plain_systems import CODERS, LOSSLESS
 from semcom_ros.lab.evaluation.study.systems import System, create_system
 from semcom_ros.labels import VOID, colorize
 
@@ -35,7 +35,7 @@ def system(**options) -> System:
     return made
 
 
-@pytest.mark.parametrize("coder", CODERS)
+@pytest.mark.parametrize("coder", LOSSLESS)
 def test_on_its_own_grid_the_map_arrives_as_it_was_sent(coder: str) -> None:
     outcome = system(coder=coder).run(FRAME, street(), 0)
     assert np.array_equal(outcome.reconstruction.labels, street())
@@ -43,7 +43,7 @@ def test_on_its_own_grid_the_map_arrives_as_it_was_sent(coder: str) -> None:
     assert outcome.bytes and not outcome.lost and outcome.encode_ms and outcome.decode_ms
 
 
-@pytest.mark.parametrize("coder", CODERS)
+@pytest.mark.parametrize("coder", LOSSLESS)
 def test_a_budget_is_met_on_a_coarser_grid(coder: str) -> None:
     outcome = system(coder=coder, payload_bytes=160).run(FRAME, street(), 0)
     assert outcome.bytes <= 160 == outcome.budget
@@ -52,7 +52,7 @@ def test_a_budget_is_met_on_a_coarser_grid(coder: str) -> None:
 
 def test_at_equal_bytes_the_map_coder_sends_the_finest_grid() -> None:
     found = {
-        coder: (system(coder=coder, payload_bytes=160).run(FRAME, street(), 0)) for coder in CODERS
+        coder: system(coder=coder, payload_bytes=160).run(FRAME, street(), 0) for coder in LOSSLESS
     }
     wrong = {c: (o.reconstruction.labels != street()).mean() for c, o in found.items()}
     assert wrong["context"] <= wrong["webp"] <= wrong["png"]

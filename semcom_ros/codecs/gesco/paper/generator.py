@@ -109,6 +109,8 @@ def load_network(path: Path) -> tuple[PaperNetwork, LabelSpace, tuple[int, int]]
             f"The weights {path} read maps of {sizes.planes} planes, and {space.name} has "
             f"{space.planes}: make others with `{shared.PAPER_RECIPE}`."
         )
-    network = PaperNetwork(sizes)
+    with torch.device("meta"):  # to draw 654 M weights for nothing takes long
+        network = PaperNetwork(sizes)
+    network.to_empty(device="cpu")
     weights.fill(network, tensors, path)
     return network.eval().requires_grad_(False), space, size

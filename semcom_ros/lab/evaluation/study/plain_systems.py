@@ -14,6 +14,7 @@ from semcom_ros.codecs.image.rate_control import largest
 from semcom_ros.coding import grids, map_coder
 from semcom_ros.errors import SemcomError, choose, given
 from semcom_ros.frame import WORK_SIZE, Frame
+from semcom_ros.lab.evaluation import bpg_planes
 from semcom_ros.lab.evaluation.lossless import CONTAINER_BYTES, compress, restore
 from semcom_ros.lab.evaluation.study.study_codec import StudyCodec
 from semcom_ros.lab.evaluation.study.systems import System, weights_of
@@ -23,7 +24,9 @@ from semcom_ros.reconstruction import Reconstruction
 from semcom_ros.weights import models_dir
 
 CONTEXT = "context"
-CODERS = (CONTEXT, *CONTAINER_BYTES)
+LOSSLESS = (CONTEXT, *CONTAINER_BYTES)
+BPG = "bpg"
+CODERS = (*LOSSLESS, BPG)
 _PIXELS = "pixels"
 
 
@@ -46,7 +49,8 @@ def full_image() -> System:
 def label_map(
     coder: str = CONTEXT, rows: int | None = None, payload_bytes: int | None = None
 ) -> System:
-    """The vehicle's map as `coder` has it: `context`, GESCO's map coder, or `png` or `webp`.
+    """The vehicle's map as `coder` has it: `context`, GESCO's map coder, `png` or `webp`, or with
+    loss as one-hot planes by `bpg`, as GESCO's paper stores it.
 
     rows: of the grid that it is sent on, one of `grids.GRIDS`; the finest is the map itself.
     payload_bytes: instead of rows, the finest grid whose payload fits. What the RSU shows is the
@@ -138,6 +142,8 @@ class _LabelMap(StudyCodec):
         cells = grids.pool(labels, grids.GRIDS[grid])
         if self._coder == CONTEXT:
             code = map_coder.encode(cells, self._prior)
+        elif self._coder == BPG:
+            code = bpg_planes.compress(cells)
         else:
             code = compress(self._coder, cells)
         return (Part(MAP_PART, 0, bits=bytes([grid]) + code),)
@@ -146,6 +152,8 @@ class _LabelMap(StudyCodec):
         bits = payload.bits(MAP_PART)
         if self._coder == CONTEXT:
             cells = grids.decode_cells(bits, self._prior)
+        elif self._coder == BPG:
+            cells = bpg_planes.restore(bits[1:], *grids.GRIDS[bits[0]])
         else:
             cells = restore(self._coder, bits[1:], *grids.GRIDS[bits[0]])
         return Reconstruction(labels=grids.upsample(cells, WORK_SIZE)[0])

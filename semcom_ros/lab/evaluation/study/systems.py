@@ -34,7 +34,6 @@ from semcom_ros.weights import MissingWeights, models_dir
 
 SYSTEMS = {
     "adjscc": "semcom_ros.lab.evaluation.study.learned_links:adjscc",
-    "bpg_map": "semcom_ros.lab.evaluation.study.bpg_map:bpg_map",
     "codec": "semcom_ros.lab.evaluation.study.codec_systems:codec_system",
     "deepjscc": "semcom_ros.lab.evaluation.study.learned_links:deepjscc",
     "deeplab_jscc": "semcom_ros.lab.evaluation.study.learned_links:deeplab_jscc",
