@@ -10,6 +10,7 @@ import pytest
 import torch
 from tiny_sqgan import SIZES, tiny
 
+from semcom_ros.codecs.sqgan import shared
 from semcom_ros.codecs.sqgan.inference import (
     ImageReceiver,
     ImageTransmitter,
@@ -26,14 +27,14 @@ from semcom_ros.lab.training.loop import read_state
 from semcom_ros.lab.training.perceptual import FeatureLoss
 from semcom_ros.lab.training.sqgan import learning as weighing
 from semcom_ros.lab.training.sqgan.batches import MapLink, Transmission, draw_fractions
-from semcom_ros.lab.training.sqgan.enhancement import enhance, find_objects
+from semcom_ros.lab.training.sqgan.enhancement import Pasting, enhance, find_objects
 from semcom_ros.lab.training.sqgan.learning import ImageLearning, MapLearning, give_back
 from semcom_ros.lab.training.sqgan.training import SqganTraining
 from semcom_ros.labels import TRAIN_ID
 from semcom_ros.layers.attention import SelfAttention
 from semcom_ros.layers.vector_quantiser import VectorQuantiser, nearest
 from semcom_ros.perception import segmentation
-from semcom_ros.weights import models_dir
+from semcom_ros.weights import models_dir, read_card
 
 N = len(CAMVID_CLASSES)
 
@@ -151,6 +152,29 @@ def test_the_discriminator_is_given_back_the_residual_of_classes_not_worth_bits(
     assert seen[0, 0, 0].tolist() == pytest.approx([0.85, 0])
 
 
+def test_weights_of_classes_are_those_published():
+    """The released configuration: cross-entropy of the map, absolute error of the image."""
+    named = {"road": (0.5, 0.15), "pole": (0.5, 0.15), "car": (0.5, 0.15), "bicycle": (0.5, 0.15),
+             "traffic light": (1, 1), "traffic sign": (1, 1), "person": (0.85, 0.55),
+             "rider": (0.85, 0.55), "sky": (0.2, 0), "vegetation": (0.2, 0)}  # fmt: skip
+    maps = weighing.class_table(weighing.MAP_WEIGHTS, weighing.MAP_OTHERS)
+    images = weighing.class_table(weighing.IMAGE_WEIGHTS, weighing.IMAGE_OTHERS)
+    for name, expected in named.items():
+        at = TRAIN_ID[name]
+        assert (maps[at], images[at]) == pytest.approx(expected), name
+
+
+@pytest.mark.parametrize(("floor", "sky"), [("published", 0.0), ("floored", 1.0)])
+def test_sky_and_vegetation_cost_the_image_nothing_unless_their_weight_is_floored(floor, sky):
+    """The shipped network was trained with the floor: its cards name the option."""
+    learning = ImageLearning(tiny()["image"], Discriminator(N, 8), None, floor=floor)
+    weights = {name: float(learning.weight[TRAIN_ID[name]]) for name in ("sky", "road", "person")}
+    assert weights == pytest.approx({"sky": sky, "road": 1.0, "person": 0.55 / 0.15})
+    card = read_card(models_dir() / shared.DECODER_FILE, "")
+    tuned = [line for line in card["recipe"] if "--stage tune" in line]
+    assert all("--class-weights floored" in line for line in tuned) and tuned
+
+
 def boxes(*drawn):
     """Maps of road with a box [top, left, height, width] of a class on each, and images alike."""
     labels = np.zeros((len(drawn), 32, 64), np.uint8)
@@ -175,6 +199,24 @@ def test_objects_are_pasted_at_their_place_with_their_pixels_and_never_overlap()
         assert np.array_equal(maps[:2], labels[:2])
         pasted |= set(np.unique(maps[2]))
     assert {TRAIN_ID["traffic sign"], TRAIN_ID["person"]} <= pasted
+
+
+def test_published_pasting_takes_lights_and_signs_alone_turned_the_largest_first():
+    sign, person, light = ("traffic sign", 3, 8, 26, 4), ("person", 12, 30, 16, 10), (
+        "traffic light", 2, 50, 1, 3)  # fmt: skip
+    images, labels = boxes(sign, person, light, ("car", 20, 40, 8, 16))
+    published = Pasting((("traffic light",), ("traffic sign",)), least=1, largest=True, turn=5.0)
+    assert [len(o.pixels) for o in find_objects(labels, published)] == [104, 3]
+    shapes = set()
+    for seed in range(20):
+        _, maps = enhance(images, labels, np.random.default_rng(seed), published)
+        assert not (maps[3] == TRAIN_ID["person"]).any()
+        pasted = maps[3] == TRAIN_ID["traffic sign"]
+        # The largest comes first: no light without it.
+        assert pasted.any() or np.array_equal(maps[3], labels[3])
+        assert not pasted.any() or pasted[12:20, 9:11].all(), "it is turned about its middle"
+        shapes.add(pasted.tobytes())
+    assert len(shapes) > 3
 
 
 def test_fractions_range_from_nothing_to_everything():

@@ -30,6 +30,9 @@ IMAGE_WEIGHTS = {
     "sky": 0.0, "vegetation": 0.0,
 }  # fmt: skip
 """Of the absolute error of the image; other classes weigh `IMAGE_OTHERS`."""
+FLOORS = ("published", "floored")
+"""Whether sky and vegetation weigh 0, or as much as other classes: our segmenter's features, unlike
+VGG's, do not hold the sky's colour."""
 GIVEN_BACK = {"sky": 0.85, "vegetation": 0.85, "road": 0.425}
 """Of a regenerated class's residual, the share that is given back before the discriminator looks:
 it shall not judge what is not worth bits. The released code uses vegetation twice and road never;
@@ -83,7 +86,8 @@ class MapLearning(PipelineLearning):
 class ImageLearning(PipelineLearning):
     """Class-weighted error and feature distance of the image, and a semantic-aware discriminator.
 
-    aware: the residual of classes that are not worth bits is given back before it looks.
+    aware: the residual of classes that are not worth bits is given back before it looks. floor: of
+    the weights, one of `FLOORS`.
     """
 
     def __init__(
@@ -92,13 +96,13 @@ class ImageLearning(PipelineLearning):
         discriminator: Discriminator,
         perceptual: Perceptual,
         aware: bool = True,
+        floor: str = FLOORS[0],
         device: str = "cpu",
     ):
         super().__init__(pipeline, discriminator, device)
         self.perceptual, self.aware = perceptual, aware
-        # No weight of 0: our segmenter's features, unlike VGG's, do not hold the sky's colour.
-        least = IMAGE_OTHERS
-        weight = class_table(IMAGE_WEIGHTS, least).clip(least) / least
+        least = 0.0 if floor == FLOORS[0] else IMAGE_OTHERS
+        weight = class_table(IMAGE_WEIGHTS, IMAGE_OTHERS).clip(least) / IMAGE_OTHERS
         self.weight = torch.from_numpy(weight).to(device)
         self.given_back = torch.from_numpy(class_table(GIVEN_BACK, 0.0)).to(device)
 

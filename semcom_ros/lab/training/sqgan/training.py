@@ -39,6 +39,7 @@ from semcom_ros.lab.training.sqgan.batches import (
     street_sets,
 )
 from semcom_ros.lab.training.sqgan.learning import (
+    FLOORS,
     MAP_OTHERS,
     MAP_WEIGHTS,
     ImageLearning,
@@ -90,6 +91,8 @@ class SqganTraining(AdversarialTraining):
         add("--discriminator", choices=("aware", "plain"), default="aware", help=aware)
         pasted = "rare objects pasted or not"
         add("--enhancement", choices=("on", "off"), default="on", help=pasted)
+        weights = "of sky and vegetation in the image's error: 0, or as of other classes"
+        add("--class-weights", choices=FLOORS, default=FLOORS[0], help=weights)
         super().options(parser)
 
     @classmethod
@@ -156,7 +159,8 @@ class SqganTraining(AdversarialTraining):
         own = args.models / segmentation.FILE
         features = perceptual.perceptual(args.vgg, own, args.device)
         aware = args.discriminator == "aware"
-        return ImageLearning(pipeline, discriminator, features, aware, args.device)
+        floor = args.class_weights
+        return ImageLearning(pipeline, discriminator, features, aware, floor, args.device)
 
     def link(self) -> MapLink | None:
         """How maps arrive: as they are until the image is tuned, then coded or by the trained map
