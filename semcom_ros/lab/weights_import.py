@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from semcom_ros import weights
+from semcom_ros.codecs.sqgan.paper.inference import file_of
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
 
@@ -40,6 +41,16 @@ LAYOUTS = {
         "semcom_ros.lab.papers.gesco_layout:convert",
         "gesco_paper.safetensors",
     ),
+    "sqgan-map": Layout(
+        "the map's pipeline in SQ-GAN's public code",
+        "semcom_ros.lab.papers.sqgan_layout:convert_map",
+        file_of("map"),
+    ),
+    "sqgan-image": Layout(
+        "the image's pipeline in SQ-GAN's public code",
+        "semcom_ros.lab.papers.sqgan_layout:convert_image",
+        file_of("tune"),
+    ),
 }
 """A new layout is a function and a line here."""
 
@@ -51,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="file to write; models/ and its name unless given")
     size = "height and width of the images that it was trained on"
     parser.add_argument("--size", type=int, nargs=2, default=list(WORK_SIZE), help=size)
-    parser.epilog = "\n".join(f"  {name:8}{layout.text}" for name, layout in LAYOUTS.items())
+    parser.epilog = "\n".join(f"  {name:13}{layout.text}" for name, layout in LAYOUTS.items())
 
 
 def run(args: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from semcom_ros.codecs.sqgan.paper.networks import (
     SqganPaperSizes,
 )
 from semcom_ros.codecs.sqgan.pipeline import Passed
-from semcom_ros.datasets import open_source
+from semcom_ros.datasets import Source, open_source
 from semcom_ros.lab.papers import sqgan_losses as losses
 from semcom_ros.lab.papers.patience import Patience
 from semcom_ros.lab.papers.recipe import PaperTraining
@@ -68,11 +69,16 @@ class SqganPaperTraining(PaperTraining):
         if args.steps is None:
             frames = len(open_source(args.data, args.split))
             samples = max(1, args.batch) * PartialState().num_processes
-            args.steps = EPOCHS[args.stage] * math.ceil(frames / samples)
+            args.steps = updates(args.stage, frames, samples)
         super().__init__(args)
 
     def configured(self) -> SqganPaperSizes:
         return replace(super().configured(), form=self.args.form)
+
+    def drawn(self, source: Source) -> MaskedDraws:
+        return MaskedDraws(
+            source, tuple(self.args.size), self.args.seed, self.args.batch, self.args.form
+        )
 
     @property
     def states(self) -> Path:
@@ -90,7 +96,7 @@ class SqganPaperTraining(PaperTraining):
                 for stage, device in (("image", "cpu"), ("map", accelerator.device))
             )
             pipeline.load_state_dict(before.state_dict())
-            unseen = open_source(args.data, args.unseen)
+            unseen = open_source(args.data, args.unseen, space=self.space)
             self.unseen = Unseen(unseen, tuple(args.size))
             self.patience = Patience(PATIENCE)
             accelerator.register_for_checkpointing(self.patience)
@@ -105,10 +111,7 @@ class SqganPaperTraining(PaperTraining):
         own = args.models / segmentation.FILE
         self.distance = perceptual.perceptual(args.vgg, own, accelerator.device)
         samples = args.batch * accelerator.num_processes
-        epoch = max(1, len(self.batches.source) // samples)
-        self.rate_at = partial(
-            cosine, steps=args.steps, peak=RATE * samples, warm_up=max(1, epoch // 10)
-        )
+        self.rate_at = rate_at(len(self.batches.source), samples, args.steps)
 
     def update(self, draw: MaskedDraw, step: int) -> dict[str, torch.Tensor]:
         for optimizer in self.optimizers:
@@ -188,3 +191,14 @@ class SqganPaperTraining(PaperTraining):
         card = self.described(**more)
         tensors = weights.tensors_of(self.accelerator.unwrap_model(self.pipeline))
         weights.save(self.args.out / file_of(self.args.stage), tensors, card)
+
+
+def updates(stage: str, frames: int, samples: int) -> int:
+    """Of a stage, by default, with so many samples each."""
+    return EPOCHS[stage] * math.ceil(frames / samples)
+
+
+def rate_at(frames: int, samples: int, steps: int) -> Callable[[int], float]:
+    """The learning rate by update: it rises over a tenth of an epoch and falls to 0 as a cosine."""
+    epoch = max(1, frames // samples)
+    return partial(cosine, steps=steps, peak=RATE * samples, warm_up=max(1, epoch // 10))

@@ -49,7 +49,11 @@ class MaskedDraws(Draws):
     """Frames augmented, objects pasted between those of a batch, in the `form` of the text or of
     the released code."""
 
-    form = FORMS[0]
+    def __init__(
+        self, source: Source, size: tuple[int, int], seed: int, batch: int, form: str = FORMS[0]
+    ):
+        super().__init__(source, size, seed, batch)
+        self.form = form
 
     def __getitem__(self, index: int) -> MaskedDraw:
         rng = np.random.default_rng((self.seed, index))

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from semcom_ros.codecs.sqgan.paper.inference import MAKERS
+from semcom_ros.cli import main
+from semcom_ros.codecs.sqgan.paper.inference import MAKERS, file_of, load_network
 from semcom_ros.codecs.sqgan.paper.networks import SqganPaperSizes
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.papers.sqgan_layout import convert_image, convert_map, sizes_of
@@ -160,6 +162,19 @@ def test_ours_gives_what_the_public_layouts_network_gives(public):
         torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
     words = state[f"quantize{'_semantic' if of_map else ''}.codebook.weight"][:-1]
     torch.testing.assert_close(pipeline.quantiser.codebook, words)
+
+
+def test_the_command_writes_the_file_that_the_codec_looks_for(public, tmp_path):
+    kind, state, *_ = public
+    stage = "map" if kind == "map" else "tune"
+    torch.save({"state_dict": state}, tmp_path / "last.ckpt")
+    out = tmp_path / file_of(stage)
+    words = f"weights import --from sqgan-{kind} {tmp_path}/last.ckpt --out {out} --size 8 16"
+    assert main(words.split()) == 0
+    wanted, _ = converted(kind, state)
+    found = load_network(tmp_path, stage, size=(8, 16)).state_dict()
+    for name, tensor in wanted.items():
+        np.testing.assert_allclose(found[name], tensor, atol=1e-3, rtol=1e-3)
 
 
 def test_a_tensor_that_is_missing_is_named_and_networks_that_do_not_fit_are_a_sentence(public):

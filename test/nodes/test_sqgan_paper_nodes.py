@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A street crosses from vehicle to RSU in tokens of the networks of SQ-GAN's paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
+
+from ros_bench import bench, camera_image
+from rsu_bench import RECEIVED
+from sensor_msgs.msg import CompressedImage, Image
+from tiny_sqgan import write_paper
+
+from semcom_ros.codecs.sqgan import decoder, encoder
+from semcom_ros.nodes.rsu_node import RsuNode
+from semcom_ros.nodes.vehicle_node import VehicleNode
+from semcom_ros.payload import unpack
+from semcom_ros.weights import models_dir
+
+PAPER = {"codec": "sqgan", "sqgan_network": "paper"}
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The networks of the paper, narrow, beside the shipped files."""
+    for file in models_dir().iterdir():
+        if not file.name.startswith("map_prior"):
+            (tmp_path / file.name).symlink_to(file)
+    monkeypatch.setenv("SEMCOM_MODELS", str(write_paper(tmp_path)))
+    for end in (encoder, decoder):
+        monkeypatch.setattr(end, "WARM_UPS", 1)
+    return tmp_path
+
+
+def test_a_frame_crosses_between_nodes_that_both_have_the_papers_networks(models: Path) -> None:
+    with bench(VehicleNode, **PAPER) as b:
+        b.up()
+        payloads = b.listen(CompressedImage, "camera/image_raw/semcom")
+        b.listened("camera/image_raw/semcom")
+        b.speak(Image, "camera/image_raw").publish(camera_image(1))
+        b.until(lambda: payloads, "a payload")
+    sent = payloads[0]
+    assert unpack(bytes(sent.data)).parts[0].name == "map_tokens"
+    with bench(RsuNode, **PAPER, detection="none", depth="none") as b:
+        b.up()
+        images, maps = b.listen(Image, "rsu/image"), b.listen(Image, "rsu/segmentation")
+        b.listened("rsu/image", "rsu/segmentation")
+        b.speak(CompressedImage, RECEIVED).publish(sent)
+        b.until(lambda: images and maps, "map and image")
+        assert (images[0].height, images[0].width) == (256, 512) and maps[0].encoding
+        assert "configure" in b.set(sqgan_network="fast")
