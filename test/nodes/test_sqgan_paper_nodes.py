@@ -47,7 +47,8 @@ def test_a_frame_crosses_between_nodes_that_both_have_the_papers_networks(models
     with bench(RsuNode, **PAPER, detection="none", depth="none") as b:
         b.up()
         images, maps = b.listen(Image, "rsu/image"), b.listen(Image, "rsu/segmentation")
-        b.listened("rsu/image", "rsu/segmentation")
+        for topic in ("rsu/image", "rsu/segmentation"):
+            b.listened(topic)
         b.speak(CompressedImage, RECEIVED).publish(sent)
         b.until(lambda: images and maps, "map and image")
         assert (images[0].height, images[0].width) == (256, 512) and maps[0].encoding

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,18 @@ class Encoder(SqganEnd):
             )
         )
         return (Part(kind, 0, code), *parts)
+
+    def kept(self, parts: Sequence[Part]) -> tuple[int, int] | None:
+        """How many vectors of map and image `parts` hold; None where the map is no tokens."""
+        if parts[0].name != shared.MAP_TOKENS_PART:
+            return None
+        of_map = self._held("map", parts[:1], shared.MAP_LAYERS)
+        return of_map, self._held("image", parts[1:], shared.IMAGE_LAYERS)
+
+    def _held(self, pipeline: str, parts: Sequence[Part], layers: Sequence[int]) -> int:
+        unknown = np.full(shared.LATENT_GRID, UNKNOWN, np.uint8)
+        bits, prior = [part.bits for part in parts], self.shared.tokens[pipeline]
+        return int(token_coder.decode(bits, unknown, layers, prior)[0].sum())
 
     def _labels(self, labels: np.ndarray, n_bytes: int, left: int) -> tuple[bytes, np.ndarray]:
         """The coded label map, and what the RSU will know of every latent cell's class."""

@@ -21,6 +21,7 @@ from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.overlap import found_again
 from semcom_ros.lab.metrics.pedestrians import Pedestrian, in_map, look_for_pedestrians, sure
 from semcom_ros.lab.metrics.perception_scores import FARTHEST, DetectionScores
+from semcom_ros.lab.papers import sqgan_rates
 from semcom_ros.labels import VOID, fold
 from semcom_ros.runtime import declare_operators
 
@@ -62,6 +63,13 @@ class View:
 
 Measure = Callable[[View], Any]
 """A frame's number or whatever its pool takes, or None where nothing applies."""
+
+
+def published_bpp(positions: bool) -> Measure:
+    """By SQ-GAN's paper."""
+    return lambda view: (
+        view.outcome.kept and sqgan_rates.published_bpp(view.outcome.kept, positions)
+    )
 
 
 def ms_ssim(view: View) -> float:

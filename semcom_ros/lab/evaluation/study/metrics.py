@@ -131,6 +131,12 @@ METRICS: dict[str, Metric] = {
                        lambda view: bool(view.outcome.refusal), better="lower", detail=True),
     "bpp": Metric("bit/pixel", "bits a pixel of the frame's own grid", _of("bits_per_pixel"),
                   digits=4),
+    "paper_bpp": Metric("bit/pixel", "bits a pixel by equations 2 to 4 of SQ-GAN's paper: of the "
+                        "indices alone, where map and image cross as tokens",
+                        m.published_bpp(positions=False), digits=4),
+    "paper_bpp_positions": Metric("bit/pixel", "the same with the entropy of the positions, which "
+                                  "the paper leaves out", m.published_bpp(positions=True),
+                                  digits=4),
     "kbps": Metric("kbit/s", "bit rate at the frame rate of the data", lambda view:
                    view.outcome.bytes and 8 * view.outcome.bytes * view.data.rate_hz / 1e3,
                    digits=1),

@@ -24,6 +24,7 @@ class Outcome:
     shows an older frame, because this one did not come through. refusal: why the vehicle could not
     send this frame at all; such a frame is lost too. budget: bytes a frame that the system was
     allowed. container_bytes: what the standard's own file holds beyond the bytes sent.
+    kept: latent vectors of map and image that were sent.
     """
 
     reconstruction: Reconstruction
@@ -37,6 +38,7 @@ class Outcome:
     refusal: str = ""
     budget: int | None = None
     container_bytes: int | None = None
+    kept: tuple[int, int] | None = None
 
 
 class Rate(NamedTuple):

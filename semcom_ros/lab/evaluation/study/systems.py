@@ -75,9 +75,9 @@ class System:
     sealer: of its payloads.
 
     Ends may have more than the contract: an encoder `prepare(frames)`, for a drive that it codes as
-    a whole, `container_bytes(parts)`, and `encode_ms` of the last frame where wall time does not
-    tell; a decoder `decode_ms`, and over noise `disturb`, which is set to what noise makes of
-    planes float32 [n, H, W].
+    a whole, `container_bytes(parts)` and `kept(parts)`, as `Outcome` has them, and `encode_ms` of
+    the last frame where wall time does not tell; a decoder `decode_ms`, and over noise `disturb`,
+    which is set to what noise makes of planes float32 [n, H, W].
     """
 
     codec: str
@@ -188,8 +188,9 @@ class System:
             told = rate_of(payload, frame, self.bits_per_symbol)._asdict()
             if payload.parts:
                 told["encode_ms"] = getattr(self.encoder, "encode_ms", ms)
-            if hasattr(self.encoder, "container_bytes"):
-                told["container_bytes"] = self.encoder.container_bytes(payload.parts)
+            for name in ("container_bytes", "kept"):
+                if hasattr(self.encoder, name):
+                    told[name] = getattr(self.encoder, name)(payload.parts)
             made = payload, told
         except SemcomError as error:
             made = error

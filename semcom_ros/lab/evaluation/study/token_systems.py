@@ -13,7 +13,7 @@ import torch
 
 from semcom_ros import weights as files
 from semcom_ros.codecs.base import Received, Request
-from semcom_ros.codecs.sqgan import shared, token_coder
+from semcom_ros.codecs.sqgan import FAST, PAPER, shared, token_coder
 from semcom_ros.codecs.sqgan.inference import (
     ImageReceiver,
     ImageTransmitter,
@@ -21,6 +21,7 @@ from semcom_ros.codecs.sqgan.inference import (
     MapTransmitter,
 )
 from semcom_ros.codecs.sqgan.masking import SCORES, keep
+from semcom_ros.codecs.sqgan.network_choice import NETWORKS
 from semcom_ros.codecs.sqgan.pipeline import MASKS, make
 from semcom_ros.codecs.sqgan.token_prior import UNKNOWN
 from semcom_ros.coding import map_coder
@@ -43,21 +44,26 @@ _UNBOUNDED = 1 << 20
 
 def sqgan_tokens(
     image_kept: float = FIRST_PART, map_kept: float = 0.0, mask: str = AS_TRAINED,
-    score: str = AS_TRAINED, weights: str = "", device: str = "cpu",
+    score: str = AS_TRAINED, weights: str = "", network: str = FAST, device: str = "cpu",
 ) -> System:  # fmt: skip
     """SQ-GAN that sends these shares of the 512 vectors of image and map, m_x and m_s in the paper.
 
-    map_kept: 0 sends the map itself, losslessly coded. weights: an image pipeline of `semcom train
-    sqgan`, by default the one that ships. mask, score: which vectors are kept and what SAMM reads,
-    if not as it was trained. Raises SemcomError.
+    map_kept: 0 sends the map itself, losslessly coded. network: as the codec's setting. weights: an
+    image pipeline of `semcom train sqgan` in place of the one that ships. mask, score: which
+    vectors are kept and what SAMM reads, if not as it was trained; with the paper's networks the
+    mask alone can be another. Raises SemcomError.
     """
     for name, value, lowest in (("image_kept", image_kept, 0.002), ("map_kept", map_kept, 0)):
         if not lowest <= value <= 1:
             raise SemcomError(f"{name} is {value}: it must lie between {lowest} and 1.")
     choose(mask, (AS_TRAINED, *MASKS), "mask")
     choose(score, (AS_TRAINED, *SCORES), "score")
-    ends = _image_ends(weights, score, device)
-    codec = _Tokens(image_kept, map_kept, ends, mask, device)
+    if choose(network, NETWORKS, "network") == PAPER and (weights or score != AS_TRAINED):
+        raise SemcomError(
+            "weights and score are of the networks that ship: leave them out beside network: paper."
+        )
+    ends = _image_ends(weights, score, network, device)
+    codec = _Tokens(image_kept, map_kept, ends, mask, network, device)
     models = (
         *weights_of("sqgan"),
         *weights_of("gesco"),
@@ -67,7 +73,9 @@ def sqgan_tokens(
 
 
 @cache
-def _image_ends(path: str, score: str, device: str) -> tuple[ImageTransmitter, ImageReceiver, str]:
+def _image_ends(
+    path: str, score: str, network: str, device: str
+) -> tuple[ImageTransmitter, ImageReceiver, str]:
     """Both ends of an image pipeline, and the mask that it was trained with."""
     if path:
         place = Path(path)
@@ -80,19 +88,22 @@ def _image_ends(path: str, score: str, device: str) -> tuple[ImageTransmitter, I
         receiver, mask = ImageReceiver(pipeline.receiver, *made), card["mask"]
         score = card["score"] if score == AS_TRAINED else score
     else:
-        shipped = (models_dir(), device)
-        transmitter = ImageTransmitter.from_pretrained(*shipped)
-        receiver, mask = ImageReceiver.from_pretrained(*shipped), MASKS[0]
+        chosen = NETWORKS[network]
+        own = (models_dir(), device, chosen.load_shared(models_dir()))
+        transmitter = chosen.transmitters[1].from_pretrained(*own)
+        receiver, mask = chosen.receivers[1].from_pretrained(*own), MASKS[0]
     if score != AS_TRAINED:
         transmitter.network.samm.conditioned = score == SCORES[0]
     return transmitter, receiver, mask
 
 
 @cache
-def _map_ends(device: str) -> tuple[MapTransmitter, MapReceiver, shared.SqganShared]:
-    held = shared.SqganShared.load(models_dir())
-    shipped = (models_dir(), device, held)
-    return MapTransmitter.from_pretrained(*shipped), MapReceiver.from_pretrained(*shipped), held
+def _map_ends(network: str, device: str) -> tuple[MapTransmitter, MapReceiver, shared.SqganShared]:
+    chosen = NETWORKS[network]
+    held = chosen.load_shared(models_dir())
+    own = (models_dir(), device, held)
+    sender, reader = chosen.transmitters[0], chosen.receivers[0]
+    return sender.from_pretrained(*own), reader.from_pretrained(*own), held
 
 
 class _Tokens(StudyCodec):
@@ -102,13 +113,14 @@ class _Tokens(StudyCodec):
 
     def __init__(
         self, image_kept: float, map_kept: float,
-        image_ends: tuple[ImageTransmitter, ImageReceiver, str], mask: str, device: str,
+        image_ends: tuple[ImageTransmitter, ImageReceiver, str], mask: str, network: str,
+        device: str,
     ) -> None:  # fmt: skip
         super().__init__(device=device)
         self.image_kept, self.map_kept = image_kept, map_kept
         self.transmitter, self.receiver, trained = image_ends
         self.at_random = (trained if mask == AS_TRAINED else mask) != MASKS[0]
-        self.map_transmitter, self.map_receiver, self.shared = _map_ends(device)
+        self.map_transmitter, self.map_receiver, self.shared = _map_ends(network, device)
 
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         labels = given(frame.labels)
@@ -125,6 +137,11 @@ class _Tokens(StudyCodec):
             scores = seed.random(scores.shape, np.float32)
         code = self._coded("image", self.image_kept, scores, indices, classes)
         return part, Part(_IMAGE, 1, code)
+
+    def kept(self, parts: Sequence[Part]) -> tuple[int, int] | None:
+        """Vectors of map and image that are sent; None where the map is no tokens."""
+        shares = (self.map_kept, self.image_kept)
+        return (_layers(shares[0])[0], _layers(shares[1])[0]) if self.map_kept else None
 
     def labels(self, payload: Payload) -> Reconstruction:
         """The map, and the pixels of the vectors that were sent as its support."""
