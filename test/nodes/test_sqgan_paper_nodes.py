@@ -21,6 +21,7 @@ from semcom_ros.payload import unpack
 from semcom_ros.weights import models_dir
 
 PAPER = {"codec": "sqgan", "sqgan_network": "paper"}
+PATIENT = {"detection": "none", "depth": "none", "max_age_s": 60.0, "deadline_ms": 60_000}
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_frame_crosses_between_nodes_that_both_have_the_papers_networks(models
         b.until(lambda: payloads, "a payload")
     sent = payloads[0]
     assert unpack(bytes(sent.data)).parts[0].name == "map_tokens"
-    with bench(RsuNode, **PAPER, detection="none", depth="none") as b:
+    with bench(RsuNode, **PAPER, **PATIENT) as b:
         b.up()
         images, maps = b.listen(Image, "rsu/image"), b.listen(Image, "rsu/segmentation")
         for topic in ("rsu/image", "rsu/segmentation"):
