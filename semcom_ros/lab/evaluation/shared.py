@@ -25,14 +25,12 @@ def device_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="that networks run on, as cuda")
 
 
-def frames_options(
-    parser: argparse.ArgumentParser, data: str | None = "scenes:1", frames: int = 100
-) -> None:
+def frames_options(parser: argparse.ArgumentParser, data: str = "scenes:1") -> None:
     """Add the options that name labelled frames, by default of `data`, and `--device`."""
     about = "labelled frames, as camvid:DIR or scenes:1"
-    parser.add_argument("--data", default=data, required=data is None, help=about)
+    parser.add_argument("--data", default=data, help=about)
     parser.add_argument("--split", default="val", help="of data that has splits")
-    parser.add_argument("--frames", type=int, default=frames, help="at most so many")
+    parser.add_argument("--frames", type=int, default=100, help="at most so many")
     device_option(parser)
 
 

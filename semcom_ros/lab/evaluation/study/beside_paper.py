@@ -6,7 +6,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+import numpy as np
 
 from semcom_ros.lab.evaluation.study.claims import Claim
 from semcom_ros.lab.evaluation.study.links import Link
@@ -16,16 +17,6 @@ from semcom_ros.lab.evaluation.study.tables import NOTHING, Record, Scores, leve
 
 COLUMNS = ("table or figure", "what", "paper", "table here", "data", "ours", "why they differ")
 NOT_RUN = "not in this run"
-MOST_TOLD = 3
-"""Comparisons that are told one by one."""
-
-
-class _Pair(NamedTuple):
-    """A score of ours, the one that it is held against, and where both stand."""
-
-    place: str
-    own: Record
-    other: Record
 
 
 def write_beside(path: Path, study: Study, records: Sequence[Record]) -> list[str]:
@@ -62,24 +53,19 @@ def ours(scores: Scores, claim: Claim) -> str:
     """What a table's scores on one data set say of `claim`, or why they say nothing."""
     table, metric = scores.table, claim.metric
     rows = _named(scores, claim.row)
-    links = [k for k in table.links if not claim.level or claim.level in (k.level, k.words)]
+    links = [k for k in table.links if claim.level in ("", k.level, k.words)]
     found = [(e, k, scores.of(e, k, metric)) for e in rows for k in links]
-    others = [scores.of(e, k, metric) for e in _named(scores, claim.than) for k in links]
+    others = [_other(scores, claim, e, k) for e, k, _ in found]
     for record in (*(r for *_, r in found), *others):
         if record and isinstance(record.score.value, str) and text_of(record, metric) == NOTHING:
             return record.score.value
-    if claim.than:
-        pairs = [p for e, k, r in found if (p := _against(scores, claim, e, k, r))]
-        return _compared(pairs, metric)
-    if claim.to:
-        ends = [k for k in table.links if claim.to in (k.level, k.words)]
-        over = [(r, scores.number(e, k, metric)) for e, _, r in found for k in ends]
-        told = [
-            f"{r.number / o.number:.2f} ({text_of(r, metric)} over {text_of(o, metric)})"
-            for r, o in over
-            if r and o and r.number is not None and o.number
+    if claim.than or claim.to:
+        pairs = [
+            (r, o)
+            for (*_, r), o in zip(found, others, strict=True)
+            if r and o and r.number is not None and o.number is not None
         ]
-        return "; ".join(told) or NOT_RUN
+        return (_ahead(pairs, metric) if claim.than else _shares(pairs, metric)) or NOT_RUN
     told = [
         (_place(scores, e, k) + ": ") * (len(found) > 1) + text_of(r, metric)
         for e, k, r in found
@@ -98,26 +84,27 @@ def _place(scores: Scores, entry: Entry, link: Link) -> str:
     return ", ".join([*size, *level]) or entry.title
 
 
-def _against(
-    scores: Scores, claim: Claim, entry: Entry, link: Link, own: Record | None
-) -> _Pair | None:
-    """`own` and the score of the row `claim.than`, that of the same size if it has several."""
-    rows = _named(scores, claim.than)
-    same = [e for e in rows if len(rows) == 1 or e.size in (entry.size, None)]
-    other = scores.number(same[0], link, claim.metric) if same else None
-    if own is None or own.number is None or other is None:
-        return None
-    return _Pair(_place(scores, entry, link), own, other)
+def _other(scores: Scores, claim: Claim, entry: Entry, link: Link) -> Record | None:
+    """What a score is told against: another row's, of the same size if it has several, or its own
+    at another level."""
+    if claim.than:
+        rows = _named(scores, claim.than)
+        same = [e for e in rows if len(rows) == 1 or e.size in (entry.size, None)]
+        return scores.of(same[0], link, claim.metric) if same else None
+    ends = [k for k in scores.table.links if claim.to in (k.level, k.words)]
+    return scores.of(entry, ends[0], claim.metric) if ends else None
 
 
-def _compared(pairs: Sequence[_Pair], metric: str) -> str:
-    if not pairs:
-        return NOT_RUN
+def _ahead(pairs: Sequence[tuple[Record, Record]], metric: str) -> str:
     sign = -1 if METRICS[metric].better == "lower" else 1
-    gaps = [sign * (p.own.number - p.other.number) for p in pairs]
-    text = f"ahead at {sum(gap > 0 for gap in gaps)} of {len(pairs)}"
-    if len(pairs) > MOST_TOLD:
-        digits = METRICS[metric].digits
-        return f"{text}, by {sum(gaps) / len(gaps):+.{digits}f} in the mean"
-    told = (f"{p.place} {text_of(p.own, metric)} against {text_of(p.other, metric)}" for p in pairs)
-    return f"{text}: {'; '.join(told)}"
+    gaps = [sign * (own.number - other.number) for own, other in pairs]
+    ahead = f"ahead at {sum(gap > 0 for gap in gaps)} of {len(gaps)}"
+    return f"{ahead}, by {np.mean(gaps):+.{METRICS[metric].digits}f} in the mean" if gaps else ""
+
+
+def _shares(pairs: Sequence[tuple[Record, Record]], metric: str) -> str:
+    return "; ".join(
+        f"{own.number / over.number:.2f} ({text_of(own, metric)} over {text_of(over, metric)})"
+        for own, over in pairs
+        if over.number
+    )
