@@ -79,6 +79,8 @@ def test_each_stage_learns_and_its_card_says_what_made_it(models: Path) -> None:
 
 def test_another_size_or_another_kind_of_network_is_a_sentence(models: Path, tmp_path) -> None:
     assert load_network(models, "tune", size=(32, 64)).receiver.decoder.last.out_channels == 3
+    frozen = load_network(models, "map", size=(32, 64))
+    assert not frozen.training and not any(p.requires_grad for p in frozen.parameters())
     with pytest.raises(SemcomError, match="were trained at 32x64, not 256x512"):
         create_decoder("sqgan", models=models, **PAPER)
     name = file_of("tune")
