@@ -54,7 +54,7 @@ def test_checkpoints_read_a_study_by_their_folders(
 ) -> None:
     """SegFormer, DETR and DPT in the places of the shipped networks, without any download."""
     monkeypatch.chdir(tmp_path)
-    words = "--codec full_image --frames 2 --metrics miou,map,depth_rmse,segmenter_distance --out o"
+    words = "--codec full_image --frames 1 --metrics miou,map,depth_rmse,segmenter_distance --out o"
     words += f" --judge {checkpoint(segformer, STREET)} --detection {checkpoint(detr)}"
     words += f" --depth {checkpoint(metric_depth_anything)}"
     parser = argparse.ArgumentParser()
