@@ -11,6 +11,8 @@ import argparse
 
 import pytest
 import torch
+from accelerate import Accelerator
+from tiny_gesco import NARROW
 from torch import nn
 
 from semcom_ros.codecs.gesco.paper.network import GescoPaperSizes, PaperNetwork
@@ -100,6 +102,16 @@ def test_it_trains_by_the_papers_recipe() -> None:
     assert (args.norm, args.divergence, BOUND_WEIGHT) == ("squared", "forward", 0.001)
     assert draws.LEVELS_DB == (30, 25, 20, 15, 10, 1)
     assert (draws.CLEAN, draws.NULL) == (0.3, 0.2)
+
+
+def test_its_optimiser_is_adamw_without_decay_of_weights() -> None:
+    training = GescoPaperTraining.__new__(GescoPaperTraining)
+    training.args = argparse.Namespace(rate=1e-4, decay=0.9999, checkpointing=False)
+    training.accelerator, training.configuration = Accelerator(cpu=True), NARROW
+    training.begin()
+    assert type(training.optimizer.optimizer) is torch.optim.AdamW
+    (group,) = training.optimizer.param_groups
+    assert (group["lr"], group["weight_decay"]) == (1e-4, 0.0)
 
 
 def test_the_average_of_weights_forgets_by_the_decay_once_it_is_long() -> None:
