@@ -14,6 +14,7 @@ from semcom_ros.lab.training.gsc.pack import write_files
 TINY = GscSizes(
     channels=(8, 8, 8, 8), depths=(1, 1, 1), heads=(0, 1, 1), window=8, common=8, hidden=16,
     stride=16, width=24, layers=1, repeats=2, transformer_heads=2, shared=True, head=(8, 8, 8, 8),
+    linear=True,
 )  # fmt: skip
 CLASSES = ("road", "sidewalk", "person", "car")
 

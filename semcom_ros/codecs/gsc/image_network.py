@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from semcom_ros.codecs.gsc.linear_path import LinearPicture
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.errors import given
 from semcom_ros.layers.dit import DiffusionTransformer, LastLayer, LevelEmbedding, grid_positions
@@ -25,6 +26,8 @@ NOISED = 4
 """Pixels of the small noised picture to a token, each way."""
 LEVELS_DB = {1: (), 2: (0.0,), 4: (-10.0, 0.0, 10.0)}
 """By passes, the SNR in dB of the noised picture in each but the first."""
+LAST = -3
+"""Where the layers at half of the full resolution begin in a head of several."""
 Predict = Callable[[torch.Tensor | None, torch.Tensor | None], torch.Tensor]
 """A noised small picture and its SNR in dB [B], or none of both -> images [B, 3, H, W]."""
 
@@ -70,7 +73,10 @@ class ImageTrunk(nn.Module):
 
 
 class ImageHead(nn.Module):
-    """Features [B, channels, h, w] -> a picture's [B, 3, H, W], beside what is coarse of it."""
+    """Features [B, channels, h, w] -> a picture's [B, 3, H, W], beside what is coarse of it.
+
+    base: [B, 3, H, W], the picture that the linear path makes, where there is one.
+    """
 
     def __init__(self, sizes: GscSizes):
         super().__init__()
@@ -86,9 +92,13 @@ class ImageHead(nn.Module):
                 layers += [PlainResidual(cin), nn.Conv2d(cin, cout, 1), larger, nn.ReLU()]
             layers += [PlainResidual(cout), nn.Conv2d(cout, 12, 3, padding=1), nn.PixelShuffle(2)]
         self.layers = nn.Sequential(*layers)
+        self.seen = nn.Conv2d(12, cout, 3, padding=1) if sizes.linear else None
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return self.layers(features)
+    def forward(self, features: torch.Tensor, base: torch.Tensor | None = None) -> torch.Tensor:
+        if base is None or self.seen is None:
+            return self.layers(features)
+        x = self.layers[:LAST](features)
+        return self.layers[LAST:](x + self.seen(F.pixel_unshuffle(base.to(x.dtype), 2)))
 
 
 class PictureTransformer(nn.Module):
@@ -97,9 +107,11 @@ class PictureTransformer(nn.Module):
     def __init__(self, sizes: GscSizes, cin: int):
         super().__init__()
         self.trunk = ImageTrunk(sizes, cin)
-        self.head = ImageHead(sizes)
-        self.coarse = nn.Conv2d(cin, 3, 1)
-        nn.init.constant_(given(self.coarse.bias), 0.4)  # grey, not black
+        self.head, self.arrived = ImageHead(sizes), 2 * sizes.planes + 1
+        self.linear = LinearPicture(sizes) if sizes.linear else None
+        if self.linear is None:
+            self.coarse = nn.Conv2d(cin, 3, 1)
+            nn.init.constant_(given(self.coarse.bias), 0.4)  # grey, not black
 
     def forward(
         self,
@@ -111,8 +123,13 @@ class PictureTransformer(nn.Module):
     ) -> torch.Tensor:
         """told, and the noised picture [B, 3, 2h, 2w] with its SNR [B], as `ImageTrunk` has them.
         head: in place of its own."""
-        fine = (head or self.head)(self.trunk(context, told, noised, level_db)).float()
-        return fine + F.interpolate(self.coarse(context).float(), fine.shape[-2:], mode="bilinear")
+        features, head = self.trunk(context, told, noised, level_db), head or self.head
+        if self.linear is None:
+            fine, coarse = head(features).float(), self.coarse(context).float()
+            return fine + F.interpolate(coarse, fine.shape[-2:], mode="bilinear")
+        # The context ends with the planes and their noise.
+        base = self.linear(*context[:, -self.arrived :].split((self.arrived - 1, 1), 1), told)
+        return head(features, base).float() + base
 
 
 def noise_picture(small: torch.Tensor, noise: torch.Tensor, level_db: torch.Tensor) -> torch.Tensor:

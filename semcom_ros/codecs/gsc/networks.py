@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros.codecs.gsc.image_network import PictureTransformer
+from semcom_ros.codecs.gsc.linear_path import LinearPlanes
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.codecs.gsc.symbols import keep_planes, to_planes
 from semcom_ros.layers.residual import PlainResidual
@@ -125,13 +126,15 @@ class GscSender(nn.Module):
         super().__init__()
         knowledge = NoKnowledge if "source" in sizes.without else SourceKnowledge
         self.knowledge, self.encoder = knowledge(sizes), JsccEncoder(sizes)
+        self.linear = LinearPlanes(sizes) if sizes.linear else None
 
     def forward(
         self, images: torch.Tensor, wanted: torch.Tensor, snr_db: torch.Tensor
     ) -> torch.Tensor:
         images = images.to(self.encoder.last.weight.dtype)
         features = self.knowledge(images, wanted)
-        return self.encoder(images, features, wanted, snr_db).float()
+        planes = self.encoder(images, features, wanted, snr_db).float()
+        return planes if self.linear is None else self.linear(planes, images, wanted, snr_db)
 
 
 class Heard(NamedTuple):

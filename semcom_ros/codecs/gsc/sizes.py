@@ -22,7 +22,8 @@ class GscSizes:
     are passed `repeats` times. head: channels of what follows it, from the grid of symbols on, each
     at twice the resolution of the one before, the last at half of the full one; one alone: at full
     resolution by one shuffle.
-    without: names of `PARTS` that are left out, by which a study tells what each is worth.
+    linear: whether there is a linear path beside both networks. without: names of `PARTS` that are
+    left out, by which a study tells what each is worth.
     """
 
     patch: int = 4
@@ -40,6 +41,7 @@ class GscSizes:
     transformer_heads: int = 16
     shared: bool = False
     head: tuple[int, ...] = (32,)
+    linear: bool = False
     without: tuple[str, ...] = ()
 
     @property
@@ -67,11 +69,13 @@ PARTS = ("source", "levels", "received", "transformer")
 RSU's knowledge base; the layers of the diffusion transformer, which leaves a regression."""
 PAPER = GscSizes()
 MID = GscSizes(
-    depths=(2, 2, 2), window=8, stride=16, width=384, shared=True, head=(192, 96, 64, 48)
+    depths=(2, 2, 2), window=8, stride=16, width=384, shared=True, head=(192, 96, 64, 48),
+    linear=True,
 )  # fmt: skip
 FAST = GscSizes(
     channels=(48, 96, 192, 192), depths=(1, 2, 2), heads=(0, 3, 6), window=8, stride=16,
     width=192, layers=4, repeats=2, transformer_heads=6, shared=True, head=(128, 80, 48, 32),
+    linear=True,
 )  # fmt: skip
 CONFIGURATIONS = {"fast": FAST, "mid": MID, "paper": PAPER}
 """fast: for two CPU cores. mid: Table I's depth and heads, narrower. paper: Table I."""

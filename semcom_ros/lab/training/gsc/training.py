@@ -22,6 +22,7 @@ from semcom_ros.lab.training.device_windows import WindowBatches, Windows, unifo
 from semcom_ros.lab.training.gsc import pack
 from semcom_ros.lab.training.gsc.held_out import HELD_EVERY, HeldOut
 from semcom_ros.lab.training.gsc.link import Draw, GscLink, map_loss, picture_loss
+from semcom_ros.lab.training.gsc.principal import begin_linear
 from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.recipe import check_sides
@@ -37,6 +38,8 @@ BALANCE = 0.3
 """Classes weigh frequency to the minus this."""
 NOISED_DB = (-15.0, 20.0)
 """SNR of the small noised picture that further passes hear."""
+SEEN = 24
+"""Batches whose principal components the linear path begins with."""
 PATCHES = 32
 """Sides of samples are multiples of it."""
 
@@ -158,6 +161,8 @@ class GscTraining(Training):
         self.batches, held, self.weight = streets(args)
         self.held_out = HeldOut(held, device)
         network = GscLink(self.sizes, len(CLASSES))
+        if self.sizes.linear and args.start is None:
+            begin_linear(network, torch.cat([self.batches[at][0] for at in range(SEEN)]).cpu())
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(name.startswith(self.stage.learns))
         self.features: nn.Module | None = None
