@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from semcom_ros.frame import Frame
+from semcom_ros.lab.evaluation.study.contact_sheet import GAP, TILE, draw_strip
+from semcom_ros.lab.evaluation.study.frame_metrics import View
+from semcom_ros.lab.evaluation.study.outcome import Outcome
 from semcom_ros.lab.evaluation.study.plots import draw_plots
 from semcom_ros.lab.evaluation.study.pools import Score
 from semcom_ros.lab.evaluation.study.study_file import CEILING, Cell, Table, parse_study
 from semcom_ros.lab.evaluation.study.tables import Record, Scores, best, grids
+from semcom_ros.reconstruction import Reconstruction
 
 BANDS = ["miss_rate_0_20", "miss_rate_20_40", "miss_rate_40_60", "miss_rate_60_100"]
 Values = dict[tuple[str, str], float | str]
@@ -90,3 +97,13 @@ def test_pedestrians_by_distance_are_drawn_where_they_are_known(
     files = draw_plots(tmp_path, scores(made, values))
     named = [f.name for f in files if "pedestrians-missed-in-image" in f.name]
     assert bool(named) == drawn
+
+
+def test_on_a_sheet_the_map_is_dark_where_nothing_was_received() -> None:
+    picture, labels = np.zeros((256, 512, 3), np.uint8), np.zeros((256, 512), np.uint8)
+    support = np.arange(512) < 256
+    shown = Reconstruction(picture, labels, support=np.broadcast_to(support, labels.shape))
+    data = SimpleNamespace(frames=[Frame(picture)])
+    strip = draw_strip(View(data, 0, Outcome(shown), None, None))
+    left, right = (strip[60, 2 * (TILE[1] + GAP) + x].astype(int) for x in (60, 190))
+    assert left.sum() > 2 * right.sum() > 0
