@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
+@dataclass
 class Patience:
-    """most: scores in a row without a better one. Lower is better."""
+    """most: scores in a row without a better one, which is a lower one. A run's state holds it."""
 
-    def __init__(self, most: int):
-        self.most, self.best, self.waited = most, math.inf, 0
+    most: int
+    best: float = math.inf
+    waited: int = 0
 
     def better(self, score: float) -> bool:
         """Whether `score` is the best so far."""
@@ -24,8 +27,7 @@ class Patience:
         return self.waited >= self.most
 
     def state_dict(self) -> dict[str, Any]:
-        """For the state that a run goes on from."""
-        return {"best": self.best, "waited": self.waited}
+        return asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.waited = state["best"], state["waited"]
+        self.__dict__.update(state)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,18 +33,11 @@ JOINED = {"project": ("q", "k", "v"), "modulate": ("mlp_gamma", "mlp_beta")}
 """What is one convolution here and several there."""
 
 
-def convert_map(state: State) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Tensors and card of the map's pipeline. Raises KeyError for a name that is missing, and
-    SemcomError for shapes that do not fit each other."""
-    return _convert(state, "map")
+def convert(state: State, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Tensors and card of the pipeline "map" or "image".
 
-
-def convert_image(state: State) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The same of the image's pipeline."""
-    return _convert(state, "image")
-
-
-def _convert(state: State, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    Raises KeyError for a name that is missing, SemcomError for shapes that do not fit each other.
+    """
     sizes = sizes_of(state, kind)
     with torch.device("meta"):
         wanted = MAKERS[kind](sizes).state_dict()
@@ -68,6 +62,9 @@ def _convert(state: State, kind: str) -> tuple[dict[str, np.ndarray], dict[str, 
         "pipeline": kind,
     }
     return tensors, card
+
+
+convert_map, convert_image = (partial(convert, kind=kind) for kind in ENDS)
 
 
 def sizes_of(state: State, kind: str) -> SqganPaperSizes:

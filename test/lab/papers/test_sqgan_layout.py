@@ -15,7 +15,7 @@ from semcom_ros.cli import main
 from semcom_ros.codecs.sqgan.paper.inference import MAKERS, file_of, load_network
 from semcom_ros.codecs.sqgan.paper.networks import SqganPaperSizes
 from semcom_ros.errors import SemcomError
-from semcom_ros.lab.papers.sqgan_layout import convert_image, convert_map, sizes_of
+from semcom_ros.lab.papers.sqgan_layout import convert, sizes_of
 
 WIDTHS, DIMS, HIDDEN, DEPTH, BLOCKS, WORDS = (32, 64), 32, 8, 2, 1, 16
 SIZES = SqganPaperSizes(32, (1, 2), BLOCKS, DIMS, DEPTH, HIDDEN, WORDS, form="code")
@@ -144,13 +144,9 @@ def public(request):
     return kind, network.state, (seen, classes, codes, kept), (vectors, scores, out)
 
 
-def converted(kind, state):
-    return (convert_map if kind == "map" else convert_image)(state)
-
-
 def test_ours_gives_what_the_public_layouts_network_gives(public):
     kind, state, (seen, classes, codes, kept), (vectors, scores, out) = public
-    tensors, card = converted(kind, state)
+    tensors, card = convert(state, kind)
     assert card["pipeline"] == kind and SqganPaperSizes(**card["network"]) == SIZES
     pipeline = MAKERS[kind](SIZES).eval()
     pipeline.load_state_dict({n: torch.from_numpy(t) for n, t in tensors.items()})
@@ -171,7 +167,7 @@ def test_the_command_writes_the_file_that_the_codec_looks_for(public, tmp_path):
     out = tmp_path / file_of(stage)
     words = f"weights import --from sqgan-{kind} {tmp_path}/last.ckpt --out {out} --size 8 16"
     assert main(words.split()) == 0
-    wanted, _ = converted(kind, state)
+    wanted, _ = convert(state, kind)
     found = load_network(tmp_path, stage, size=(8, 16)).state_dict()
     for name, tensor in wanted.items():
         np.testing.assert_allclose(found[name], tensor, atol=1e-3, rtol=1e-3)
@@ -183,6 +179,6 @@ def test_a_tensor_that_is_missing_is_named_and_networks_that_do_not_fit_are_a_se
     assert sizes_of(state, kind) == SIZES
     gone = f"demasker{end}.mask_token"
     with pytest.raises(KeyError, match=gone):
-        converted(kind, {n: t for n, t in state.items() if n != gone})
+        convert({n: t for n, t in state.items() if n != gone}, kind)
     with pytest.raises(SemcomError, match="of different networks"):
-        converted(kind, state | {gone: torch.zeros(1, 7, 1)})
+        convert(state | {gone: torch.zeros(1, 7, 1)}, kind)
