@@ -57,8 +57,12 @@ def write_tiny(models: Path, seed: int = 0) -> Path:
 
 
 def write_paper(models: Path, seed: int = 0, sizes: SqganPaperSizes = PAPER) -> Path:
-    """The files of the paper's networks, narrow and with random weights, in the folder `models`."""
-    map_prior.save_prior(models, map_prior.scratch(), {})
+    """The files of the paper's networks, narrow and with random weights, in the folder `models`.
+
+    A prior of maps is written where there is none: one that is there may be a link to the shipped.
+    """
+    if not (models / map_prior.FILE).exists():
+        map_prior.save_prior(models, map_prior.scratch(), {})
     for kind, stage in (("map", "map"), ("image", "tune")):
         torch.manual_seed(seed)
         card = {"label_space": LABEL_SPACE, "classes": list(NAMES), "size": [256, 512]}
