@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from semcom_ros.codecs.gesco import CODEC, GescoSettings
+from semcom_ros.codecs.gesco import CODEC, GescoSettings, planes
 from semcom_ros.codecs.gesco.decoder import Decoder
 from semcom_ros.codecs.gesco.encoder import Encoder
 from semcom_ros.lab.evaluation.study.codec_systems import planes_system
@@ -22,7 +22,7 @@ def generator(
     payload_bytes: int | None = None,
     fds: str = "none",
     guidance: float = 0.0,
-    rows: int = 256,
+    rows: int = planes.ROWS[0],
     device: str = "cpu",
 ) -> System:
     """GESCO without a picture layer, whose images the generator `network` paints.
