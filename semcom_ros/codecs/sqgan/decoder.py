@@ -37,11 +37,11 @@ class Decoder(SqganEnd):
     Image parts that were lost, or never sent, are cells that the de-masking module fills in.
     """
 
-    def use(self, networks: Networks) -> None:
+    def use(self, networks: Networks, held: shared.SqganShared) -> None:
         of_map, of_image = networks.receivers
-        own = (self.models, self.device, self.shared)
-        self.map_receiver = of_map.from_pretrained(*own)
-        self.image_receiver = of_image.from_pretrained(*own)
+        own = (self.models, self.device, held)
+        made = of_map.from_pretrained(*own), of_image.from_pretrained(*own)
+        self.map_receiver, self.image_receiver = made
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""

@@ -32,12 +32,12 @@ class Encoder(SqganEnd):
         self._given = split
         super().__init__(**end)
 
-    def use(self, networks: Networks) -> None:
+    def use(self, networks: Networks, held: shared.SqganShared) -> None:
         of_map, of_image = networks.transmitters
-        own = (self.models, self.device, self.shared)
-        self.map_transmitter = of_map.from_pretrained(*own)
-        self.image_transmitter = of_image.from_pretrained(*own)
+        own = (self.models, self.device, held)
+        made = of_map.from_pretrained(*own), of_image.from_pretrained(*own)
         self.split = self._given or networks.split(self.models)
+        self.map_transmitter, self.image_transmitter = made
 
     def warm_up(self) -> None:
         """Compile the coders and run the networks until they have their speed."""

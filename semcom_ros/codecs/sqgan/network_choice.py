@@ -43,7 +43,7 @@ NETWORKS = {
 
 class SqganEnd(MapEnd):
     """Other settings bring other networks where they name them; raises SemcomError where there are
-    none."""
+    none, and stays as it was."""
 
     defaults = SqganSettings
     shared: SqganShared
@@ -57,11 +57,11 @@ class SqganEnd(MapEnd):
     def settings(self, settings: SqganSettings) -> None:
         if self._settings is None or self._settings.network != settings.network:
             networks = NETWORKS[settings.network]
-            self.shared = networks.load_shared(self.models)
-            self.use(networks)
-            self.model = self.shared.model
+            held = networks.load_shared(self.models)
+            self.use(networks, held)
+            self.shared, self.model = held, held.model
         self._settings = settings
 
-    def use(self, networks: Networks) -> None:
-        """Load the end's own of `networks`."""
+    def use(self, networks: Networks, held: SqganShared) -> None:
+        """Take the end's own of `networks`, all or none, which fit what both ends hold."""
         raise NotImplementedError

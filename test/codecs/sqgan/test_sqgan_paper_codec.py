@@ -13,6 +13,7 @@ from semcom_ros.codecs import settings_of
 from semcom_ros.codecs.sqgan.paper.inference import PaperImageReceiver, PaperMapTransmitter
 from semcom_ros.codecs.sqgan.shared import IMAGE_PARTS, MAP_TOKENS_PART
 from semcom_ros.datasets.scenes.drive import Drive
+from semcom_ros.errors import SemcomError
 from semcom_ros.labels import VOID
 from semcom_ros.payload import PayloadError, pack, unpack
 from semcom_ros.weights import MissingWeights
@@ -74,6 +75,18 @@ def test_an_end_takes_other_networks_when_its_settings_change(models, frame):
 def test_missing_weights_name_their_file_and_the_command(tmp_path, end):
     with pytest.raises(MissingWeights, match="sqgan_paper_map.* none ship.*--stage map"):
         end("sqgan", models=write_tiny(tmp_path), **PAPER)
+
+
+@pytest.mark.parametrize("end", [Sending, Reading])
+def test_an_end_that_lacks_other_networks_stays_as_it_was(tmp_path, end):
+    folder = write_paper(write_tiny(tmp_path))
+    made = end("sqgan", models=folder)
+    changed = made.encoder if end is Sending else made.decoder
+    before = {name: id(value) for name, value in vars(changed).items()}
+    (folder / "sqgan_paper_tune.safetensors").write_bytes(b"damaged")
+    with pytest.raises(SemcomError, match="sqgan_paper_tune"):
+        changed.settings = settings_of("sqgan", PAPER)
+    assert {name: id(value) for name, value in vars(changed).items()} == before
 
 
 @pytest.mark.cuda
