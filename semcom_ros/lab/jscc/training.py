@@ -59,7 +59,7 @@ class JsccTraining(Training):
         if not args.out.suffix:
             stem = f"{args.system}_full" if args.full else args.system
             args.out = args.out / f"{stem}.safetensors"
-            args.log = args.log.with_stem(f"jscc_{stem}")
+            self.log_as(f"jscc_{stem}")
         super().check()
 
     def begin(self) -> None:

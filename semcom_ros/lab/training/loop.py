@@ -76,9 +76,9 @@ class Training(Recipe):
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         super().add_arguments(parser)
         add = parser.add_argument
-        log = Path(f"out/train/{cls.name}.jsonl")
         add("--out", type=Path, default=cls.out, help="weights to write, a card beside them")
-        add("--log", type=Path, default=log, help="losses and scores; the state lies beside it")
+        log = "losses and scores; the state lies beside it"
+        add("--log", type=Path, default=usual_log(cls.name), help=log)
         add("--steps", type=int, default=cls.steps, help=cls.help["steps"])
         clock = "end by the clock instead, as where a machine is lent for minutes"
         add("--minutes", type=float, help=clock)
@@ -102,6 +102,11 @@ class Training(Recipe):
         self.device = torch.device(args.device)
         self.every = max(1, args.steps // self.checkpoints)
         self.start = {} if args.start is None else origin(args.start, self.name)
+
+    def log_as(self, stem: str) -> None:
+        """Let `stem` name the log, and the state beside it, unless `--log` says otherwise."""
+        if self.args.log == usual_log(self.name):
+            self.args.log = self.args.log.with_stem(stem)
 
     @property
     def network(self) -> nn.Module:
@@ -264,6 +269,11 @@ class Training(Recipe):
         torch.set_rng_state(on_cpu)
         torch.cuda.set_rng_state_all(on_cuda[: torch.cuda.device_count()])
         return state["step"], state["log"]
+
+
+def usual_log(name: str) -> Path:
+    """Where the recipe `name` keeps its log."""
+    return Path(f"out/train/{name}.jsonl")
 
 
 def read_state(path: Path, otherwise: str) -> dict[str, Any]:

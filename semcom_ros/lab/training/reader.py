@@ -28,7 +28,7 @@ class ReaderTraining(SegmenterTraining):
         args = self.args
         if not args.out.suffix:
             args.out = args.out / f"{args.network}.safetensors"
-            args.log = args.log.with_stem(f"reader_{args.network}")
+            self.log_as(f"reader_{args.network}")
         super().check()
 
     def built(self) -> nn.Module:

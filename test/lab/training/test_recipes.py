@@ -29,6 +29,7 @@ from semcom_ros.lab.jscc import networks
 from semcom_ros.lab.training import data, judge, segmenter
 from semcom_ros.lab.training.gesco import received
 from semcom_ros.lab.training.gesco import training as gesco
+from semcom_ros.lab.training.gesco.denoiser import DenoiserTraining
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.perception import training as perception
 from semcom_ros.lab.training.sqgan import batches
@@ -275,3 +276,20 @@ def test_a_run_on_a_gpu_goes_on_where_it_stopped(tiny, monkeypatch):
     resumed, *_ = tiny("stopped", "--device", "cuda", "--resume")
     for name, tensor in whole.items():
         np.testing.assert_allclose(tensor, resumed[name], atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("words", "log"),
+    [
+        ((), "out/train/denoiser.jsonl"),
+        (("--network", "sunet"), "out/train/denoiser_sunet.jsonl"),
+        (("--network", "sunet", "--log", "own.jsonl"), "own.jsonl"),
+    ],
+)
+def test_networks_of_one_recipe_keep_states_apart_unless_a_log_is_named(words, log, monkeypatch):
+    monkeypatch.setattr(DenoiserTraining, "begin", lambda self: None)
+    parser = argparse.ArgumentParser()
+    DenoiserTraining.add_arguments(parser)
+    args = parser.parse_args(["--camvid", "none", *words])
+    DenoiserTraining(args)
+    assert args.log == Path(log)

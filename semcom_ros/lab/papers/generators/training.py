@@ -110,7 +110,7 @@ class GeneratorTraining(AdversarialTraining):
         check_sides("--crop", args.crop, 128)
         if not args.out.suffix:
             args.out = args.out / networks.file_of(args.network, args.full).name
-            args.log = args.log.with_stem(f"generator_{args.out.stem}")
+            self.log_as(f"generator_{args.out.stem}")
         super().check()
 
     def begin(self) -> None:

@@ -70,8 +70,9 @@ class DenoiserTraining(Training):
     def check(self) -> None:
         super().check()
         if self.args.network == "sunet" and self.args.out == self.out:
-            # What ships stays.
+            # What ships stays, and the state of the other network.
             self.args.out = SUNET_FILE
+            self.log_as("denoiser_sunet")
 
     def begin(self) -> None:
         args = self.args
