@@ -19,7 +19,6 @@ from semcom_ros import weights
 from semcom_ros.cli import COMMANDS, find, main
 from semcom_ros.codecs.gesco import shared
 from semcom_ros.codecs.gesco.diffusion_network import DiffusionNetwork
-from semcom_ros.codecs.gesco.paper import sampling
 from semcom_ros.codecs.sqgan import shared as sqgan_shared
 from semcom_ros.codecs.sqgan.paper import inference
 from semcom_ros.coding import map_prior
@@ -49,7 +48,7 @@ RECIPES = (
     judge.RECIPE,
     perceive.RECIPE,
     segmentation.RECIPE,
-    sampling.RECIPE,
+    shared.PAPER_RECIPE,
     networks.recipe("witt", full=True),
     inference.recipe_of("map"),
 )
