@@ -63,8 +63,8 @@ class _Link(StudyCodec):
         self.grid = (WORK_SIZE[0] // network.stride, WORK_SIZE[1] // network.stride)
         self.cells = self.grid[0] * self.grid[1]
         told = symbols_needed(-(-network.planes // 8), CHOICE_MCS) if network.chooses else 0
-        self.kept = min((uses - told) // self.cells, network.planes // 2)
-        if self.kept < 1:
+        self.planes_sent = min((uses - told) // self.cells, network.planes // 2)
+        if self.planes_sent < 1:
             raise SemcomError(
                 f"One plane of this link takes {self.cells + told} channel uses, and {uses} are "
                 f"allowed: give payload_bytes from {-(-(self.cells + told) // SYMBOLS_PER_BYTE)}."
@@ -74,9 +74,9 @@ class _Link(StudyCodec):
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         image = to_input(frame.image[np.newaxis], torch.float32, self.device)
         snr_db = self._told(request.link and request.link.snr_db)
-        kept = torch.tensor([self.kept], device=self.device)
+        kept = torch.tensor([self.planes_sent], device=self.device)
         planes, sent = self.network.encode(image, snr_db, kept)
-        symbols = unit_power(to_symbols(planes[sent][None]), self.kept * self.cells)
+        symbols = unit_power(to_symbols(planes[sent][None]), self.planes_sent * self.cells)
         parts = [Part(_PLANES, 1, symbols=symbols[0].cpu().numpy())]
         if self.network.chooses:
             bits = np.packbits(sent[0].cpu().numpy()).tobytes()
@@ -102,7 +102,7 @@ class _Link(StudyCodec):
         if part.symbols is None:
             raise PayloadError("lost", f"Part '{_PLANES}' was lost on the air.")
         network = self.network
-        sent = np.arange(network.planes) < 2 * self.kept
+        sent = np.arange(network.planes) < 2 * self.planes_sent
         if network.chooses:
             bits = np.frombuffer(payload.bits(_CHOICE), np.uint8)
             sent = np.unpackbits(bits, count=network.planes).astype(bool)
