@@ -50,13 +50,15 @@ class StreetPack(Recipe):
 
     def make(self) -> None:
         data, out = self.args.data, self.args.out
+        # What is missing is told before there is a folder that looks like a pack.
+        sets = _read_sets(data)
         out.mkdir(parents=True, exist_ok=True)
         for variant in range(3):
             try:
                 save_file(pack_weights(variant), out / f"lite{variant}.safetensors")
             except SemcomError as missing:
                 print(f"{missing} The pack goes without.")
-        for name, samples in _read_sets(data).items():
+        for name, samples in sets.items():
             write_set(out / name, samples, QUALITY[name])
         write_codings(street_clips(data, EVERY), out)
 

@@ -187,3 +187,8 @@ def test_the_network_keeps_half_the_resolution():
     network = LiteSegmentationNetwork(19, "lite0", 6).eval()
     with torch.inference_mode():
         assert network(torch.zeros(2, 3, 64, 96)).shape == (2, 19, 32, 48)
+
+
+def test_a_pack_whose_data_is_missing_leaves_no_folder_that_looks_like_one(tmp_path, capsys):
+    assert main(["train", "pack", "--data", str(tmp_path), "--out", f"{tmp_path}/pack"]) == 2
+    assert "camvid" in capsys.readouterr().err and not (tmp_path / "pack").exists()
