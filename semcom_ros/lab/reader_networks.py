@@ -21,6 +21,8 @@ from semcom_ros.perception.networks import SegmentationNetwork
 from semcom_ros.perception.segmentation import RECIPE, Segmenter
 from semcom_ros.runtime import declare_operators
 
+FOLDER = Path("out/readers")
+"""Where `semcom train reader` writes: none of them ships."""
 RESNET_18 = (64, 128, 256, 512)
 CELL = 8
 """Pixels a side of a cell of the trunk: its last two stages widen their kernels instead."""
@@ -108,7 +110,9 @@ by default."""
 def load_reader(path: Path, device: str = "cpu") -> Segmenter:
     """The segmenter in `path`, whose card tells its form. Raises SemcomError as
     `Segmenter.from_pretrained`."""
-    tensors, card = weights.load(path, RECIPE)
+    own = path.parent == FOLDER and path.stem in READERS
+    made = f"semcom train reader --network {path.stem} --camvid DIR" if own else RECIPE
+    tensors, card = weights.load(path, made)
     if str(card.get("network")) not in READERS:
         return Segmenter.from_pretrained(path, device)
     classes = weights.classes_of(card, path)

@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from semcom_ros.lab.reader_networks import READERS
+from semcom_ros.lab.reader_networks import FOLDER, READERS
 from semcom_ros.lab.training.segmenter import CLASSES, SegmenterTraining
 
 
 class ReaderTraining(SegmenterTraining):
     """Networks of equal operations by the judge's recipe: the same frames, draws and updates."""
 
-    name, what, out = "reader", "segmentation network that reads pictures", Path("out/readers")
+    name, what, out = "reader", "segmentation network that reads pictures", FOLDER
     steps, scenes = 1400, 300
 
     @classmethod

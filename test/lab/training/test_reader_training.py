@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from semcom_ros.cli import main
 from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study.readers import Readers
-from semcom_ros.lab.reader_networks import READERS, RESNET_18, Deeplab, Fcn
+from semcom_ros.lab.reader_networks import FOLDER, READERS, RESNET_18, Deeplab, Fcn, load_reader
 from semcom_ros.lab.training import segmenter
 from semcom_ros.lab.training.reader import ReaderTraining
 from semcom_ros.lab.training.segmenter import CLASSES
@@ -79,3 +79,11 @@ def test_weights_of_another_form_than_their_card_says_are_refused(
     path.with_suffix(".json").write_text(json.dumps(card))
     with pytest.raises(SemcomError, match="made for another network"):
         _ = Readers(judge=path).judge
+
+
+def test_a_reader_that_is_not_there_names_the_command_that_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SemcomError, match="semcom train reader --network fcn "):
+        load_reader(FOLDER / "fcn.safetensors")
