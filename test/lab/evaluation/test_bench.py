@@ -118,7 +118,7 @@ def test_a_frame_over_the_radio_is_timed_to_its_delivery() -> None:
     "command",
     [
         *(f"bench {name}" for name, of in BENCHES.items() if of.networks),
-        *(f"eval {name}" for name in ("segmenter", "denoising", "perception", "sqgan")),
+        *(f"eval {name}" for name in ("segmenter", "denoising", "perception")),
     ],
 )
 def test_networks_are_made_on_the_device_that_was_asked_for(
