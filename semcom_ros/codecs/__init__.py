@@ -15,6 +15,7 @@ from semcom_ros.errors import SemcomError, choose
 CODECS: dict[str, str] = {
     "gesco": "semcom_ros.codecs.gesco:CODEC",
     "sqgan": "semcom_ros.codecs.sqgan:CODEC",
+    "gsc": "semcom_ros.codecs.gsc:CODEC",
     "classical": "semcom_ros.codecs.image:JPEG",
     "jpeg2000": "semcom_ros.codecs.image:JPEG2000",
     "hevc": "semcom_ros.codecs.image:HEVC",

@@ -168,12 +168,15 @@ def gesco(args: argparse.Namespace, batch: int) -> Plan:
     rows = loop.encoder.planes_rows
     cells = pool(frame.labels, (rows, 2 * rows))
     plan.single["fast_denoising_ms"] = partial(denoise, *receive_map(cells, NOISE_DB, 0))
+    diffuses = loop.decoder.settings.generator == "diffusion"
+    painter = (loop.decoder.diffusion if diffuses else loop.decoder.restorer).network
     plan.calls |= {
-        "condition_ms": _part(whole, loop.decoder.restorer.network, "condition"),
-        "step_ms": _part(whole, loop.decoder.restorer.network, "denoise"),
+        "condition_ms": _part(whole, painter, "condition"),
+        "step_ms": _part(whole, painter, "denoise"),
     }
     for n in STEPS:
-        other = Loopback("gesco", args.device, gesco_generator="diffusion", gesco_steps=n)
+        settings = args.settings | {"gesco_generator": "diffusion", "gesco_steps": n}
+        other = Loopback("gesco", args.device, **settings)
         plan.calls[f"decode_diffusion_{n}_ms"] = partial(other.receive, data)
     # Two passes for guidance in each step.
     passes = tuple((f"{steps} steps", 2 * steps) for steps in (10, 50, 250, 1000))
@@ -203,6 +206,13 @@ def sqgan(args: argparse.Namespace, batch: int) -> Plan:
     return plan
 
 
+def gsc(args: argparse.Namespace, batch: int) -> Plan:
+    """gsc: the map, and what a picture takes beside it."""
+    loop, _, _, plan = _codec(args, batch, "gsc", args.payload_bytes or 512)
+    plan.calls["decode_images_ms"] = _part(plan.calls["decode_ms"], loop.decoder, "decode_images")
+    return plan
+
+
 class Bench(NamedTuple):
     """One bench: `plan` takes the options of `semcom bench` and how many frames it is for."""
 
@@ -216,6 +226,7 @@ BENCHES = {
     "map": Bench("milliseconds to code a label map on grids of the ladder", label_map, False),
     "gesco": Bench("milliseconds of each step of the codec", gesco),
     "sqgan": Bench("milliseconds of each part of the codec", sqgan),
+    "gsc": Bench("milliseconds to encode, and to decode map and picture", gsc),
     "perception": Bench("milliseconds of map, boxes and depth", perception),
     "channel": Bench("symbols and frames over the radio", channel, False),
     "security": Bench(
