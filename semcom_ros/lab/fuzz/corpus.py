@@ -26,6 +26,8 @@ OPTIONS: dict[str, tuple[dict[str, Any], ...]] = {
 """Of codecs that send more than one kind of payload: the options of their encoder for each. Those
 beside the first are of one size."""
 BYTES = (256, 512, MAX_PAYLOAD_BYTES)
+FEW_BYTES = {"gsc": (128, 200)}
+"""Of codecs whose symbols take far more room in a file than they do on the air."""
 FRAMES = 2
 """Of each size: the second may lean on the first."""
 
@@ -36,8 +38,9 @@ def make(folder: Path) -> int:
     written = 0
     folder.mkdir(parents=True, exist_ok=True)
     for name in CODECS:
+        sizes = FEW_BYTES.get(name, BYTES)
         for kind, options in enumerate(OPTIONS.get(name, ({},))):
-            for size in BYTES[-1:] if kind else BYTES:
+            for size in sizes[-1:] if kind else sizes:
                 sender = Transmitter(name, create_encoder(name, **options), vehicle=1)
                 for frame in frames:
                     path = folder / f"{name}_{kind}_{size}_{sender.sequence}.bin"

@@ -29,7 +29,8 @@ class Mutator:
 
     def __init__(self, corpus: Sequence[Payload], seed: int) -> None:
         self._random, self._corpus = random.Random(seed), corpus
-        self._packets = [data for data in map(pack, corpus) if len(data) < 1 << 14]
+        packets = [(pack(one), any(p.symbols is not None for p in one.parts)) for one in corpus]
+        self._packets = [one for one in packets if len(one[0]) < 1 << 14]
 
     def bits(self, data: bytes) -> bytes:
         """`data` with a few of its bits, bytes or runs changed, cut out, put in or cut off."""
@@ -51,14 +52,15 @@ class Mutator:
         return bytes(out)
 
     def packet(self) -> tuple[bytes, bytes | None]:
-        """A packet that was tampered with, and what it was where no checksum was made right."""
-        data = self._random.choice(self._packets)
+        """A packet that was tampered with, and what it was where checksums tell: where none was made
+        right, and no part is of symbols, which have none."""
+        data, has_symbols = self._random.choice(self._packets)
         if self._random.random() < 0.5:
-            return self.bits(data), data
+            return self.bits(data), None if has_symbols else data
         (length,) = struct.unpack_from(">H", data, _PREFIX - 2)
         end = _PREFIX + length
         header = self.bits(data[_PREFIX:end])[:0xFFFF]
-        body = data if self._random.random() < 0.8 else self._random.choice(self._packets)
+        body = data if self._random.random() < 0.8 else self._random.choice(self._packets)[0]
         head = data[: _PREFIX - 2] + struct.pack(">H", len(header)) + header
         return head + struct.pack(">I", zlib.crc32(head)) + body[end + 4 :], None
 
