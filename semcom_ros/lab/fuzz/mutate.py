@@ -52,8 +52,8 @@ class Mutator:
         return bytes(out)
 
     def packet(self) -> tuple[bytes, bytes | None]:
-        """A packet that was tampered with, and what it was where checksums tell: where none was made
-        right, and no part is of symbols, which have none."""
+        """A packet that was tampered with, and what it was where checksums tell of it: where none
+        was made right, and no part is of symbols, which have none."""
         data, has_symbols = self._random.choice(self._packets)
         if self._random.random() < 0.5:
             return self.bits(data), None if has_symbols else data
