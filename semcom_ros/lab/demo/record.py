@@ -63,7 +63,7 @@ class DriveRecord:
     @property
     def map_caption(self) -> str:
         """What the RSU's label map is."""
-        return "received map" if self.sends_labels else "map read off the image"
+        return "received map" if self.sends_labels else "map made at the RSU"
 
     def latencies_ms(self, arrivals: Mapping[int, int]) -> list[float]:
         """From the capture of each frame to its arrival."""
