@@ -21,6 +21,7 @@ unit power took."""
 QUIETEST = 0.02
 """Least scale that is made up for."""
 SNR_SCALE = 20.0
+"""What networks hear of an SNR in dB is divided by it."""
 
 
 class LinearPlanes(nn.Module):

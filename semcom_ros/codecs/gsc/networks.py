@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros.codecs.gsc.image_network import PictureTransformer
-from semcom_ros.codecs.gsc.linear_path import LinearPlanes
+from semcom_ros.codecs.gsc.linear_path import SNR_SCALE, LinearPlanes
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.codecs.gsc.symbols import keep_planes, to_planes
 from semcom_ros.layers.residual import PlainResidual
@@ -27,7 +27,6 @@ WIDENED = 12
 """Channels of the features beside the pixels, at full size, where the encoder takes pixels."""
 QUIET, LOUD = 1e-3, 10.0
 """Noise variances beyond which nothing is told apart: 30 and -10 dB."""
-SNR_SCALE = 20.0
 
 
 class SourceKnowledge(nn.Module):

@@ -34,17 +34,13 @@ WARM = STAGES["warm"].steps / UPDATES
 """Part of the run that hears little noise and no fades."""
 
 
-class JsccTraining(Training):
+class JsccTraining(street_pack.OnPack, Training):
     """Keeps the best by mean PSNR, or by mIoU where maps are read, on frames that no table uses."""
 
     name, classes, what = "jscc", NAMES, "learned link that gsc is held against"
     out, steps = networks.FOLDER, UPDATES
     batch, rate, scenes, on_device = 16, STAGES["joint"].rate, 600, True
     best_by, checkpoints, warm_up = "mark", 8, 100
-
-    @classmethod
-    def sources(cls, parser: argparse.ArgumentParser) -> None:
-        street_pack.add_argument(parser)
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:

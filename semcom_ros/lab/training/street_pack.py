@@ -63,10 +63,13 @@ class StreetPack(Recipe):
         write_codings(street_clips(data, EVERY), out)
 
 
-def add_argument(parser: argparse.ArgumentParser) -> None:
-    """The option that names a pack."""
-    made = "folder that `semcom train pack` made"
-    parser.add_argument("--pack", type=Path, default=FOLDER, help=made)
+class OnPack(Recipe):
+    """A recipe that learns from a pack."""
+
+    @classmethod
+    def sources(cls, parser: argparse.ArgumentParser) -> None:
+        made = "folder that `semcom train pack` made"
+        parser.add_argument("--pack", type=Path, default=FOLDER, help=made)
 
 
 def write_set(path: Path, samples: Samples, quality: int) -> None:

@@ -15,7 +15,12 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from semcom_ros.lab.papers.generators.spade import MapGenerator, leaky, spade_norm
+from semcom_ros.lab.papers.generators.spade import (
+    MULTIPLIERS,
+    MapGenerator,
+    leaky,
+    spade_norm,
+)
 
 
 def by_place(x: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
@@ -79,7 +84,7 @@ class CcFpseGenerator(MapGenerator):
         self,
         planes: int,
         width: int = 64,
-        multipliers: Sequence[int] = (16, 16, 16, 16, 8, 4, 2, 1),
+        multipliers: Sequence[int] = MULTIPLIERS,
         hidden: int = 128,
         shuffle: int = 1,
         pyramid: int | None = None,

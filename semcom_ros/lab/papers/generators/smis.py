@@ -15,7 +15,13 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from semcom_ros.lab.papers.generators.spade import MapGenerator, SpadeBlock, leaky, spade_norm
+from semcom_ros.lab.papers.generators.spade import (
+    MULTIPLIERS,
+    MapGenerator,
+    SpadeBlock,
+    leaky,
+    spade_norm,
+)
 
 STYLES = 8
 """Channels of the latents of one class."""
@@ -63,7 +69,7 @@ class SmisGenerator(MapGenerator):
         self,
         classes: int,
         width: int = 8,
-        multipliers: Sequence[int] = (16, 16, 16, 16, 8, 4, 2, 1),
+        multipliers: Sequence[int] = MULTIPLIERS,
         groups: Sequence[int] = (20, 14, 10, 4, 1),
         encoder: int = 10,
         edges: bool = False,

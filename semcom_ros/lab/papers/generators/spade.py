@@ -20,6 +20,8 @@ from semcom_ros.layers.unet import SpadeNorm
 
 Norm = Callable[[int], nn.Module]
 """Makes, for so many channels, a layer that is called with features and planes."""
+MULTIPLIERS = (16, 16, 16, 16, 8, 4, 2, 1)
+"""Widths of the published generators, in those of the last block."""
 
 
 def leaky(x: torch.Tensor) -> torch.Tensor:
@@ -101,7 +103,7 @@ class SpadeGenerator(MapGenerator):
         self,
         planes: int,
         width: int = 64,
-        multipliers: Sequence[int] = (16, 16, 16, 16, 8, 4, 2, 1),
+        multipliers: Sequence[int] = MULTIPLIERS,
         hidden: int = 128,
         noises: int = 0,
         shuffle: int = 1,

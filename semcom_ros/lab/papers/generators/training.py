@@ -83,16 +83,12 @@ class ToPaint:
         return self.class_shares.of_planes(planes, labels.shape)
 
 
-class GeneratorTraining(AdversarialTraining):
+class GeneratorTraining(street_pack.OnPack, AdversarialTraining):
     """Keeps the nearest to held-out frames in Lite1's features."""
 
     name, what, scenes = "generator", "a generator that GESCO is held against", None
     out, steps, batch, rate = networks.FOLDER, 20_000, 8, 1e-3
     best_by, warm_up, checkpoints, sharpened_from, weight = "mark", 20, 2, 0.5, 0.05
-
-    @classmethod
-    def sources(cls, parser: argparse.ArgumentParser) -> None:
-        street_pack.add_argument(parser)
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:

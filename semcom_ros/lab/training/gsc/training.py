@@ -92,7 +92,7 @@ def streets(args: argparse.Namespace) -> tuple[WindowBatches, Samples, torch.Ten
     return batches, Samples(*camvid[held[: args.held]]), weight
 
 
-class GscTraining(Training):
+class GscTraining(street_pack.OnPack, Training):
     """Pictures alone at 20 dB; both tasks over all links; each decoder alone; what makes pixels, by
     ImageNet's features; the files. Each keeps its best in the folder `--work`, for the next."""
 
@@ -106,10 +106,6 @@ class GscTraining(Training):
         + ", ".join(f"{stage.steps} ({name})" for name, stage in STAGES.items()),
         "rate": "peak learning rate, by default by the step",
     }
-
-    @classmethod
-    def sources(cls, parser: argparse.ArgumentParser) -> None:
-        street_pack.add_argument(parser)
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:

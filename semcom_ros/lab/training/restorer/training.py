@@ -137,7 +137,7 @@ class RestorerLearning(Adversarial):
             return self.features.distance(*seen).mean()
 
 
-class RestorerTraining(AdversarialTraining):
+class RestorerTraining(street_pack.OnPack, AdversarialTraining):
     """Keeps the nearest to held-out frames in Lite1's features, and beside it the weights from
     before the discriminator: between the two a mean may be the best of both."""
 
@@ -147,10 +147,6 @@ class RestorerTraining(AdversarialTraining):
     steps, batch, rate, scenes = 2400, 16, 1e-3, None
     best_by, warm_up, checkpoints, on_device = "mark", 100, 10, True
     sharpened_from, weight = 0.5, 0.05
-
-    @classmethod
-    def sources(cls, parser: argparse.ArgumentParser) -> None:
-        street_pack.add_argument(parser)
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:

@@ -45,15 +45,11 @@ _PLACES[: len(NAMES)] = [
 ]
 
 
-class TaughtPerceptionTraining(PerceptionTraining):
+class TaughtPerceptionTraining(street_pack.OnPack, PerceptionTraining):
     """Keeps the last weights: no frame chooses."""
 
     name = "perception-taught"
     batch, rate, scenes, compete_from = 32, 5e-4, 1500, 1.0
-
-    @classmethod
-    def sources(cls, parser: argparse.ArgumentParser) -> None:
-        street_pack.add_argument(parser)
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:

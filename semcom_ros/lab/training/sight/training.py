@@ -78,17 +78,13 @@ STAGES = {
 }
 
 
-class SightTraining(Training):
+class SightTraining(street_pack.OnPack, Training):
     """Keeps the last weights of a stage; `mean miou`, on held-out frames, is told and chooses
     none."""
 
     name, classes, out = "sight", NAMES, Path("models")
     steps, batch, rate, scenes = 20000, 16, 1e-3, 1500
     best_by, compete_from, checkpoints, on_device = "mean miou", 1.0, 6, True
-
-    @classmethod
-    def sources(cls, parser: argparse.ArgumentParser) -> None:
-        street_pack.add_argument(parser)
 
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
