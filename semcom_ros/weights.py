@@ -82,7 +82,7 @@ def read_card(path: Path, recipe: str) -> dict[str, Any]:
         if card.stat().st_size > MOST_TOLD:
             raise ValueError
         content = json.loads(card.read_text())
-        content["sha256"], int(content["parameters"])
+        bytes.fromhex(content["sha256"]), int(content["parameters"])
     except (ValueError, KeyError, TypeError):
         raise SemcomError(
             f"The card {card} is damaged: restore models/ from the repository."

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from semcom_ros.payload import Payload, coded_bytes, unpack
+
 
 class Rates(NamedTuple):
     """One rate told four ways; `str()` gives the line that reports print."""
@@ -34,3 +36,15 @@ def rates(n_bytes: int, height: int, width: int, rate_hz: float) -> Rates:
     bits = 8 * n_bytes
     pixels = height * width
     return Rates(n_bytes, bits / pixels, bits * rate_hz / 1e3, bits, height, width, rate_hz)
+
+
+def symbols_of(payload: Payload) -> int:
+    """Uncoded complex symbols in `payload`."""
+    return sum(len(part.symbols) for part in payload.parts if part.symbols is not None)
+
+
+def air_bytes(packed: bytes) -> int:
+    """Bytes that a packed payload takes on the air: those coded, and those that would take the
+    channel uses of its uncoded symbols, 8 each. Raises PayloadError."""
+    payload = unpack(packed)
+    return coded_bytes(payload, len(packed)) + symbols_of(payload) // 8

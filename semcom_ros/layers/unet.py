@@ -64,31 +64,32 @@ class UNetSizes:
             )
 
     @classmethod
-    def of_card(cls, card: dict[str, Any], size: tuple[int, int], path: Path, recipe: str) -> Self:
-        """Those in the card of the weights `path`, trained at `size` (H, W) by `recipe`.
+    def of_card(
+        cls, card: dict[str, Any], size: tuple[int, int] | None, path: Path, recipe: str
+    ) -> Self:
+        """Those in the card of the weights `path`, trained at `size` (H, W; None: any) by `recipe`.
 
         Raises SemcomError where it has none, other classes or another size.
         """
         space = weights.space_of(card, path, cls.spaces)
         try:
-            if tuple(card["classes"]) != space.names:
-                raise SemcomError(
-                    f"The weights {path} know {len(card['classes'])} classes, not the "
-                    f"{len(space.names)} of {space.name} in their order: make others with "
-                    f"`{recipe}`."
-                )
-            trained = tuple(card["size"])
+            classes, (height, width) = tuple(card["classes"]), card["size"]
             told: dict[str, Any] = {
                 k: tuple(v) if isinstance(v, list) else v for k, v in card["network"].items()
             }
             sizes = cls(**told)
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise SemcomError(
                 f"The card of {path} does not describe this network: make it anew with `{recipe}`."
             ) from None
-        if trained != size:
+        if classes != space.names:
             raise SemcomError(
-                f"The weights {path} were trained at {trained[0]}x{trained[1]}, not "
+                f"The weights {path} know {len(classes)} classes, not the {len(space.names)} of "
+                f"{space.name} in their order: make others with `{recipe}`."
+            )
+        if size not in (None, (height, width)):
+            raise SemcomError(
+                f"The weights {path} were trained at {height}x{width}, not "
                 f"{size[0]}x{size[1]}: ask for that size, or train others with --size."
             )
         return sizes

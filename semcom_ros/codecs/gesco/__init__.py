@@ -70,7 +70,7 @@ class GescoSettings(Settings):
     guidance_rule: str = setting(
         "paper",
         "What s weighs: what the map adds to its own image, by the paper's equation 14, or to that "
-        "of no map, as in the released code, whose 2 is the paper's 1.",
+        "of no map, as in the released code, whose 2 is the paper's 1 and whose 1 changes nothing.",
         end="decoder",
         choices=("paper", "released"),
     )

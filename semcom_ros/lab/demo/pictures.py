@@ -97,9 +97,9 @@ def _tiles(moment: Moment, columns: Sequence[str], size: tuple[int, int]) -> lis
     contents = (moment.original, moment.sent, moment.labels, moment.image, painted)
     shown = dict(zip(MISSING, contents, strict=True))
     tiles = [tile(shown[column], *size, MISSING[column]) for column in columns]
-    if moment.payload is not None:
+    if moment.air_bytes is not None:
         place = columns.index("received map")
-        write(tiles[place], f"{len(moment.payload)} bytes", 8, size[0] - 10)
+        write(tiles[place], f"{moment.air_bytes} bytes", 8, size[0] - 10)
     return tiles
 
 

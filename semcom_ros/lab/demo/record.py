@@ -24,6 +24,7 @@ from semcom_ros.graph import (
     PAYLOADS,
     SENT_LABELS,
 )
+from semcom_ros.lab.rates import air_bytes
 from semcom_ros.messages.boxes import detections_of
 from semcom_ros.nodes.clock_history import ClockHistory
 from semcom_ros.perception.detection import Detection
@@ -152,7 +153,7 @@ class Moment:
     """One frame of the drive from end to end; None where that piece did not come through.
 
     seconds: since the first frame. original: uint8 [H, W, 3] at the size of work. truth: the
-    source's own labels, None where it has none.
+    source's own labels, None where it has none. air_bytes: as `rates` counts them.
     """
 
     seconds: float
@@ -162,7 +163,7 @@ class Moment:
     labels: np.ndarray | None
     image: np.ndarray | None
     boxes: Sequence[Detection]
-    payload: bytes | None
+    air_bytes: int | None
 
 
 def moments(record: DriveRecord, source: Source) -> Iterator[tuple[int, Moment]]:
@@ -175,6 +176,7 @@ def moments(record: DriveRecord, source: Source) -> Iterator[tuple[int, Moment]]
             frame = fit(native)
         except SemcomError:
             continue
+        packed = record.payloads.get(stamp)
         moment = Moment(
             (stamp - record.captured[0]) / 1e9,
             frame.image,
@@ -183,7 +185,7 @@ def moments(record: DriveRecord, source: Source) -> Iterator[tuple[int, Moment]]
             record.labels.get(stamp),
             record.images.get(stamp),
             record.boxes.get(stamp, ()),
-            record.payloads.get(stamp),
+            None if packed is None else air_bytes(packed),
         )
         yield index, moment
 

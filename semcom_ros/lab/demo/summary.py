@@ -19,7 +19,7 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.demo.record import DriveRecord, Moment
 from semcom_ros.lab.evaluation.shared import NOTHING, number, show
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix, psnr
-from semcom_ros.lab.rates import rates
+from semcom_ros.lab.rates import air_bytes, rates
 from semcom_ros.parameter import Value
 from semcom_ros.payload import REASONS
 
@@ -54,7 +54,7 @@ def summarise(record: DriveRecord, scores: DriveScores, settings: Mapping[str, V
     Latencies are from the capture to the arrival at the recorder. mIoU is pooled over the
     frames that arrived, null where there is nothing to compare with.
     """
-    sizes = [len(payload) for payload in record.payloads.values()]
+    sizes = [air_bytes(packed) for packed in record.payloads.values()]
     mean = round(float(np.mean(sizes))) if sizes else 0
     rate = rates(mean, *WORK_SIZE, settings["rate_hz"])
     return {

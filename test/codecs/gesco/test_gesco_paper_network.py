@@ -207,6 +207,8 @@ def test_weights_of_other_classes_network_or_hash_are_refused(saved, tmp_path):
         ({"network": narrow | {"planes": 20}}, "maps of 20 planes, and cityscapes35 has 36"),
         ({"network": {"depth": 3}}, "does not describe this network"),
         ({"size": None}, "does not describe this network"),
+        ({"size": 5}, "does not describe this network"),
+        ({"sha256": "no hash"}, "is damaged"),
     ):
         put(**change)
         with pytest.raises(SemcomError, match=sentence):

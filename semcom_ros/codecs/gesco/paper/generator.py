@@ -101,8 +101,7 @@ def load_network(path: Path) -> tuple[PaperNetwork, LabelSpace, tuple[int, int]]
     another network than their card says.
     """
     tensors, card = weights.load(path, shared.PAPER_RECIPE)
-    size = tuple(card.get("size") or ())
-    sizes = GescoPaperSizes.of_card(card, size, path, shared.PAPER_RECIPE)
+    sizes = GescoPaperSizes.of_card(card, None, path, shared.PAPER_RECIPE)
     space = weights.space_of(card, path, GescoPaperSizes.spaces)
     if sizes.planes != space.planes:
         raise SemcomError(
@@ -113,4 +112,4 @@ def load_network(path: Path) -> tuple[PaperNetwork, LabelSpace, tuple[int, int]]
         network = PaperNetwork(sizes)
     network.to_empty(device="cpu")
     weights.fill(network, tensors, path)
-    return network.eval().requires_grad_(False), space, size
+    return network.eval().requires_grad_(False), space, tuple(card["size"])

@@ -104,7 +104,7 @@ def _ahead(pairs: Sequence[tuple[Record, Record]], metric: str) -> str:
 
 def _shares(pairs: Sequence[tuple[Record, Record]], metric: str) -> str:
     return "; ".join(
-        f"{own.number / over.number:.2f} ({text_of(own, metric)} over {text_of(over, metric)})"
+        (f"{own.number / over.number:.2f} " if over.number else "no share ")
+        + f"({text_of(own, metric)} over {text_of(over, metric)})"
         for own, over in pairs
-        if over.number
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from semcom_ros.frame import Frame
-from semcom_ros.lab.rates import rates
+from semcom_ros.lab.rates import rates, symbols_of
 from semcom_ros.payload import Payload, pack
 from semcom_ros.reconstruction import Reconstruction
 
@@ -58,7 +58,7 @@ def rate_of(payload: Payload, frame: Frame, bits_per_symbol: int = 2) -> Rate:
     if not payload.parts:
         return Rate(None, None, None)
     height, width = frame.image.shape[:2]
-    symbols = sum(len(part.symbols) for part in payload.parts if part.symbols is not None)
+    symbols = symbols_of(payload)
     if not symbols:
         packed = rates(len(pack(payload)), height, width, 1.0)
         return Rate(packed.bytes_per_frame, packed.bits_per_pixel, packed.channel_uses)
