@@ -7,6 +7,7 @@ Source: Peebles, Xie, "Scalable diffusion models with transformers", ICCV 2023.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -118,8 +119,12 @@ def sinusoids(values: torch.Tensor, width: int) -> torch.Tensor:
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 
-def grid_positions(height: int, width: int, channels: int) -> torch.Tensor:
+@lru_cache(32)
+def grid_positions(
+    height: int, width: int, channels: int, device: torch.device | None = None
+) -> torch.Tensor:
     """Fixed positions float32 [height * width, channels] of tokens: half tell the row."""
-    rows = sinusoids(torch.arange(height), channels // 2)[:, None].expand(-1, width, -1)
-    columns = sinusoids(torch.arange(width), channels // 2)[None].expand(height, -1, -1)
+    down, across = (torch.arange(side, device=device) for side in (height, width))
+    rows = sinusoids(down, channels // 2)[:, None].expand(-1, width, -1)
+    columns = sinusoids(across, channels // 2)[None].expand(height, -1, -1)
     return torch.cat([rows, columns], -1).reshape(height * width, channels)

@@ -57,7 +57,8 @@ class WindowAttention(nn.Module):
         if any(shift) or below or right:
             mask = _mask((height, width), window, (shift[0], shift[1]), x.device, x.dtype)
             heard = heard + mask[:, None].repeat(batch, 1, 1, 1)
-        seen = F.scaled_dot_product_attention(query, key, value, heard)
+        # GPUs' kernels read what is added row by row.
+        seen = F.scaled_dot_product_attention(query, key, value, heard.contiguous())
         tokens = self.out(seen.transpose(1, 2).reshape(-1, area, channels))
         x = tokens.view(batch, rows, columns, window, window, channels).transpose(2, 3)
         x = x.reshape(batch, height + below, width + right, channels)

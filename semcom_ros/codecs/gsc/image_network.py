@@ -63,7 +63,7 @@ class ImageTrunk(nn.Module):
         if noised is not None:
             x = x + self.noised(F.pixel_unshuffle(noised.to(x.dtype), NOISED))
         height, width = x.shape[-2:]
-        positions = grid_positions(height, width, x.shape[1]).to(x)
+        positions = grid_positions(height, width, x.shape[1], x.device).to(x.dtype)
         level = told[:, 0] if level_db is None else level_db
         condition = self.level(level) + self.snr(told[:, 0]) + self.kept(told[:, 1].long())
         condition = condition + self.task(told[:, 2:].to(x.dtype))

@@ -94,5 +94,5 @@ class Loudness(nn.Module):
 
 def pilot(mean: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
     """[B, 2 planes, 1, 1], 0 but for `mean` [B] at the place of the pilot."""
-    place = F.one_hot(torch.tensor(PILOT_PLANE, device=mean.device), planes.shape[1])
+    place = torch.arange(planes.shape[1], device=mean.device) == PILOT_PLANE
     return (mean[:, None] * place)[:, :, None, None]

@@ -39,8 +39,9 @@ def draw_snr(count: int, device: torch.device, low: float, high: float) -> torch
 
 def draw_gains(count: int, n: int, *, device: torch.device) -> torch.Tensor:
     """Gains complex64 [count, n] of unit mean power, by `SHARES`: Rayleigh with its phase."""
-    kind = torch.multinomial(torch.tensor([*SHARES.values()]), count, replacement=True)
-    kind = kind.to(device)[:, None]
+    # Drawn where it is used: a GPU that is waited for stands still.
+    drawn, share = torch.rand(count, 1, device=device), SHARES["awgn"]
+    kind = (drawn >= share).long() + (drawn >= share + SHARES["block"])
     block = torch.randn(count, 1, dtype=torch.complex64, device=device)
     angle, phase = 2 * math.pi * torch.rand(2, count, PATHS, 1, device=device)
     turns = MOST_TURNS * torch.rand(count, 1, 1, device=device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -91,9 +92,7 @@ def paste(
     Source: Olsson et al., "ClassMix", WACV 2021, with true labels.
     """
     count, device = len(images), images.device
-    odds = torch.zeros(256)
-    odds[list(pasteable)] = 0.5
-    chosen = torch.rand(count, 256, device=device) < odds.to(device)
+    chosen = torch.rand(count, 256, device=device) < _halves(tuple(pasteable), device)
     chosen &= torch.rand(count, 1, device=device) < PASTED
     other = torch.arange(count, device=device).roll(count // 2 + 1)
     where = chosen.gather(1, rows[other].flatten(1)).view_as(rows)
@@ -101,6 +100,14 @@ def paste(
         torch.where(where[:, None], images[other], images),
         torch.where(where, rows[other], rows),
     )
+
+
+@lru_cache(32)
+def _halves(rows: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """float32 [256]: .5 for `rows`, else 0."""
+    odds = torch.zeros(256)
+    odds[list(rows)] = 0.5
+    return odds.to(device)
 
 
 def light(
@@ -148,15 +155,16 @@ def _blurred(images: torch.Tensor) -> torch.Tensor:
 
 class WindowBatches(Dataset):
     """Batches of windows of `size`, so many of each set: (set, count); which, torch's random
-    numbers say, whose state a run that resumes goes on with."""
+    numbers say, whose state a run that resumes goes on with; relit: in other light, too."""
 
     def __init__(
         self,
         sets: Sequence[tuple[Windows, int]],
         size: tuple[int, int],
         pasteable: Sequence[int],
+        relit: bool = True,
     ):
-        self.sets, self.size, self.pasteable = sets, size, pasteable
+        self.sets, self.size, self.pasteable, self.relit = sets, size, pasteable, relit
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Images as they are and relit, each float32 [B, 3, h, w], and rows int64 [B, h, w]."""
@@ -165,4 +173,4 @@ class WindowBatches(Dataset):
         # Spread over the batch, so that neighbours are of other sets.
         order = torch.randperm(len(images), device=images.device)
         plain, rows = paste(images[order], rows[order], self.pasteable)
-        return plain, relight(plain), rows
+        return plain, relight(plain) if self.relit else plain, rows

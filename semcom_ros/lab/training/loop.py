@@ -69,6 +69,8 @@ class Training(Recipe):
         self.best: float | None = None
         self.check()
         torch.backends.cudnn.benchmark = True
+        # Of attention with a learned bias cuDNN gives no gradient, and builds a plan by shape.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         torch.manual_seed(args.seed)
         self.begin()
 

@@ -67,9 +67,14 @@ class MixedPrecision:
         """Apply the gradients in the network at learning rate `rate`; returns their norm."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
-        for used, master in zip(self.used, self.masters, strict=True):
-            master.grad = used.grad.float() if used.grad is not None else None
-            used.grad = None
+        found = [(u, m) for u, m in zip(self.used, self.masters, strict=True) if u.grad is not None]
+        for master in self.masters:
+            master.grad = None
+        # All at once: every tensor by itself is a launch.
+        gradients = [torch.empty_like(master) for _, master in found]
+        torch._foreach_copy_(gradients, [used.grad for used, _ in found])
+        for (used, master), gradient in zip(found, gradients, strict=True):
+            master.grad, used.grad = gradient, None
         norm = nn.utils.clip_grad_norm_(self.masters, 5.0)
         if self.fused:
             self.optimizer.found_inf = (~norm.isfinite()).float()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 import torch
@@ -41,7 +42,7 @@ class Draw(NamedTuple):
     ) -> Self:
         """Random rates up to `planes`, SNRs and losses for what is wanted."""
         count, device = len(wanted), wanted.device
-        rates = torch.tensor([rate for rate in RATES if rate <= planes], device=device)
+        rates = _rates(planes, device)
         kept = rates[torch.randint(len(rates), (count,), device=device)]
         usual = torch.where(wanted[:, 0] > 0, USUAL[True], USUAL[False]).clamp(max=planes)
         kept = torch.where(torch.rand(count, device=device) < USUAL_SHARE, usual, kept)
@@ -64,6 +65,11 @@ class Draw(NamedTuple):
         if self.fading:
             gains = air.draw_gains(*sent.shape, device=sent.device)
         return air.transmit(sent, gains, self.snr_db), gains
+
+
+@lru_cache(32)
+def _rates(planes: int, device: torch.device) -> torch.Tensor:
+    return torch.tensor([rate for rate in RATES if rate <= planes], device=device)
 
 
 class GscLink(nn.Module):
@@ -120,6 +126,9 @@ def map_loss(
     logits: [B, classes, h, w], brought to the size of labels int64 [B, H, W]. weight: of classes.
     """
     full = F.interpolate(logits, size=labels.shape[1:], mode="bilinear")
-    if not (labels != VOID).any():
-        return full.sum() * 0
-    return F.cross_entropy(full, labels, weight, ignore_index=VOID)
+    total = F.cross_entropy(full, labels, weight, ignore_index=VOID, reduction="sum")
+    known = labels != VOID
+    if weight is not None:
+        known = known * weight[labels.clamp(max=len(weight) - 1)]
+    # No look whether there is one: a GPU would be waited for.
+    return total / known.sum().clamp(min=1e-6)

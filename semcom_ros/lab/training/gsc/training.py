@@ -88,7 +88,7 @@ def streets(args: argparse.Namespace) -> tuple[WindowBatches, Samples, torch.Ten
     labels = np.concatenate([known[name].labels[:, ::4, ::4].ravel() for name in shares])
     balance = class_weights(labels, tuple(range(len(CLASSES))), BALANCE)
     weight = torch.from_numpy(balance).to(args.device)
-    batches = WindowBatches(sets, tuple(args.crop), PASTEABLE)
+    batches = WindowBatches(sets, tuple(args.crop), PASTEABLE, relit=False)
     return batches, Samples(*camvid[held[: args.held]]), weight
 
 
