@@ -198,7 +198,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in OUTPUTS:
             if path := vars(args).get(name):
                 output = output or path
-                check_output(path, is_file=bool((parser.get_default(name) or path).suffix))
+                usual = parser.get_default(name) or path
+                check_output(path, is_file=bool(usual.suffix) or path.suffix == ".safetensors")
         status = module.run(args) or 0
         sys.stdout.flush()
         return status

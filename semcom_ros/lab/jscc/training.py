@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from semcom_ros.codecs.gsc.symbols import to_planes, to_symbols
+from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.jscc import networks
 from semcom_ros.lab.jscc.analog_link import AnalogLink
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
@@ -19,8 +20,9 @@ from semcom_ros.lab.training import air, street_pack
 from semcom_ros.lab.training.data import pixels_of
 from semcom_ros.lab.training.gsc.held_out import HELD_EVERY
 from semcom_ros.lab.training.gsc.link import TOLD_WRONG_DB, Draw, map_loss, picture_loss
-from semcom_ros.lab.training.gsc.training import PICTURE_WEIGHT, STAGES, streets
+from semcom_ros.lab.training.gsc.training import PATCHES, PICTURE_WEIGHT, STAGES, streets
 from semcom_ros.lab.training.loop import Training
+from semcom_ros.lab.training.recipe import check_sides
 from semcom_ros.labels import CLASSES, NAMES
 from semcom_ros.layers.image_input import to_input
 
@@ -47,7 +49,9 @@ class JsccTraining(street_pack.OnPack, Training):
         add, names = parser.add_argument, "which link, or the reader of pictures"
         add("--system", choices=networks.TWINS, required=True, help=names)
         add("--full", action="store_true", help="in the sizes published")
-        add("--crop", type=int, nargs=2, default=(224, 448), help="multiples of 32")
+        # What is judged: windows and strides of all tile it.
+        crop = "height and width of samples, multiples of 32"
+        add("--crop", type=int, nargs=2, default=list(WORK_SIZE), help=crop)
         add("--held", type=int, default=31, help="held-out frames that score")
 
     def check(self) -> None:
@@ -56,6 +60,7 @@ class JsccTraining(street_pack.OnPack, Training):
             stem = f"{args.system}_full" if args.full else args.system
             args.out = args.out / f"{stem}.safetensors"
             self.log_as(f"jscc_{stem}")
+        check_sides("--crop", args.crop, PATCHES)
         super().check()
 
     def begin(self) -> None:

@@ -13,6 +13,7 @@ import torch
 from another_device import another_device
 
 from semcom_ros.cli import main
+from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.jscc import networks, training
 from semcom_ros.lab.jscc.convolutional import ConvolutionalJscc
 from semcom_ros.lab.jscc.deeplab import DeeplabJscc
@@ -95,3 +96,27 @@ def test_networks_are_told_the_snr_that_the_receiver_measures(train, monkeypatch
     train("deepjscc", "--steps", "1")
     # A tenth of the amplitude is a hundredth of the power: 20 dB less, and no less than is learnt.
     assert told[0].tolist() == [air.SNR_DB[0]] * 2
+
+
+def test_a_run_that_stopped_goes_on_at_the_size_of_work_and_in_a_file_of_any_name(
+    train, monkeypatch
+) -> None:
+    own = training.JsccTraining.update
+
+    def stopping(self, batch: tuple[torch.Tensor, ...], step: int) -> dict[str, torch.Tensor]:
+        assert batch[0].shape[2:] == WORK_SIZE
+        if step == 2 and not self.args.resume:
+            raise KeyboardInterrupt
+        return own(self, batch, step)
+
+    monkeypatch.setattr(training.JsccTraining, "update", stopping)
+    words = "train jscc --system deepjscc --pack pack --scenes 0 --batch 2 --held 2 --steps 3"
+    words += " --out mine.safetensors"
+    assert main(words.split()) == 130
+    assert main([*words.split(), "--resume"]) == 0
+    assert json.loads(Path("mine.json").read_text())["recipe"].count("--crop 256 512") == 1
+
+
+def test_a_crop_that_strides_do_not_divide_is_a_sentence(train, capsys) -> None:
+    assert main("train jscc --system fcn --pack pack --crop 40 64".split()) == 2
+    assert "Sides of samples are multiples of 32: give such a --crop." in capsys.readouterr().err
