@@ -41,8 +41,11 @@ class MixedPrecision:
                 module.float()
         self.used = list(network.parameters())
         # As they were given: a part that does not learn stays what it was, to the last bit.
-        given = self.average.parameters()
-        self.masters = [p.detach().float().clone().requires_grad_(True) for p in given]
+        given = zip(self.used, self.average.parameters(), strict=True)
+        # Laid out as the gradients will be: the fused step takes no others.
+        self.masters = [torch.empty_like(u, dtype=torch.float32).copy_(p) for u, p in given]
+        for master in self.masters:
+            master.requires_grad_(True)
         self.decay, self.steps = decay, 0
         groups = [
             {
@@ -72,7 +75,8 @@ class MixedPrecision:
             master.grad = None
         # All at once: every tensor by itself is a launch.
         gradients = [torch.empty_like(master) for _, master in found]
-        torch._foreach_copy_(gradients, [used.grad for used, _ in found])
+        if found:
+            torch._foreach_copy_(gradients, [used.grad for used, _ in found])
         for (used, master), gradient in zip(found, gradients, strict=True):
             master.grad, used.grad = gradient, None
         norm = nn.utils.clip_grad_norm_(self.masters, 5.0)

@@ -9,7 +9,7 @@ import torch
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.data import Batches, Samples, augment, class_weights, render_drive
-from semcom_ros.lab.training.mixed_precision import cosine
+from semcom_ros.lab.training.mixed_precision import MixedPrecision, cosine
 from semcom_ros.labels import VOID, colorize
 from semcom_ros.layers.residual import ConvNorm, for_inference
 
@@ -50,6 +50,23 @@ def test_the_drive_is_taken_from_each_town_in_turn_whoever_renders(monkeypatch):
         for (image, labels), frame in zip(found, truth, strict=True):
             np.testing.assert_array_equal(image, frame.image)
             np.testing.assert_array_equal(labels, frame.labels)
+
+
+def test_a_step_is_the_same_by_the_optimiser_that_a_gpu_takes():
+    # It goes through memory as it lies: gradients must lie as the weights do.
+    trained = []
+    for fused in (False, True):
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(torch.nn.Conv2d(8, 4, 3), torch.nn.Conv2d(4, 2, 1))
+        trainer = MixedPrecision(network, torch.device("cpu"), 0.9, 0.01)
+        for group in trainer.optimizer.param_groups:
+            group["fused"], group["foreach"] = fused, not fused
+        for _ in range(2):
+            network(torch.randn(2, 8, 9, 9, dtype=torch.bfloat16)).square().mean().backward()
+            trainer.step(1e-2)
+        trained.append(trainer.masters)
+    for plain, fused in zip(*trained, strict=True):
+        torch.testing.assert_close(plain, fused)
 
 
 def test_rare_classes_weigh_more_and_the_mean_weight_of_a_pixel_is_one():
