@@ -68,7 +68,8 @@ class Training(Recipe):
         self.trainers: dict[str, MixedPrecision] = {}
         self.best: float | None = None
         self.check()
-        torch.backends.cudnn.benchmark = True
+        # The search takes a minute where others share the device: by the clock there is none.
+        torch.backends.cudnn.benchmark = args.minutes is None
         # Of attention with a learned bias cuDNN gives no gradient, and builds a plan by shape.
         torch.backends.cuda.enable_cudnn_sdp(False)
         torch.manual_seed(args.seed)

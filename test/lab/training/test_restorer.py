@@ -30,8 +30,13 @@ from semcom_ros.lab.training.coded_pictures import (
 from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.restorer import batches
 from semcom_ros.lab.training.restorer.arrived_maps import Resampling, denoised_planes
-from semcom_ros.lab.training.restorer.batches import PictureBatches, Streets
-from semcom_ros.lab.training.restorer.training import ms_ssim_loss, restored, restorer
+from semcom_ros.lab.training.restorer.batches import PictureBatch, PictureBatches, Streets
+from semcom_ros.lab.training.restorer.training import (
+    RestorerLearning,
+    ms_ssim_loss,
+    restored,
+    restorer,
+)
 from semcom_ros.lab.training.street_pack import write_set
 from semcom_ros.labels import CLASSES, NAMES
 from semcom_ros.layers.class_shares import ClassShares
@@ -139,6 +144,25 @@ def packed(frame, tmp_path, monkeypatch):
         tensors = imagenet_features._timm(variant).state_dict()
         save_file(tensors, tmp_path / f"lite{variant}.safetensors")
     return tmp_path
+
+
+def test_focus_makes_road_users_count_more_in_the_features(packed):
+    features = imagenet_features.ImagenetFeatures(0, packed)
+    shares, sharp = torch.rand(1, len(CLASSES), 96, 192), torch.tensor([8.0])
+    image, picture = torch.rand(2, 1, 3, 192, 384)
+    emphasis = torch.full((1, 1, 192, 384), 3.0)
+    batch = PictureBatch(shares, picture, sharp, image, emphasis)
+
+    def seen(focus):
+        network = restorer(1, models_dir() / "gesco_diffusion.safetensors")
+        learning = RestorerLearning(network, Discriminator(len(CLASSES)), features, focus=focus)
+        torch.manual_seed(0)
+        seen = learning.objective(batch)[1]
+        return {name: float(value.detach()) for name, value in seen.items()}
+
+    plain, sharper = seen(1.0), seen(2.0)
+    assert sharper["features"] == pytest.approx(3 * plain["features"], rel=1e-3)
+    assert sharper["l1"] == plain["l1"]
 
 
 def test_the_recipe_sharpens_at_its_end_and_goes_on_from_its_own(packed):

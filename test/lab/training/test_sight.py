@@ -39,8 +39,9 @@ def _samples(count: int, size: tuple[int, int], labels: bool = True) -> Samples:
 def packed(tmp_path_factory):
     """A pack of two frames a set, written as `semcom train pack` does."""
     folder = tmp_path_factory.mktemp("pack")
-    sizes = {"camvid": (360, 480), "kitti": (288, 960), "kitti_held": (288, 960)}
-    for name, size in {**sizes, "plain": (288, 512), "wide": (288, 960)}.items():
+    wide = (288, 960)
+    sizes = {"camvid": (360, 480), "kitti": wide, "kitti_held": wide, "drive": (288, 512)}
+    for name, size in {**sizes, "plain": (288, 512), "wide": wide}.items():
         street_pack.write_set(folder / name, _samples(2, size, name in sizes), 20)
     return folder
 
@@ -147,6 +148,11 @@ def test_the_panel_trains_on_another_device(train):
     with another_device() as device:
         code, *_ = train("panel", "sight", "--stage", "panel", "--steps", 1, "--device", device)
     assert code == 0
+
+
+def test_no_frames_of_the_drive_are_rendered_where_the_pack_holds_some(train):
+    _, _, card = train("panel", "sight", "--stage", "panel", "--steps", 1, "--scenes", 0)
+    assert "packed frames of the procedural drive" in card["data"]
 
 
 def test_a_run_by_the_clock_ends_by_it(train, tmp_path, capsys):

@@ -106,9 +106,11 @@ class RestorerLearning(Adversarial):
         discriminator: Discriminator,
         features: ImagenetFeatures,
         device: str = "cpu",
+        focus: float = 1.0,
     ):
         super().__init__(network, discriminator, device)
         self.features = features.to(device, memory_format=torch.channels_last)
+        self.focus = focus
 
     def objective(self, batch: PictureBatch) -> tuple[torch.Tensor, Seen, Judged, Judged]:
         image, target = restored(self.network, batch), batch.image
@@ -116,7 +118,7 @@ class RestorerLearning(Adversarial):
             "l1": ((image - target).abs() * batch.emphasis).mean(),
             "smooth": F.avg_pool2d(image - target, SMOOTHED).abs().mean(),
             "ssim": ms_ssim_loss(image, target),
-            "features": self.distance(image, target, batch.emphasis),
+            "features": self.distance(image, target, batch.emphasis**self.focus),
         }
         loss = L1 * seen["l1"] + SMOOTH * seen["smooth"] + SSIM * seen["ssim"]
         shares = batch.class_shares.bfloat16()
@@ -156,10 +158,14 @@ class RestorerTraining(street_pack.OnPack, AdversarialTraining):
         add("--segmenter", type=Path, help="its weights, if not that of --models")
         add("--crop", type=int, nargs=2, default=(224, 448), help="multiples of 32")
         add("--fine", type=int, default=1, help="blocks at half the resolution")
+        focus = "power of the classes' weights in the features: 2 is for road users"
+        add("--focus", type=float, default=1.0, help=focus)
         add("--scratch", action="store_true", help="do not begin as the diffusion")
         super().options(parser)
 
     def begin(self) -> None:
+        # Its ten bits would drown the variances of MS-SSIM.
+        torch.backends.cudnn.allow_tf32 = False
         args, pack = self.args, self.args.pack
         segmenter = Segmenter.from_pretrained(args.segmenter or args.models, args.device)
         shared = GescoShared.load(args.models)
@@ -174,7 +180,8 @@ class RestorerTraining(street_pack.OnPack, AdversarialTraining):
         begun = None if args.scratch or args.start else args.models / DIFFUSION_FILE
         network = self.started(restorer(args.fine, begun))
         features, discriminator = ImagenetFeatures(0, pack), Discriminator(len(CLASSES))
-        self.compete_with(RestorerLearning(network, discriminator, features, args.device))
+        learning = RestorerLearning(network, discriminator, features, args.device, args.focus)
+        self.compete_with(learning)
 
     @torch.no_grad()
     def score(self) -> dict[str, float]:

@@ -107,7 +107,8 @@ class SightTraining(street_pack.OnPack, Training):
     def begin(self) -> None:
         args, device = self.args, self.args.device
         known = street_pack.read_pack(args.pack)
-        known["drive"] = render_scenes(args.scenes, TOWNS, STEP)
+        if args.scenes:
+            known["drive"] = render_scenes(args.scenes, TOWNS, STEP)
         shares = {n: s for n, s in self.stage.shares.items() if args.teacher or n in LUMPED}
         counts = split(args.batch, list(shares.values()))
         sets, pixels = [], np.zeros(ROWS)
@@ -153,8 +154,8 @@ class SightTraining(street_pack.OnPack, Training):
         return {
             **self.stage.form,
             "data": "ImageNet (backbone); CamVid train (367 frames); KITTI semantics (136 frames, "
-            f"CC BY-NC-SA 3.0: not for commercial use); {self.args.scenes} frames of the "
-            f"procedural drive, seeds {TOWNS.start} to {TOWNS.stop - 1}"
+            f"CC BY-NC-SA 3.0: not for commercial use); {self.args.scenes or 'packed'} frames of "
+            f"the procedural drive, seeds {TOWNS.start} to {TOWNS.stop - 1}"
             + (drives if self.teacher else ""),
             "scores": {"on": "held-out runs of KITTI (33 frames) and drives; none chose"},
         }
