@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from another_device import another_device
 from safetensors.torch import save_file
 
 from semcom_ros.cli import main
@@ -180,3 +181,11 @@ def test_the_recipe_sharpens_at_its_end_and_goes_on_from_its_own(packed):
     assert plain["updates"] == 1 and "--crop 192 384" in plain["recipe"]
     card, _ = train("second", "--steps", 1, "--start", packed / "first.safetensors")
     assert card["start"]["recipe"].startswith("semcom train restorer --pack DIR")
+
+
+def test_it_trains_on_another_device(packed):
+    out, log = packed / "there.safetensors", packed / "there.jsonl"
+    places = ["--pack", packed, "--models", models_dir(), "--out", out, "--log", log]
+    more = ["--batch", 1, "--crop", 192, 384, "--steps", 1, "--adversarial-from", 0]
+    with another_device() as device:
+        assert main(["train", "restorer", *map(str, (*places, *more)), "--device", device]) == 0
