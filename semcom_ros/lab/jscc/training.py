@@ -18,11 +18,11 @@ from semcom_ros.lab.jscc.analog_link import AnalogLink
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training import air, street_pack
 from semcom_ros.lab.training.data import pixels_of
-from semcom_ros.lab.training.gsc.held_out import HELD_EVERY
 from semcom_ros.lab.training.gsc.link import TOLD_WRONG_DB, Draw, map_loss, picture_loss
 from semcom_ros.lab.training.gsc.training import PATCHES, PICTURE_WEIGHT, STAGES, streets
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.recipe import check_sides
+from semcom_ros.lab.training.street_pack import HELD_EVERY
 from semcom_ros.labels import CLASSES, NAMES
 from semcom_ros.layers.image_input import to_input
 

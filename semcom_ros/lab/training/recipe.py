@@ -139,7 +139,7 @@ def command_line(name: str, args: argparse.Namespace) -> str:
         if not (value is None or value is False or isinstance(value, Path) or key in MACHINE)
     ]
     files = ["--start FILE"] if getattr(args, "start", None) else []
-    data = "pack" if "pack" in args else "camvid"
+    data = "pack" if getattr(args, "pack", None) else "camvid"
     return " ".join([f"semcom train {name} --{data} DIR", *told, *files])
 
 

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.loop import Training
+from semcom_ros.lab.training.street_pack import OnCamvid
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.perception.networks import WIDTHS, SegmentationNetwork
 from semcom_ros.perception.segmentation import FILE, Segmenter
@@ -32,8 +32,8 @@ TOWN_FRAMES = 30
 CLASSES = data.CAMVID_CLASSES
 
 
-class SegmenterTraining(Training):
-    """Keeps the best by mIoU on CamVid val and on the drive."""
+class SegmenterTraining(OnCamvid, Training):
+    """Keeps the best by mIoU on CamVid and on the drive."""
 
     name, what, out = "segmenter", "semantic segmentation network", Path("models") / FILE
     steps, batch, rate, scenes = 3600, 8, 2e-3, 1200
@@ -60,8 +60,7 @@ class SegmenterTraining(Training):
 
     def begin(self) -> None:
         args = self.args
-        camvid = data.read_camvid(args.camvid, "train")
-        self.held_out = data.read_camvid(args.camvid, "val", WORK_SIZE)
+        camvid, self.held_out = self.read_camvid()
         self.towns = data.render_scenes(TOWN_FRAMES, HELD_OUT, step=37)
         sets: data.Sets = [(camvid, 1 - args.share)]
         if args.share:
@@ -93,8 +92,9 @@ class SegmenterTraining(Training):
         return {
             **self.form(),
             "scores": {
-                "on": f"CamVid val, 101 frames at 256x512, and {TOWN_FRAMES} frames of the "
-                f"procedural drive, seeds {HELD_OUT.start} to {HELD_OUT.stop - 1}",
+                "on": f"{self.choosing}, {len(self.held_out)} frames at 256x512, and "
+                f"{TOWN_FRAMES} frames of the procedural drive, seeds {HELD_OUT.start} to "
+                f"{HELD_OUT.stop - 1}",
                 "best of checkpoints": self.checkpoints,
             },
         }

@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 from semcom_ros.datasets.files import Source, images_in, read_rgb
 from semcom_ros.datasets.stills import CamVid, Kitti
 from semcom_ros.errors import SemcomError
-from semcom_ros.frame import Frame, fit
+from semcom_ros.frame import WORK_SIZE, Frame, fit
 from semcom_ros.lab.training.coded_pictures import decode, encode, street_clips, write_codings
-from semcom_ros.lab.training.data import Samples
+from semcom_ros.lab.training.data import Samples, pixels_of, read_camvid
 from semcom_ros.lab.training.imagenet_features import pack_weights
 from semcom_ros.lab.training.recipe import Recipe
 from semcom_ros.labels import VOID
@@ -32,6 +32,8 @@ EVERY = {"udacity_highway": 8, "driveai_sample": 2, "kitti_drive_10hz": 3}
 """Of the unlabelled drives every so manieth frame."""
 QUALITY = {"camvid": 26, "kitti": 27, "kitti_held": 27, "wide": 29, "plain": 28}
 """Constant rate factors of x265."""
+HELD_EVERY = 12
+"""Of CamVid's training frames in a pack every so manieth chooses, and is not learned from."""
 
 
 class StreetPack(Recipe):
@@ -70,6 +72,40 @@ class OnPack(Recipe):
     def sources(cls, parser: argparse.ArgumentParser) -> None:
         made = "folder that `semcom train pack` made"
         parser.add_argument("--pack", type=Path, default=FOLDER, help=made)
+
+
+class OnCamvid(Recipe):
+    """A recipe that learns from CamVid: its folder, or its training frames as a pack holds them, of
+    which some choose."""
+
+    @classmethod
+    def sources(cls, parser: argparse.ArgumentParser) -> None:
+        where = parser.add_mutually_exclusive_group(required=True)
+        where.add_argument("--camvid", type=Path, help="folder of the CamVid data")
+        made = "folder that `semcom train pack` made, instead"
+        where.add_argument("--pack", type=Path, help=made)
+
+    @property
+    def frames(self) -> str:
+        if self.args.pack is None:
+            return super().frames
+        drive = f"{self.args.scenes} frames of the procedural drive"
+        return f"CamVid train, but for every {HELD_EVERY}th frame, which chose, and {drive}"
+
+    @property
+    def choosing(self) -> str:
+        """The split of the frames that choose."""
+        return f"CamVid {'val' if self.args.pack is None else 'train'}"
+
+    def read_camvid(self) -> tuple[Samples, Samples]:
+        """What is learned from, frames at their own size, and what chooses, at that of work."""
+        if self.args.pack is None:
+            folder = self.args.camvid
+            return read_camvid(folder, "train"), read_camvid(folder, "val", WORK_SIZE)
+        samples = read_pack(self.args.pack)["camvid"]
+        held = np.arange(len(samples)) % HELD_EVERY == 0
+        chosen = fitted(Samples(*samples[held]))
+        return Samples(*samples[~held]), Samples.of(map(pixels_of, chosen))
 
 
 def write_set(path: Path, samples: Samples, quality: int) -> None:

@@ -16,8 +16,10 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.reader_networks import FOLDER, READERS, RESNET_18, Deeplab, Fcn, load_reader
 from semcom_ros.lab.training import segmenter
+from semcom_ros.lab.training.data import Samples
 from semcom_ros.lab.training.reader import ReaderTraining
 from semcom_ros.lab.training.segmenter import CLASSES
+from semcom_ros.lab.training.street_pack import write_set
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -67,6 +69,23 @@ def test_one_recipe_trains_them_and_a_study_reads_by_what_it_made(
     labels = readers.judged(image)
     assert labels.shape == (64, 128) and set(np.unique(labels)) <= set(CLASSES)
     assert len(readers.mean_features(image)) and not readers.lacks("features")
+
+
+@pytest.mark.parametrize("recipe", ["reader", "denoiser"])
+def test_recipes_that_learn_from_camvid_take_a_pack_as_well(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(segmenter, "TOWN_FRAMES", 1)
+    network = {"reader": "fcn", "denoiser": "small"}[recipe]
+    monkeypatch.setattr(segmenter, "CROP", (32, 64))
+    images = np.random.default_rng(0).integers(0, 255, (13, 96, 128, 3), np.uint8)
+    Path("pack").mkdir()
+    write_set(Path("pack/camvid"), Samples(images, images[..., 0] % 2), 30)
+    few = f"--network {network} --batch 1 --steps 1 --workers 0 --scenes 1 --out made.safetensors"
+    assert main(["train", recipe, "--pack", "pack", *few.split()]) == 0
+    card = json.loads(Path("made.json").read_text())
+    assert card["recipe"].startswith(f"semcom train {recipe} --pack DIR --scenes 1")
+    assert "CamVid train, but for every 12th frame, which chose" in card["data"]
+    assert "CamVid train" in card["scores"]["on"] and "val" not in card["scores"]["on"]
 
 
 def test_weights_of_another_form_than_their_card_says_are_refused(

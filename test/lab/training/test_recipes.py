@@ -209,6 +209,8 @@ def recipes(device, train):
     sharp = [*few, "--adversarial-from", "0"]
     train("segmenter", *few, "--widths", "8", "8", "8", "8")
     train("denoiser", *few)
+    for network in ("fcn", "deeplab"):
+        train("reader", *few, "--network", network)
     train("perception", *few, "--start", "models/perception.safetensors")
     train("gesco", *sharp)
     for stage in ("map", "image", "tune"):

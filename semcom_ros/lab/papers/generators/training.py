@@ -26,10 +26,10 @@ from semcom_ros.lab.papers.generators.painter import painter
 from semcom_ros.lab.training import data, street_pack
 from semcom_ros.lab.training.adversarial import AdversarialTraining
 from semcom_ros.lab.training.gesco.received import ReceivedBatch, draw_level, noisy_planes
-from semcom_ros.lab.training.gsc.held_out import HELD_EVERY
 from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
 from semcom_ros.lab.training.perceptual import FeatureLoss
 from semcom_ros.lab.training.recipe import check_sides
+from semcom_ros.lab.training.street_pack import HELD_EVERY
 from semcom_ros.labels import CLASSES, VOID, fold
 from semcom_ros.layers.class_shares import ClassShares
 from semcom_ros.layers.image_input import to_input

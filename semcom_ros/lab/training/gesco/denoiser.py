@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from semcom_ros.frame import WORK_SIZE
+from semcom_ros.errors import given
 from semcom_ros.lab.learned_denoiser import (
     FILE,
     NETWORKS,
@@ -24,6 +24,7 @@ from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.gesco.received import LEVELS_DB
 from semcom_ros.lab.training.loop import Training
+from semcom_ros.lab.training.street_pack import OnCamvid, fitted
 from semcom_ros.labels import fold
 
 CROP = (128, 256)
@@ -56,8 +57,8 @@ def noisy_window(labels: np.ndarray, rng: np.random.Generator) -> NoisyMap:
     return NoisyMap(planes, present, places)
 
 
-class DenoiserTraining(Training):
-    """Keeps the best by mIoU on CamVid val in noise of several levels."""
+class DenoiserTraining(OnCamvid, Training):
+    """Keeps the best by mIoU on CamVid in noise of several levels."""
 
     name, what, out = "denoiser", "denoiser of one-hot label maps", Path("models") / FILE
     steps, batch, rate, scenes = 900, 8, 4e-3, 60
@@ -76,11 +77,12 @@ class DenoiserTraining(Training):
 
     def begin(self) -> None:
         args = self.args
-        camvid = data.read_camvid(args.camvid, "train", WORK_SIZE).labels
+        learned, held_out = self.read_camvid()
+        camvid = [given(frame.labels) for frame in fitted(learned)]
         scenes = data.render_scenes(args.scenes, range(100, 120)).labels
-        # Every eighth frame: a score must not take longer than what it chooses from.
-        held_out = data.read_camvid(args.camvid, "val", WORK_SIZE).labels[::8]
-        self.held_out = [fill_void(labels) for labels in held_out]
+        # Every eighth of val: a score must not take longer than what it chooses from.
+        few = held_out.labels[:: max(1, len(held_out) // 12)]
+        self.held_out = [fill_void(labels) for labels in few]
         sets = [([fill_void(labels) for labels in camvid], 0.75), (scenes, 0.25)]
         self.batches = data.Batches(sets, args.batch, args.seed, noisy_window)
         self.learn(NETWORKS[args.network](len(CLASSES)), decay=0.99, weight_decay=0.01)
@@ -99,10 +101,10 @@ class DenoiserTraining(Training):
     def card(self) -> dict[str, Any]:
         return {
             "network": self.args.network,
-            "data": f"label maps: CamVid train (367) and {self.args.scenes} of the procedural "
-            "drive",
+            "data": f"label maps: {self.frames}",
             "scores": {
-                "on": f"mIoU in Gaussian noise, {len(self.held_out)} maps of CamVid val at 256x512"
+                "on": f"mIoU in Gaussian noise, {len(self.held_out)} maps of {self.choosing} at "
+                "256x512"
             },
         }
 

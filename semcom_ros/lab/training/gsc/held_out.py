@@ -23,8 +23,6 @@ LINKS = ((8, 0.0), (8, 10.0), (8, 20.0), (2, 10.0), (24, 10.0))
 MAP_LINKS = ((4, 0.0), (4, 20.0))
 """The same of maps."""
 AT_ONCE = 8
-HELD_EVERY = 12
-"""Of CamVid's training frames every so manieth chooses, and is not learned from."""
 
 
 class HeldOut:

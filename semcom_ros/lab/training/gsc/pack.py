@@ -17,9 +17,10 @@ from semcom_ros.codecs.gsc.shared import DECODER_FILE, ENCODER_FILE, PERCEPTUAL_
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.lab.training import street_pack
 from semcom_ros.lab.training.data import Samples
-from semcom_ros.lab.training.gsc.held_out import HELD_EVERY, HeldOut
+from semcom_ros.lab.training.gsc.held_out import HeldOut
 from semcom_ros.lab.training.gsc.link import GscLink
 from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
+from semcom_ros.lab.training.street_pack import HELD_EVERY
 
 MORE = 1.02
 """Of the distance of one pass: beyond it further passes are not offered."""

@@ -20,7 +20,7 @@ from semcom_ros.lab.training import air, street_pack
 from semcom_ros.lab.training.data import Samples, class_weights, render_scenes
 from semcom_ros.lab.training.device_windows import WindowBatches, Windows, uniform
 from semcom_ros.lab.training.gsc import pack
-from semcom_ros.lab.training.gsc.held_out import HELD_EVERY, HeldOut
+from semcom_ros.lab.training.gsc.held_out import HeldOut
 from semcom_ros.lab.training.gsc.link import Draw, GscLink, map_loss, picture_loss
 from semcom_ros.lab.training.gsc.principal import begin_linear
 from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
@@ -28,6 +28,7 @@ from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.recipe import check_sides
 from semcom_ros.lab.training.sight.losses import PASTEABLE, ROWS
 from semcom_ros.lab.training.sight.training import STEP, TOWNS, split
+from semcom_ros.lab.training.street_pack import HELD_EVERY
 from semcom_ros.labels import CLASSES, NAMES
 
 SETS = {"camvid": 10, "kitti": 5, "drive": 4, "plain": 2, "wide": 1}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from another_device import another_device
 from safetensors.torch import save_file
 
 from semcom_ros.cli import main
@@ -101,14 +102,28 @@ def test_noisy_maps_are_noisier_and_none_is_none(street):
     assert 0 < (apart == 0).sum() < 8
 
 
-def test_each_is_trained_and_paints_in_a_study(tmp_path, monkeypatch, street):
-    monkeypatch.setattr(networks, "TWINS", {name: TINY[name] for name in ("smis", "sdm")})
+@pytest.fixture
+def given(tmp_path, monkeypatch) -> str:
+    """Options of a run on a small pack."""
     monkeypatch.chdir(tmp_path)
     images = np.random.default_rng(0).integers(0, 255, (13, 96, 128, 3), np.uint8)
     Path("pack").mkdir()
     write_set(Path("pack/camvid"), Samples(images, images[..., 0] % 19), 30)
     save_file(imagenet_features._timm(1).state_dict(), Path("pack/lite1.safetensors"))
-    given = f"--pack pack --batch 1 --crop 128 128 --workers 0 --models {models_dir()}"
+    return f"--pack pack --batch 1 --crop 128 128 --workers 0 --models {models_dir()}"
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_each_is_trained_on_another_device(name, given, monkeypatch):
+    monkeypatch.setattr(networks, "TWINS", TINY)
+    command = ["train", "generator", "--network", name, *given.split()]
+    with another_device() as device:
+        now = ["--steps", "1", "--adversarial-from", "0", "--device", device]
+        assert main([*command, *now]) == 0
+
+
+def test_each_is_trained_and_paints_in_a_study(given, monkeypatch, street):
+    monkeypatch.setattr(networks, "TWINS", {name: TINY[name] for name in ("smis", "sdm")})
     for name in networks.TWINS:
         command = ["train", "generator", "--network", name, *given.split()]
         assert main([*command, "--steps", "1"]) == 0
