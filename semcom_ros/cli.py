@@ -188,7 +188,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.parse_args(words[len(name.split()) :])
             parser.print_help()
             return 2
-        module = resolve_name(f"semcom_ros.{command.part}.{command.module}")
+        # With a colon an import that fails is told as what it is.
+        strict = "" if ":" in command.module else ":"
+        module = resolve_name(f"semcom_ros.{command.part}.{command.module}{strict}")
         module.add_arguments(parser)
         args = parser.parse_args(words[len(name.split()) :])
         if "command" in args:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from another_device import another_device
+from settings_here import settings_here
 
 from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.foreign import Foreign
@@ -28,7 +29,7 @@ CODECS = pytest.mark.parametrize(
 
 def through(codec: str, settings: dict, device: str) -> np.ndarray:
     """The image of a frame through both ends on `device`."""
-    encoder = create_encoder(codec, device=device)
+    encoder = create_encoder(codec, device=device, **settings_here(codec))
     decoder = create_decoder(codec, device=device, **settings)
     networks = (
         [decoder.diffusion if settings else decoder.restorer]

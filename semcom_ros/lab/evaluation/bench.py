@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import torch
 from semcom_ros.errors import SemcomError, choose
 from semcom_ros.graph import codec_parameters
 from semcom_ros.lab.evaluation import bench_rsu
-from semcom_ros.lab.evaluation.benches import BENCHES, End, Plan, Times
+from semcom_ros.lab.evaluation.bench_plan import End, Plan, Times
+from semcom_ros.lab.evaluation.benches import BENCHES
+from semcom_ros.lab.evaluation.published_networks import Call
 from semcom_ros.lab.evaluation.shared import device_option, show, write_json
 from semcom_ros.lab.evaluation.timing import convolution_rate, measure, operations
 from semcom_ros.parameter import Parameter
@@ -37,8 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--payload-bytes", type=int, help="512 unless given, of sqgan 1024")
     paper = "count a codec's networks as published; on a GPU, time them with random weights"
     parser.add_argument("--paper", action="store_true", help=paper)
-    slow = "with --paper, time them on a processor too: a minute, 3 GB"
+    slow = "with --paper, time them on a processor too: a minute, 4 GB"
     parser.add_argument("--paper-slow", action="store_true", help=slow)
+    eager = "of papers, not compiled on a GPU, which takes minutes"
+    parser.add_argument("--eager", action="store_true", help=f"networks {eager}")
     for setting in codec_parameters()[1:]:
         told = (setting.text + f" {setting.range}").replace("%", "%%")
         parser.add_argument(_option(setting.name), default=argparse.SUPPRESS, help=told)
@@ -72,45 +77,66 @@ def run(args: argparse.Namespace) -> None:
     bench = BENCHES[args.name]
     found: dict[str, Any] = {}
     for batch in batches if batches and bench.networks else [BATCH.default]:
-        figures, context, notes = _measured(bench.plan(args, batch), args, batch)
-        title = args.name
+        about: dict[str, Any] = {}
         if bench.networks:
-            context = {"threads": args.threads, "device": args.device, "batch": batch} | context
-            title = f"{args.name}, {batch} at once"
+            about = {"threads": args.threads, "device": args.device, "batch": batch}
+        before = found
+        for figures, told, sentences in _measured(bench.plan(args, batch), args, batch):
+            context, notes = about | told, sentences
+            own = context | figures
+            found = before | {f"batch_{batch}": own} if before else own
+            if args.json:  # what stops a bench leaves what it has found
+                write_json(args.json, found)
         rows = [(name, f"{t['median']:.2f}", f"{t['p99']:.2f}") for name, t in figures.items()]
-        about = ", ".join(f"{name} {value}" for name, value in context.items())
-        show(title, ("step", "median ms", "p99 ms"), rows, about, *notes)
-        found |= {f"batch_{batch}": context | figures} if found else context | figures
-    if args.json:
-        write_json(args.json, found)
+        title = f"{args.name}, {batch} at once" if bench.networks else args.name
+        line = ", ".join(f"{name} {value}" for name, value in context.items())
+        show(title, ("step", "median ms", "p99 ms"), rows, line, *notes)
 
 
 def _measured(
     plan: Plan, args: argparse.Namespace, batch: int
-) -> tuple[dict[str, Times], dict[str, Any], list[str]]:
-    """Times by step, what else is to be reported of them, and sentences about them."""
+) -> Iterator[tuple[dict[str, Times], dict[str, Any], list[str]]]:
+    """Times by step, what else is to be reported of them, and sentences about them: after every
+    step what is known by then."""
     calls = plan.single | plan.calls if batch == 1 else plan.calls
+    figures: dict[str, Times] = {}
+    context, notes = dict(plan.context), list(plan.notes)
     with torch.inference_mode():
-        figures = {name: measure(call, args.repeats, args.device) for name, call in calls.items()}
-        context, notes = plan.context | plan.derived(figures), []
-        ends = [end for end in plan.ends if end.parts[0] in calls]
-        rate = convolution_rate(args.device, batch) / 1e9 if ends else 0
+        for name, call in calls.items():
+            figures[name] = measure(call, args.repeats, args.device)
+            yield figures, context, notes
+        for name, call in plan.long.items():
+            figures[name] = measure(call, 1, args.device, warm_up=0)
+            yield figures, context, notes
+        context |= plan.derived(figures)
+        ends = [end for end in plan.ends if f"{end.step}_ms" in figures]
+        rate = convolution_rate(args.device, batch) / 1e9 if any(e.parts for e in ends) else 0
         for end in ends:
-            needed = sum(operations(calls[part]) for part in end.parts) / 1e9
-            floor, spent = 1e3 * needed / rate, figures[f"{end.step}_ms"]["median"]
-            context |= {
-                "giga_operations_per_s": round(rate, 1),
-                f"{end.prefix}giga_operations": round(needed, 2),
-                f"{end.prefix}floor_ms": round(floor, 2),
-            }
-            notes.append(
-                f"To {end.step} takes {needed:.2f} G operations of convolutions and products; at "
-                f"the {rate:.0f} G/s of a dense convolution here that is {floor:.1f} ms. "
-                f"{end.step}_ms is {spent / floor:.1f} times that."
-            )
+            if end.parts:
+                _floor(end, calls, rate, figures, context, notes)
             if args.paper:
                 _published(end, args, batch, figures, context, notes)
-    return figures, context, notes
+            yield figures, context, notes
+    yield figures, context, notes
+
+
+def _floor(
+    end: End, calls: dict[str, Call], rate: float,
+    figures: dict[str, Times], context: dict[str, Any], notes: list[str],
+) -> None:  # fmt: skip
+    """Operations of the networks that ship, and the least time that they take."""
+    needed = sum(operations(calls[part]) for part in end.parts) / 1e9
+    floor, spent = 1e3 * needed / rate, figures[f"{end.step}_ms"]["median"]
+    context |= {
+        "giga_operations_per_s": round(rate, 1),
+        f"{end.prefix}giga_operations": round(needed, 2),
+        f"{end.prefix}floor_ms": round(floor, 2),
+    }
+    notes.append(
+        f"To {end.step} takes {needed:.2f} G operations of convolutions and products; at "
+        f"the {rate:.0f} G/s of a dense convolution here that is {floor:.1f} ms. "
+        f"{end.step}_ms is {spent / floor:.1f} times that."
+    )
 
 
 def _published(
@@ -118,7 +144,7 @@ def _published(
     figures: dict[str, Times], context: dict[str, Any], notes: list[str],
 ) -> None:  # fmt: skip
     """Parameters and operations of a paper's networks; on a GPU, or where asked for, their time."""
-    counted = end.paper("meta", 1)
+    counted = end.paper("meta", 1, False)
     needed = operations(counted.call) / 1e9
     context |= {
         f"paper_{end.prefix}million_parameters": round(counted.parameters / 1e6, 1),
@@ -130,7 +156,7 @@ def _published(
     )
     if args.device == "cpu" and not args.paper_slow:
         return
-    took = measure(end.paper(args.device, batch).call, 1, args.device, warm_up=1)
+    took = measure(end.paper(args.device, batch, not args.eager).call, 1, args.device, warm_up=1)
     figures[f"paper_{end.name}_ms"] = took
     spent = figures[f"{end.step}_ms"]["median"]
     context[f"paper_{end.prefix}ratio"] = round(end.passes[-1][1] * took["median"] / spent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
@@ -24,15 +24,16 @@ from semcom_ros.coding.grids import GRIDS, pool, upsample
 from semcom_ros.coding.map_prior import load_prior
 from semcom_ros.datasets import open_source
 from semcom_ros.frame import WORK_SIZE, Frame, fit
+from semcom_ros.lab.evaluation.bench_papers import papers
+from semcom_ros.lab.evaluation.bench_plan import End, Plan, Times
 from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.probe import analog, digital, qpsk
 from semcom_ros.lab.evaluation.published_networks import (
     Call,
-    Published,
     published_gesco,
+    published_gsc,
     published_sqgan,
 )
-from semcom_ros.lab.evaluation.security_bench import steps
 from semcom_ros.lab.ground_truth import frames_with_truth
 from semcom_ros.lab.map_noise import receive_map
 from semcom_ros.payload import pack, unpack
@@ -55,40 +56,6 @@ LINKS: dict[str, dict[str, Any]] = {
     for coding in ("abstraction", "exact")
     for model in ("awgn", "tdl_c")
 }
-
-Times = dict[str, float]
-
-
-class End(NamedTuple):
-    """An end of a learned codec: the timed step `STEP_ms` and the timed parts of it that are
-    networks.
-
-    prefix: of what is reported of it. paper: makes, on a device and for a batch, a call of the
-    published networks, timed as `paper_NAME_ms`. passes: how many of it a frame takes, by what it
-    is then made in; the paper's own comes last.
-    """
-
-    step: str
-    parts: tuple[str, ...]
-    prefix: str
-    paper: Callable[[str, int], Published]
-    name: str
-    passes: tuple[tuple[str, int], ...] = (("one pass", 1),)
-
-
-@dataclass
-class Plan:
-    """What is timed, by the name that it is reported under.
-
-    calls: of a batch. single: of one frame, as the vehicle has it, however many the RSU takes
-    together. context: reported beside the times. derived: what is reported of them.
-    """
-
-    calls: dict[str, Call]
-    single: dict[str, Call] = field(default_factory=dict)
-    context: dict[str, Any] = field(default_factory=dict)
-    ends: tuple[End, ...] = ()
-    derived: Callable[[dict[str, Times]], dict[str, Any]] = lambda figures: {}
 
 
 def segmenter(args: argparse.Namespace, batch: int) -> Plan:
@@ -162,8 +129,11 @@ def node(data: bytes, radio: Channel) -> Call:
 def gesco(args: argparse.Namespace, batch: int) -> Plan:
     """GESCO's parts: of the network what a frame's steps share, and a step."""
     loop, frame, data, plan = _codec(args, batch, "gesco", args.payload_bytes or 512)
-    if args.settings.get("gesco_network") == "paper":
-        return plan  # nothing within it is timed apart
+    # Two passes for guidance in each step.
+    passes = tuple((f"{steps} steps", 2 * steps) for steps in (10, 50, 250, 1000))
+    if args.settings.get("gesco_network") == "paper":  # nothing within it is timed apart
+        plan.ends = (End("decode", (), "", published_gesco, "pass", passes),)
+        return plan
     whole = plan.calls["decode_ms"]
     rows = loop.encoder.planes_rows
     cells = pool(frame.labels, (rows, 2 * rows))
@@ -178,8 +148,6 @@ def gesco(args: argparse.Namespace, batch: int) -> Plan:
         settings = args.settings | {"gesco_generator": "diffusion", "gesco_steps": n}
         other = Loopback("gesco", args.device, **settings)
         plan.calls[f"decode_diffusion_{n}_ms"] = partial(other.receive, data)
-    # Two passes for guidance in each step.
-    passes = tuple((f"{steps} steps", 2 * steps) for steps in (10, 50, 250, 1000))
     plan.ends = (End("decode", ("condition_ms", "step_ms"), "", published_gesco, "pass", passes),)
     return plan
 
@@ -206,10 +174,22 @@ def sqgan(args: argparse.Namespace, batch: int) -> Plan:
     return plan
 
 
+def security(args: argparse.Namespace, batch: int) -> Plan:
+    """Seals made and opened."""
+    # cryptography, for those alone who want it
+    from semcom_ros.lab.evaluation.security_bench import steps
+
+    return Plan(steps())
+
+
 def gsc(args: argparse.Namespace, batch: int) -> Plan:
     """gsc: the map, and what a picture takes beside it."""
     loop, _, _, plan = _codec(args, batch, "gsc", args.payload_bytes or 512)
     plan.calls["decode_images_ms"] = _part(plan.calls["decode_ms"], loop.decoder, "decode_images")
+    plan.ends = (
+        End("encode", (), "encode_", partial(published_gsc, 0), "encode"),
+        End("decode", (), "decode_", partial(published_gsc, 1), "decode"),
+    )
     return plan
 
 
@@ -227,11 +207,10 @@ BENCHES = {
     "gesco": Bench("milliseconds of each step of the codec", gesco),
     "sqgan": Bench("milliseconds of each part of the codec", sqgan),
     "gsc": Bench("milliseconds to encode, and to decode map and picture", gsc),
+    "papers": Bench("milliseconds of the papers' networks, random weights, full width", papers),
     "perception": Bench("milliseconds of map, boxes and depth", perception),
     "channel": Bench("symbols and frames over the radio", channel, False),
-    "security": Bench(
-        "a hundred payloads sealed, opened, refused", lambda *_: Plan(steps()), False
-    ),
+    "security": Bench("a hundred payloads sealed, opened, refused", security, False),
 }
 
 
@@ -256,7 +235,7 @@ def _codec(
             "decode_ms": partial(loop.receive, data),
         },
         {"segment_ms": partial(label, [frames[0].image]), "encode_ms": partial(encode, frames[0])},
-        {"bytes": len(data[0])},
+        context={"bytes": len(data[0])},
     )
     return loop, frames[0], data, plan
 

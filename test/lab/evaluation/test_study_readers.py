@@ -96,4 +96,4 @@ def test_a_study_on_a_gpu_finds_what_it_finds_on_the_cpu(tmp_path: Path) -> None
         scores = json.loads((tmp_path / device / "scores.json").read_text())["scores"]
         found.append([one["value"] for one in scores if isinstance(one["value"], float)])
     assert torch.cuda.is_available() and len(found[0]) > 8
-    assert found[1] == pytest.approx(found[0], rel=0.05, abs=0.02)
+    assert found[1] == pytest.approx(found[0], rel=0.05, abs=0.05)
