@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from semcom_ros.codecs.gsc import FAST
 from semcom_ros.codecs.gsc.networks import GscReceiver, GscSender
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.lab.training.gsc.pack import write_files
@@ -19,13 +20,19 @@ TINY = GscSizes(
 CLASSES = ("road", "sidewalk", "person", "car")
 
 
-def write(folder: Path, steps: tuple[int, ...] = (1, 2, 4)) -> Path:
-    """Both ends' files in `folder`."""
+def write(
+    folder: Path,
+    steps: tuple[int, ...] = (1, 2, 4),
+    networks: str = FAST,
+    sizes: GscSizes = TINY,
+) -> Path:
+    """Both ends' files in `folder`, and a perceptual decoder beside those that ship."""
     torch.manual_seed(0)
     card = {"classes": list(CLASSES), "label_space": "cityscapes19", "steps": list(steps)}
-    receiver = GscReceiver(TINY, len(CLASSES))
+    receiver = GscReceiver(sizes, len(CLASSES))
     for parameter in receiver.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
-    write_files(folder, TINY, GscSender(TINY), receiver, receiver.image.head, card)
+    perceptual = receiver.image.head if networks == FAST else None
+    write_files(folder, networks, sizes, GscSender(sizes), receiver, perceptual, card)
     return folder

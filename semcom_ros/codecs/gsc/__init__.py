@@ -13,12 +13,21 @@ from semcom_ros.codecs.base import Codec, Settings, setting
 from semcom_ros.errors import SemcomError
 
 AUTO = "auto"
+FAST, PAPER = "fast", "paper"
 
 
 @dataclass(frozen=True)
 class GscSettings(Settings):
     """What can be set of gsc at either end."""
 
+    network: str = setting(
+        FAST,
+        "Networks of gsc, the same at both ends: those that ship, or those of its papers, which "
+        "`semcom train gsc-paper` makes.",
+        end="both",
+        choices=(FAST, PAPER),
+        when="at configure",
+    )
     task: str = setting(
         "",
         "What gsc sends, in plain words, while the RSU asks for nothing: the picture, or where "
@@ -27,8 +36,8 @@ class GscSettings(Settings):
     )
     symbols: int = setting(
         0,
-        "Complex symbols that gsc sends a frame, 512 a plane; 0: as many as payload_bytes would "
-        "take as QPSK 1/2, and half of them for a map alone.",
+        "Complex symbols that gsc sends a frame, 512 a plane, 2048 with the papers' networks; 0: "
+        "as many as payload_bytes would take as QPSK 1/2, and half of them for a map alone.",
         0,
         24_576,
         end="encoder",

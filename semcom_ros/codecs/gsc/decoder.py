@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,13 +21,15 @@ from semcom_ros.codecs.gsc import GscSettings
 from semcom_ros.codecs.gsc.image_network import ImageHead, refine
 from semcom_ros.codecs.gsc.networks import GscReceiver, Heard
 from semcom_ros.codecs.gsc.shared import (
-    DECODER_FILE,
-    PERCEPTUAL_FILE,
+    DECODER,
+    PERCEPTUAL,
     ArrivedPlanes,
+    file_of,
     grid_of,
-    load_files,
+    load_file,
     read_planes,
 )
+from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.codecs.gsc.task import WANTED, TaskKnowledge, wanted
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.layers.image_input import to_images
@@ -53,41 +55,60 @@ class HeardFrame(Reconstruction):
     told: torch.Tensor | None = None
 
 
+class ReceiverFile(NamedTuple):
+    """What one file brings. heads: what makes pixels, by setting. classes: trainIds of the map's
+    logits. profits: passes of the picture's decoder that were found to pay."""
+
+    receiver: GscReceiver
+    heads: dict[str, nn.Module]
+    sizes: GscSizes
+    model: bytes
+    classes: np.ndarray
+    profits: list[int]
+
+
 class Decoder(CodecEnd):
     """Payloads in; the map first where it is asked for, then the picture where that is.
 
-    An item that asks for the map alone has no image. Settings that want a perceptual decoder are
-    refused where its weights are missing.
+    An item that asks for the map alone has no image. Settings are refused whose networks, or whose
+    perceptual decoder, are missing; the decoder then stays as it was.
     """
 
     defaults = GscSettings
+    held: ReceiverFile
+    _settings: GscSettings | None = None
 
     def __init__(self, **end: Any) -> None:
-        self.tasks, self._heads = TaskKnowledge(), dict[str, nn.Module]()
+        self.tasks = TaskKnowledge()
         super().__init__(**end)
-        path = self.models / DECODER_FILE
-        tensors, card, self.sizes, self.model = load_files(path)
-        self.classes = np.array(weights.classes_of(card, path), np.uint8)
-        self.profits = [step for step in card.get("steps", ()) if type(step) is int] or [1]
-        network = GscReceiver(self.sizes, len(self.classes))
-        weights.fill(network, tensors, path)
-        self._heads["mse"] = network.image.head
-        self.network = for_inference(network, torch.bfloat16).to(self.device)
 
     @property
-    def settings(self) -> GscSettings:
+    def settings(self) -> Any:
         return self._settings
 
     @settings.setter
     def settings(self, settings: GscSettings) -> None:
-        if settings.decoder != "mse" and settings.decoder not in self._heads:
-            self._heads[settings.decoder] = self._perceptual()
-        self._settings = settings
+        name, same = settings.network, self._settings and self._settings.network
+        held = self.held if same == name else self._load(name)
+        if settings.decoder not in held.heads:
+            held.heads[settings.decoder] = self._perceptual(name)
+        self.held, self._settings, self.model = held, settings, held.model
 
-    def _perceptual(self) -> nn.Module:
+    def _load(self, name: str) -> ReceiverFile:
+        path = self.models / file_of(DECODER, name)
+        tensors, card, sizes, model = load_file(path, name)
+        classes = np.array(weights.classes_of(card, path), np.uint8)
+        profits = [step for step in card.get("steps", ()) if type(step) is int] or [1]
+        network = GscReceiver(sizes, len(classes))
+        weights.fill(network, tensors, path)
+        receiver = for_inference(network, torch.bfloat16).to(self.device)
+        heads: dict[str, nn.Module] = {"mse": receiver.image.head}
+        return ReceiverFile(receiver, heads, sizes, model, classes, profits)
+
+    def _perceptual(self, name: str) -> nn.Module:
         """What makes pixels, taught to make them look true. Raises SemcomError."""
-        path = self.models / PERCEPTUAL_FILE
-        tensors, _, sizes, _ = load_files(path)
+        path = self.models / file_of(PERCEPTUAL, name)
+        tensors, _, sizes, _ = load_file(path, name)
         head = ImageHead(sizes)
         weights.fill(head, tensors, path)
         return for_inference(head, torch.bfloat16).to(self.device)
@@ -97,7 +118,7 @@ class Decoder(CodecEnd):
         return self.tasks.read(words)
 
     def warm_up(self) -> None:
-        grid = grid_of(self.sizes)
+        grid = grid_of(self.held.sizes)
         blank = ArrivedPlanes(np.zeros((1, *grid), np.complex64), np.ones((1, *grid), np.float32))
         for _ in range(WARM_UPS):
             for known in self._labels([(blank, (True, True))]):
@@ -127,11 +148,11 @@ class Decoder(CodecEnd):
                 "malformed",
                 f"Task '{task}' is none of {known}, and names no classes.",
             ) from None
-        return read_planes(received.payload, self.sizes), asked
+        return read_planes(received.payload, self.held.sizes), asked
 
     @torch.inference_mode()
     def _labels(self, items: list[tuple[ArrivedPlanes, tuple[bool, bool]]]) -> list[HeardFrame]:
-        grid, count = grid_of(self.sizes), self.sizes.planes
+        grid, count = grid_of(self.held.sizes), self.held.sizes.planes
         symbols = np.zeros((len(items), count, *grid), np.complex64)
         variance = np.ones(symbols.shape, np.float32)
         for at, (planes, _) in enumerate(items):
@@ -143,7 +164,7 @@ class Decoder(CodecEnd):
             for values in (symbols, variance)
         )
         heard = Heard.of(arrived, noise, kept, wanted, grid)
-        contexts = self.network.understand(heard)
+        contexts = self.held.receiver.understand(heard)
         found: list[HeardFrame] = []
         mapped = [at for at, (_, task) in enumerate(items) if task[1]]
         chosen = contexts.shapes[torch.tensor(mapped, dtype=torch.long, device=self.device)]
@@ -157,14 +178,14 @@ class Decoder(CodecEnd):
 
     def _maps(self, shapes: torch.Tensor, variance: np.ndarray) -> list[dict[str, Any]]:
         """Labels, confidence and support of each, uint8, uint8 and bool [H, W]."""
-        logits = self.network.map(shapes)
+        logits = self.held.receiver.map(shapes)
         # By maxima: on a processor topk takes twice as long, and argmax half as long again.
         posteriors = logits.float().softmax(1)
         first, places = posteriors.max(1, keepdim=True)
         second = posteriors.scatter_(1, places, 0.0).amax(1, keepdim=True)
         margin = F.interpolate(first - second, size=WORK_SIZE, mode="bilinear")
         full = F.interpolate(logits, size=WORK_SIZE, mode="bilinear")
-        labels = self.classes[full.max(1).indices.to(torch.uint8).cpu().numpy()]
+        labels = self.held.classes[full.max(1).indices.to(torch.uint8).cpu().numpy()]
         # As if all planes of a place told the same: their SNRs add up.
         snr = (1 / np.clip(variance, 1e-6, 1) - 1).sum(1, keepdims=True)
         evidence = torch.from_numpy(snr / (1 + snr)).to(margin)
@@ -186,9 +207,11 @@ class Decoder(CodecEnd):
         random = torch.Generator().manual_seed(SEED)
         noise = torch.randn(1, 3, *small, generator=random).to(self.device)
         images = refine(
-            partial(self.network.image, context, told, head=self._heads[settings.decoder]),
+            partial(
+                self.held.receiver.image, context, told, head=self.held.heads[settings.decoder]
+            ),
             (small[0], small[1]),
-            max(step for step in self.profits if step <= settings.steps),
+            max(step for step in self.held.profits if step <= settings.steps),
             noise.expand(len(known), -1, -1, -1),
         )
         return list(to_images(images.mul_(255)))

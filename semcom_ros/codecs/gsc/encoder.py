@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from semcom_ros import weights
 from semcom_ros.codecs.base import SYMBOLS_PER_BYTE, BudgetError, CodecEnd, Reading, Request
@@ -15,13 +16,15 @@ from semcom_ros.codecs.gsc import GscSettings
 from semcom_ros.codecs.gsc.networks import GscSender
 from semcom_ros.codecs.gsc.shared import (
     EDGES,
-    ENCODER_FILE,
+    ENCODER,
     PARTS,
     SNR_RANGE_DB,
     USUAL_SNR_DB,
+    file_of,
     grid_of,
-    load_files,
+    load_file,
 )
+from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.codecs.gsc.symbols import to_symbols, unit_power
 from semcom_ros.codecs.gsc.task import MAP, WANTED, TaskKnowledge, wanted
 from semcom_ros.errors import SemcomError
@@ -37,28 +40,34 @@ _log = logging.getLogger(__name__)
 class Encoder(CodecEnd):
     """Frames in, parts of symbols out; the first planes in the first part.
 
-    tasks: reads requests. Settings whose task means nothing are refused.
+    tasks: reads requests. Settings are refused whose task means nothing, or whose networks are
+    missing; the encoder then stays as it was.
     """
 
     defaults = GscSettings
+    _settings: GscSettings | None = None
 
     def __init__(self, **end: Any) -> None:
         self.tasks, self._refused = TaskKnowledge(), ""
         super().__init__(**end)
-        path = self.models / ENCODER_FILE
-        tensors, _, self.sizes, self.model = load_files(path)
-        network = GscSender(self.sizes)
-        weights.fill(network, tensors, path)
-        self.network = for_inference(network, torch.bfloat16).to(self.device)
 
     @property
-    def settings(self) -> GscSettings:
+    def settings(self) -> Any:
         return self._settings
 
     @settings.setter
     def settings(self, settings: GscSettings) -> None:
-        self._own = self.tasks.read(settings.task)
-        self._settings = settings
+        own = self.tasks.read(settings.task)
+        if self._settings is None or self._settings.network != settings.network:
+            self.network, self.sizes, self.model = self._load(settings.network)
+        self._own, self._settings = own, settings
+
+    def _load(self, name: str) -> tuple[nn.Module, GscSizes, bytes]:
+        path = self.models / file_of(ENCODER, name)
+        tensors, _, sizes, model = load_file(path, name)
+        network = GscSender(sizes)
+        weights.fill(network, tensors, path)
+        return for_inference(network, torch.bfloat16).to(self.device), sizes, model
 
     def read(self, words: str) -> Reading:
         """What the RSU asks for; where it asks for nothing, or for what gsc does not do, what the

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semcom_ros import weights
+from semcom_ros.codecs.gsc import FAST, PAPER
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE
@@ -24,10 +25,9 @@ SNR_RANGE_DB = (-5.0, 20.0)
 USUAL_SNR_DB = 10.0
 """Prepared for while nobody knows the link's."""
 
-ENCODER_FILE = "gsc_encoder.safetensors"
-DECODER_FILE = "gsc_decoder.safetensors"
-PERCEPTUAL_FILE = "gsc_perceptual.safetensors"
-RECIPE = "semcom train gsc --step pack"
+ENCODER, DECODER, PERCEPTUAL = "encoder", "decoder", "perceptual"
+RECIPES = {FAST: "semcom train gsc --step pack", PAPER: "semcom train gsc-paper"}
+"""What makes the files of the networks that `GscSettings.network` names."""
 
 
 class ArrivedPlanes(NamedTuple):
@@ -47,17 +47,25 @@ def grid_of(sizes: GscSizes) -> tuple[int, int]:
     return WORK_SIZE[0] // sizes.stride, WORK_SIZE[1] // sizes.stride
 
 
-def load_files(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], GscSizes, bytes]:
-    """Tensors, card and sizes of one end's weights, and the 8 bytes that name what both ends were
-    trained as. Raises SemcomError."""
-    tensors, card = weights.load(path, RECIPE)
+def file_of(part: str, network: str) -> str:
+    """The file of an end, or of the perceptual decoder, of the networks named."""
+    return f"gsc_{part}.safetensors" if network == FAST else f"gsc_{network}_{part}.safetensors"
+
+
+def load_file(
+    path: Path, network: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any], GscSizes, bytes]:
+    """Tensors, card and sizes in one file of the networks named, and the 8 bytes that name what
+    both ends were trained as. Raises SemcomError."""
+    recipe = RECIPES[network]
+    tensors, card = weights.load(path, recipe)
     sizes = GscSizes.of_card(card, path)
     try:
         model = bytes.fromhex(card["pair"])
     except (KeyError, TypeError, ValueError):
         model = b""
     if len(model) != 8:
-        raise SemcomError(f"The card of {path} does not name its pair: make it with `{RECIPE}`.")
+        raise SemcomError(f"The card of {path} does not name its pair: make it with `{recipe}`.")
     return tensors, card, sizes, model
 
 

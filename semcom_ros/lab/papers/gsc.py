@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from accelerate import DistributedDataParallelKwargs
 
+from semcom_ros.codecs.gsc import PAPER
 from semcom_ros.codecs.gsc.sizes import CONFIGURATIONS, GscSizes
 from semcom_ros.lab.papers.draws import StreetDraws
 from semcom_ros.lab.papers.recipe import PaperTraining
@@ -43,7 +44,7 @@ class GscPaperTraining(PaperTraining):
     """Writes the files that both ends of the codec load."""
 
     name, what = "gsc-paper", "gsc at the sizes of its papers"
-    sizes, draws, out = GscSizes, StreetDraws, Path("out/train/gsc-paper/models")
+    sizes, draws, out = GscSizes, StreetDraws, Path("models")
     batch, save_every, steps = 16, 5000, 200_000
     run_options = ("data", "split", "configuration", "size", "batch", "seed")
     # A batch asks one decoder.
@@ -93,4 +94,4 @@ class GscPaperTraining(PaperTraining):
         network = self.accelerator.unwrap_model(self.link)
         card = self.described(updates=step, steps=[1])
         ends = (network.sender, network.receiver)
-        write_files(self.args.out, self.configuration, *ends, None, card)
+        write_files(self.args.out, PAPER, self.configuration, *ends, None, card)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +40,21 @@ def test_it_trains_goes_on_and_writes_what_both_ends_load(
 
     def trained(*more: str) -> dict[str, np.ndarray]:
         assert cli.main([*line.split(), *more]) == 0
-        return load(tmp_path / "out/gsc_encoder.safetensors", "")[0]
+        return load(tmp_path / "out/gsc_paper_encoder.safetensors", "")[0]
 
     before = trained("--steps", "4")
     after = trained("--steps", "8", "--resume")
     assert any(not np.array_equal(before[name], after[name]) for name in before)
-    encoder = create_encoder("gsc", models=tmp_path / "out")
-    assert encoder.model == create_decoder("gsc", models=tmp_path / "out").model
+    ends = (
+        create("gsc", models=tmp_path / "out", gsc_network="paper")
+        for create in (create_encoder, create_decoder)
+    )
+    assert len({end.model for end in ends}) == 1
+    study = tmp_path / "study.yaml"
+    row = f"{{codec: gsc, network: paper, models: {tmp_path}/out, payload_bytes: 512}}"
+    study.write_text(f"tables:\n  - {{title: Papers, metrics: [psnr], systems: [{row}]}}\n")
+    words = f"eval --config {study} --data scenes:1 --frames 1 --workers 1 --out {tmp_path}/eval"
+    assert cli.main(words.split()) == 0
+    scores = json.loads((tmp_path / "eval/scores.json").read_text())["scores"]
+    assert any(5 < one["value"] < 40 for one in scores if one["system"].startswith("gsc"))
     assert cli.main([*line.replace("32 64", "40 64").split(), "--steps", "4"]) == 2

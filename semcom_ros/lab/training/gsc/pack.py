@@ -12,8 +12,9 @@ from typing import Any
 from torch import nn
 
 from semcom_ros import weights
+from semcom_ros.codecs.gsc import FAST
 from semcom_ros.codecs.gsc.image_network import ImageHead
-from semcom_ros.codecs.gsc.shared import DECODER_FILE, ENCODER_FILE, PERCEPTUAL_FILE, RECIPE
+from semcom_ros.codecs.gsc.shared import DECODER, ENCODER, PERCEPTUAL, RECIPES, file_of
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.lab.training import street_pack
 from semcom_ros.lab.training.data import Samples
@@ -38,10 +39,10 @@ def run(args: argparse.Namespace) -> None:
     sizes = GscSizes.of_card(card, path)
     network = GscLink(sizes, len(weights.classes_of(card, path)))
     weights.fill(network, tensors, path)
-    perceptual, last = None, args.work / "gsc_perceptual.safetensors"
+    perceptual, last = None, args.work / file_of(PERCEPTUAL, FAST)
     if last.is_file():
         perceptual = ImageHead(sizes)
-        tensors, _ = weights.load(last, RECIPE)
+        tensors, _ = weights.load(last, RECIPES[FAST])
         start = "receiver.image.head."
         own = {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
         weights.fill(perceptual, own, last)
@@ -53,29 +54,31 @@ def run(args: argparse.Namespace) -> None:
     scores = {**card["scores"], **{f"lite1 {n} passes": round(v, 4) for n, v in apart.items()}}
     told = {k: v for k, v in card.items() if k not in ("name", "sha256", "parameters", "commit")}
     told |= {"steps": steps, "scores": scores}
-    write_files(args.models, sizes, network.sender, network.receiver, perceptual, told)
+    write_files(args.models, FAST, sizes, network.sender, network.receiver, perceptual, told)
     print(scores)
 
 
 def write_files(
     folder: Path,
+    networks: str,
     sizes: GscSizes,
     sender: nn.Module,
     receiver: nn.Module,
     perceptual: nn.Module | None,
     card: dict[str, Any],
 ) -> None:
-    """Write the networks of both ends into `folder`, and the perceptual head if there is one.
+    """Write both ends of `networks`, as `GscSettings.network` names them, into `folder`, and the
+    perceptual head if there is one.
 
     All cards name the pair: what one end was not trained with, it cannot read.
     """
-    ends = {ENCODER_FILE: sender, DECODER_FILE: receiver, PERCEPTUAL_FILE: perceptual}
-    tensors = {name: weights.tensors_of(end) for name, end in ends.items() if end is not None}
+    ends = {ENCODER: sender, DECODER: receiver, PERCEPTUAL: perceptual}
+    tensors = {part: weights.tensors_of(end) for part, end in ends.items() if end is not None}
     told = hashlib.sha256()
-    for name, values in tensors.items():
-        if name != PERCEPTUAL_FILE:
+    for part, values in tensors.items():
+        if part != PERCEPTUAL:
             for value in values.values():
                 told.update(value.tobytes())
     full = {**card, "network": asdict(sizes), "pair": told.hexdigest()[:16]}
-    for name, values in tensors.items():
-        weights.save(folder / name, values, full)
+    for part, values in tensors.items():
+        weights.save(folder / file_of(part, networks), values, full)
