@@ -136,6 +136,20 @@ def test_one_task_alone_and_parts_left_out_are_learned_for_a_study(train, tmp_pa
     assert cli.main(["train", "gsc", "--step", "image", "--task", "map"]) == 2
 
 
+def test_weights_of_one_task_are_kept_by_its_own_score(
+    train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train("warm", "--steps", "1")
+    for task, best in (("both", 1), ("image", 1), ("map", 2)):
+        scores = iter(
+            ({"mark": 1.1, "psnr": 26, "miou": 0.1}, {"mark": 1, "psnr": 20, "miou": 0.2})
+        )
+        monkeypatch.setattr(training.HeldOut, "score", lambda *_, scores=scores: next(scores))
+        start = ("--start", str(tmp_path / "gsc_warm.safetensors"))
+        train("joint", "--steps", "2", "--task", task, *start)
+        assert weights.load(tmp_path / "gsc_joint.safetensors", "")[1]["updates"] == best
+
+
 def test_an_update_and_a_score_run_on_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     images = np.random.default_rng(0).integers(0, 255, (2, 96, 128, 3), np.uint8)

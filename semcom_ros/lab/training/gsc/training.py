@@ -64,6 +64,8 @@ STAGES = {
     "segmentation": Stage("receiver.map", "image", 1000, 3e-4, air.SNR_DB, "miou"),
     "perceptual": Stage("receiver.image.head", "segmentation", 800, 3e-4, air.SNR_DB, "lite1"),
 }
+ONE_TASK = {"image": "psnr", "map": "miou"}
+"""By which score the weights of a step with `--task` are kept."""
 FILES = {step: f"gsc_{step}.safetensors" for step in STAGES}
 
 
@@ -143,7 +145,7 @@ class GscTraining(street_pack.OnPack, Training):
     def __init__(self, args: argparse.Namespace):
         self.stage = STAGES[args.step]
         self.sizes = replace(CONFIGURATIONS[args.configuration], without=tuple(args.without))
-        self.best_by = self.stage.best_by
+        self.best_by = ONE_TASK.get(args.task, self.stage.best_by)
         args.steps = args.steps or self.stage.steps
         args.rate = args.rate or self.stage.rate
         args.out = args.out or args.work / FILES[args.step]
