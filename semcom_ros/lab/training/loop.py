@@ -58,8 +58,7 @@ class Training(Recipe):
     state_seconds = 60.0
     """A state is saved after every score, and when so much time has passed since the last."""
     compete_from = 0.0
-    """Part of the run from whose end on weights are kept only if they are the best; before, all
-    are."""
+    """From this part of the run on weights are kept only if they are the best; before, all are."""
     over = 0.0
     """Part of the run that is over."""
 
@@ -139,8 +138,7 @@ class Training(Recipe):
         weights.fill(network, tensors, path)
 
     def learn(self, network: nn.Module, **how: Any) -> None:
-        """Train `network`, a loss alone and no discriminator at its side; how: as the trainer takes
-        it."""
+        """Train `network` by a loss alone, without a discriminator; how: as the trainer has it."""
         self.trainers["network"] = MixedPrecision(self.started(network), self.device, **how)
 
     def rate_at(self, step: int) -> float:
@@ -184,6 +182,8 @@ class Training(Recipe):
             scores = self.score() if scored else {}
             if scored or step % LOG_EVERY == 0:
                 log.write(step, scores, self.over_processes)
+                for trainer in self.trainers.values():
+                    trainer.check()
             if scored:
                 self.keep(step, scores)
             if scored or time.monotonic() - saved > self.state_seconds:

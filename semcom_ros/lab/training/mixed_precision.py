@@ -11,8 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from semcom_ros.errors import SemcomError
+
 SLOWER = 0.6
 """Of the learning rate: that of parameters which know much already, as pretrained ones."""
+SKIPPED = 20
+"""So many updates in a row without finite gradients are no accident."""
 
 
 class MixedPrecision:
@@ -39,6 +43,14 @@ class MixedPrecision:
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.float()
+            wide = isinstance(module, nn.Conv2d) and max(module.dilation) > 1
+            if wide and device.type == "cpu":
+                # oneDNN's gradient of their bfloat16 weights is NaN at times, or outside memory.
+                module.float().register_forward_pre_hook(lambda _, given: given[0].float())
+                module.register_forward_hook(lambda _, given, made: made.bfloat16())
+        # Statistics are not rounded with the weights: those of a part at rest stay what they were.
+        for seen, given in zip(self.network.buffers(), self.average.buffers(), strict=True):
+            seen.copy_(given)
         self.used = list(network.parameters())
         # As they were given: a part that does not learn stays what it was, to the last bit.
         given = zip(self.used, self.average.parameters(), strict=True)
@@ -47,6 +59,7 @@ class MixedPrecision:
         for master in self.masters:
             master.requires_grad_(True)
         self.decay, self.steps = decay, 0
+        self.skipped = torch.zeros((), device=device)
         groups = [
             {
                 "params": [
@@ -80,10 +93,12 @@ class MixedPrecision:
         for (used, master), gradient in zip(found, gradients, strict=True):
             master.grad, used.grad = gradient, None
         norm = nn.utils.clip_grad_norm_(self.masters, 5.0)
+        # Counted where it lies: a GPU is not waited for.
+        overflow = (~norm.isfinite()).float()
+        self.skipped = (self.skipped + 1) * overflow
         if self.fused:
-            self.optimizer.found_inf = (~norm.isfinite()).float()
-            self.optimizer.step()
-        elif norm.isfinite():
+            self.optimizer.found_inf = overflow
+        if self.fused or not overflow:
             self.optimizer.step()
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
@@ -93,6 +108,14 @@ class MixedPrecision:
             for kept, seen in zip(self.average.buffers(), self.network.buffers(), strict=True):
                 kept.copy_(seen)
         return norm
+
+    def check(self) -> None:
+        """Raise SemcomError where the latest updates have changed nothing."""
+        if self.skipped >= SKIPPED:
+            raise SemcomError(
+                f"The gradients of {int(self.skipped)} updates in a row were not finite, and "
+                "nothing was learned from them: take a lower --rate, or another --device."
+            )
 
     def state(self) -> dict[str, Any]:
         """All that `restore` needs to go on as if it had never stopped."""

@@ -17,6 +17,7 @@ from semcom_ros.lab.evaluation.study.readers import Readers
 from semcom_ros.lab.reader_networks import FOLDER, READERS, RESNET_18, Deeplab, Fcn, load_reader
 from semcom_ros.lab.training import segmenter
 from semcom_ros.lab.training.data import Samples
+from semcom_ros.lab.training.mixed_precision import MixedPrecision
 from semcom_ros.lab.training.reader import ReaderTraining
 from semcom_ros.lab.training.segmenter import CLASSES
 from semcom_ros.lab.training.street_pack import write_set
@@ -46,6 +47,16 @@ def test_at_resnet_18s_width_they_have_its_parameters_and_their_heads() -> None:
     trunk, join = 11_176_512, 256 * 5 * 256 + 512
     branches = (512 * 256 + 512) + 3 * (9 * 512 * 256 + 512) + (512 * 256 + 256)
     assert counts == [trunk + 513 * 19, trunk + branches + join + 257 * 19]
+
+
+def test_deeplabs_gradients_are_finite_on_a_processor_at_the_size_of_its_crops() -> None:
+    trainer = MixedPrecision(READERS["deeplab"](19), torch.device("cpu"), 0.9, 0.01)
+    kernels = (m for m in trainer.network.modules() if isinstance(m, torch.nn.Conv2d))
+    wide = [m for m in kernels if max(m.dilation) > 1]
+    assert len(wide) == 10 and {m.weight.dtype for m in wide} == {torch.float32}
+    images = torch.rand(2, 3, *segmenter.CROP, dtype=torch.bfloat16)
+    trainer.network(images).square().mean().backward()
+    assert trainer.step(1e-3).isfinite()
 
 
 @pytest.mark.parametrize("name", ["fcn", "deeplab"])

@@ -123,11 +123,14 @@ def test_a_network_learns_in_half_precision_and_the_best_is_kept(tiny):
     best = max(log, key=lambda line: line.get("accuracy", -1))
     assert card["updates"] == best["step"]
     assert card["scores"]["accuracy"] == pytest.approx(best["accuracy"], abs=1e-4)
-    assert (
-        card["recipe"].startswith("semcom train tiny --camvid DIR")
-        and "--rate 0.02" in (card["recipe"])
-    )
+    assert card["recipe"].startswith("semcom train tiny --camvid DIR")
+    assert "--rate 0.02" in card["recipe"]
     assert "device" not in card["recipe"] and "workers" not in card["recipe"]
+
+
+def test_a_run_that_learns_nothing_more_ends(tiny):
+    with pytest.raises(SemcomError, match="updates in a row were not finite"):
+        tiny("lost", "--rate", "nan")
 
 
 @pytest.mark.parametrize("stop", [25, 41])

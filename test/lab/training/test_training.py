@@ -4,12 +4,14 @@
 from functools import partial
 
 import numpy as np
+import pytest
 import torch
 
 from semcom_ros.datasets.scenes.drive import Drive
+from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training import data
 from semcom_ros.lab.training.data import Batches, Samples, augment, class_weights, render_drive
-from semcom_ros.lab.training.mixed_precision import MixedPrecision, cosine
+from semcom_ros.lab.training.mixed_precision import SKIPPED, MixedPrecision, cosine
 from semcom_ros.labels import VOID, colorize
 from semcom_ros.layers.residual import ConvNorm, for_inference
 
@@ -67,6 +69,36 @@ def test_a_step_is_the_same_by_the_optimiser_that_a_gpu_takes():
         trained.append(trainer.masters)
     for plain, fused in zip(*trained, strict=True):
         torch.testing.assert_close(plain, fused)
+
+
+def test_what_does_not_learn_keeps_its_statistics_to_the_last_bit():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    statistics = torch.full((4,), 1 + 2**-20)
+    network[1].running_var.copy_(statistics)
+    network[1].eval()
+    trainer = MixedPrecision(network, torch.device("cpu"), 0.9, 0.01)
+    assert torch.equal(trainer.network[1].running_var, statistics)
+
+
+def test_updates_that_learn_nothing_end_with_a_sentence():
+    network = torch.nn.Linear(2, 1, bias=False)
+    trainer = MixedPrecision(network, torch.device("cpu"), 0.9, 0.01)
+    before = trainer.masters[0].detach().clone()
+
+    def update(values):
+        network(torch.full((1, 2), values, dtype=torch.bfloat16)).sum().backward()
+        trainer.step(1e-2)
+        trainer.check()
+
+    for _ in range(SKIPPED - 1):
+        update(float("nan"))
+    assert torch.equal(trainer.masters[0], before)
+    update(1.0)
+    assert not torch.equal(trainer.masters[0], before)
+    for _ in range(SKIPPED - 1):
+        update(float("nan"))
+    with pytest.raises(SemcomError, match=f"gradients of {SKIPPED} updates in a row"):
+        update(float("nan"))
 
 
 def test_rare_classes_weigh_more_and_the_mean_weight_of_a_pixel_is_one():
