@@ -8,6 +8,7 @@ from semcom_ros.payload.packing import (
     MAX_PAYLOAD_BYTES,
     MIN_PAYLOAD_BYTES,
     PART_OVERHEAD,
+    SYMBOLS_OVERHEAD,
     coded_bytes,
     header_bytes,
     pack,
@@ -18,6 +19,6 @@ from semcom_ros.payload.packing import (
 
 __all__ = [
     "FORMAT_VERSION", "MAX_BYTES", "MAX_PARTS", "MAX_PAYLOAD_BYTES", "MIN_PAYLOAD_BYTES",
-    "PART_OVERHEAD", "REASONS", "Header", "Part", "Payload", "PayloadError", "coded_bytes",
-    "header_bytes", "pack", "parts_bytes", "sealed_bytes", "unpack",
+    "PART_OVERHEAD", "REASONS", "SYMBOLS_OVERHEAD", "Header", "Part", "Payload", "PayloadError",
+    "coded_bytes", "header_bytes", "pack", "parts_bytes", "sealed_bytes", "unpack",
 ]  # fmt: skip

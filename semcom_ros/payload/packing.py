@@ -25,8 +25,9 @@ FORMAT_VERSION = 2
 MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES = 128, 1200
 """Range of the rate setting of every codec: the most is what one radio packet carries."""
 MAX_BYTES = 4 * 2**20
-PART_OVERHEAD = 8
-"""Bytes that a part of bits takes besides its own, of fewer than 16384 and with a known name."""
+PART_OVERHEAD, SYMBOLS_OVERHEAD = 8, 4
+"""Bytes that a part of bits, or of symbols, takes besides its own, of fewer than 16384 and with a
+known name."""
 
 _MAGIC = b"SC"
 _PREFIX = struct.Struct(">2sBH")

@@ -13,6 +13,7 @@ from semcom_ros.codecs import create_encoder
 from semcom_ros.codecs.base import Request
 from semcom_ros.codecs.gsc.encoder import Encoder
 from semcom_ros.frame import Frame
+from semcom_ros.payload import SYMBOLS_OVERHEAD
 
 SEAL = 8
 
@@ -51,4 +52,4 @@ def test_symbols_give_way_to_the_digests_of_their_parts(tmp_path: Path, one_thre
         request = Request.of_bytes(budget, seal_bytes=SEAL)
         parts = encoder.encode(frame, request)
         symbols = sum(len(part.symbols) for part in parts)
-        assert symbols <= request.budget_symbols - 8 * SEAL * len(parts)
+        assert symbols <= request.budget_symbols - 8 * (SEAL + SYMBOLS_OVERHEAD) * len(parts)

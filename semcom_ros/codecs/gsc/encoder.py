@@ -31,7 +31,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.layers.residual import for_inference
-from semcom_ros.payload import MAX_PAYLOAD_BYTES, Part
+from semcom_ros.payload import MAX_PAYLOAD_BYTES, SYMBOLS_OVERHEAD, Part
 
 WARM_UPS = 3
 _log = logging.getLogger(__name__)
@@ -120,12 +120,11 @@ class Encoder(CodecEnd):
         """How many planes are sent."""
         most = self.settings.symbols
         if not most:
-            most = request.budget_symbols
-            if most < area:
-                raise BudgetError(-(-area // SYMBOLS_PER_BYTE))
+            whole, told = request.budget_symbols, SYMBOLS_OVERHEAD + request.seal_bytes
+            if whole < area + SYMBOLS_PER_BYTE * told:
+                raise BudgetError(told + -(-area // SYMBOLS_PER_BYTE))
+            # No more is taken for parts than for those that there would be for nothing.
+            most = whole - SYMBOLS_PER_BYTE * told * sum(edge * area < whole for edge in EDGES)
             # A map needs less than a picture.
-            most = most // 2 if asked == WANTED[MAP] else most
-            # The seal takes no more for parts than for those that there would be without it.
-            parts = sum(edge * area < most for edge in EDGES)
-            most -= SYMBOLS_PER_BYTE * request.seal_bytes * parts
+            most = min(most, whole // 2) if asked == WANTED[MAP] else most
         return int(min(max(1, most // area), self.sizes.planes))

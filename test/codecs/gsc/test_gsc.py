@@ -21,6 +21,7 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
 from semcom_ros.lab.evaluation.study.codec_systems import codec_system
 from semcom_ros.lab.evaluation.study.links import parse_links
+from semcom_ros.lab.rates import air_bytes
 from semcom_ros.labels import NAMES, VOID
 from semcom_ros.payload import Header, Part, Payload, PayloadError, pack, unpack
 from semcom_ros.pipeline.transmitter import Transmitter
@@ -54,13 +55,15 @@ def payload_of(encoder, parts: tuple[Part, ...], task: str = "") -> Payload:
 
 def test_the_rate_is_that_of_coded_bytes_in_as_many_channel_uses(tiny: Path, frame: Frame) -> None:
     encoder = create_encoder("gsc", models=tiny)
-    for n_bytes, expected in ((64, 1), (500, 7), (512, 8), (4000, 48)):
+    empty = air_bytes(pack(payload_of(encoder, ())))
+    for n_bytes, expected in ((68, 1), (500, 7), (512, 7), (528, 8), (4000, 48)):
         parts = encoder.encode(frame, Request.of_bytes(n_bytes))
         assert planes(parts) == expected
+        assert air_bytes(pack(payload_of(encoder, parts))) <= empty + n_bytes
         assert [part.importance for part in parts] == [*range(len(parts))]
     assert planes(encoder.encode(frame, Request.of_bytes(512, task=MAP))) == 4
-    with pytest.raises(SemcomError, match="64 bytes or more"):
-        encoder.encode(frame, Request.of_bytes(63))
+    with pytest.raises(SemcomError, match="68 bytes or more"):
+        encoder.encode(frame, Request.of_bytes(67))
     encoder = create_encoder("gsc", models=tiny, gsc_symbols=24_576)
     assert planes(encoder.encode(frame, Request.of_bytes(1))) == 48
 
