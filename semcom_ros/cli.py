@@ -117,10 +117,11 @@ COMMANDS = {
         "fast denoising of noisy one-hot maps", "evaluation.evaluate_denoising"
     ),
     "eval perception": Command("detection and depth", "evaluation.evaluate_perception"),
-    "weights": Command("weights that others trained"),
+    "weights": Command("weights that others trained, and weights made smaller"),
     "weights import": Command(
         "bring other people's weights of a paper's network into models/", "weights_import"
     ),
+    "weights pack": Command("keep kernels in a byte a weight, to ship", "weights_pack"),
     "soak": Command("a fault in a running graph, and whether its limits hold", "soak.run"),
     "fuzz": Command("give payload reader and decoders what no vehicle sends", "fuzz.run"),
     "keys": Command("keys and certificates of vehicles and RSUs, for `security`"),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights on disk: safetensors in half precision with a JSON card beside them that names them."""
+"""Weights on disk: safetensors in half precision, or kernels in bytes, and a JSON card beside them
+that names them."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ class MissingWeights(SemcomError):
 
 MOST_TOLD = 2**20
 """Bytes that a card, or the header of a file of tensors, may take."""
+SCALES = ".scales"
+"""Ends the name of what a tensor of bytes is multiplied by."""
 
 
 def models_dir() -> Path:
@@ -65,6 +68,27 @@ def save(path: Path, tensors: dict[str, np.ndarray], card: dict[str, Any]) -> No
     full.setdefault("parameters", int(sum(t.size for t in half.values())))
     full["commit"] = commit()
     path.with_suffix(".json").write_text(json.dumps(full, indent=2) + "\n")
+
+
+def in_bytes(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """`tensors` for `save`, kernels of convolutions in a byte a weight with a scale an output;
+    `load` gives them back, rounded by a 254th of an output's largest at most."""
+    packed = {}
+    for name, tensor in tensors.items():
+        packed[name] = tensor
+        if tensor.ndim == 4:
+            largest = np.abs(tensor).max((1, 2, 3), keepdims=True)
+            scales = np.maximum(largest.astype(np.float32) / 127, 2**-14).astype(np.float16)
+            packed[name] = np.rint(tensor / scales.astype(np.float32)).astype(np.int8)
+            packed[name + SCALES] = scales
+    return packed
+
+
+def _from_bytes(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors that `in_bytes` was given, in half precision; others as they are."""
+    scales = {name: stored.pop(name) for name in [*stored] if name.endswith(SCALES)}
+    of = {name.removesuffix(SCALES): scale for name, scale in scales.items()}
+    return {name: tensor * of[name] if name in of else tensor for name, tensor in stored.items()}
 
 
 def read_card(path: Path, recipe: str) -> dict[str, Any]:
@@ -116,7 +140,7 @@ def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict[str, Any]
             f"restore models/ from the repository or make them anew with `{recipe}`."
         )
     try:
-        return load_bytes(data), card
+        return _from_bytes(load_bytes(data)), card
     except SafetensorError as error:
         raise SemcomError(f"The weights {path} cannot be read: {error}.") from None
 

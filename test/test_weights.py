@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights come back as they were saved, and nothing else passes for them."""
 
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -26,6 +28,26 @@ def test_tensors_come_back_in_half_precision_with_their_card(file):
     np.testing.assert_allclose(tensors["w"].ravel(), np.linspace(-1, 1, 6), atol=1e-3)
     assert tensors["n"] == [7]
     assert (card["name"], card["parameters"]) == ("small", 7)
+
+
+def test_kernels_in_bytes_take_half_and_come_back_but_for_rounding(tmp_path):
+    drawn = np.random.default_rng(1)
+    kernels = drawn.normal(size=(8, 16, 3, 3)) * 10.0 ** drawn.uniform(-3, 1, (8, 1, 1, 1))
+    kernels[3] = 0
+    made = {"w": kernels.astype(np.float32), "b": np.ones(8, np.float32)}
+    card = {"label_space": "cityscapes19", "parameters": kernels.size + 8}
+    whole, small = tmp_path / "whole.safetensors", tmp_path / "small.safetensors"
+    weights.save(whole, made, card)
+    subprocess.run(
+        [sys.executable, "-m", "semcom_ros.cli", "weights", "pack", whole, "--out", small],
+        check=True,
+    )
+    assert small.stat().st_size < 0.6 * whole.stat().st_size
+    read, told = weights.load(small, RECIPE)
+    assert read.keys() == made.keys() and told["parameters"] == card["parameters"]
+    largest = np.abs(kernels).max((1, 2, 3), keepdims=True)
+    assert (np.abs(read["w"] - kernels) <= largest / 200 + 1e-9).all()
+    assert read["w"].dtype == np.float16 and (read["b"] == 1).all()
 
 
 def test_a_missing_file_is_a_sentence_that_names_the_recipe(tmp_path):
