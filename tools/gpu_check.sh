@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# On a machine with a CUDA GPU, a network or none: the papers' networks timed, the tests that need a
-# GPU, and the benches of the networks that ship, for 1, 8 and 32 frames at once. Ends with a
-# summary of what was done by then. See docs/gpu.md.
+# On a machine with a CUDA GPU, a network or none: benches of the papers' networks and of those that
+# ship, for 1, 8 and 32 frames at once, then the tests that need a GPU. Ends with a summary, and with
+# status 1 where anything failed or was cut off. See docs/gpu.md.
 #
 #   tools/gpu_check.sh [FOLDER]     results go to FOLDER, by default out/gpu
 #
 # LIMIT: seconds that all of it may take, by default 480. PYTHON: the interpreter that holds torch.
-# WHEELS: a folder of wheels to install beside what it holds. DEVICE, BATCHES, REPEATS, OPTIONS of
-# benches: to rehearse on a processor.
+# WHEELS: a folder of wheels to install beside what it holds. DEVICE, BATCHES, PAPER_BATCHES, REPEATS,
+# OPTIONS of benches, WORKERS of tests: also to rehearse on a processor.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${1:-out/gpu} python=${PYTHON:-python3} device=${DEVICE:-cuda} limit=${LIMIT:-480}
@@ -42,60 +42,61 @@ if [ "$device" != cpu ]; then
     done
 fi
 
-told "the papers' networks"
-timeout -s INT -k 5 "$(until_part 45)" "$python" -m semcom_ros.cli bench papers --device "$device" \
-    --eager --batch ${PAPER_BATCHES:-1 8} --repeats 3 --json "$out/papers.json" >>"$out/benches.txt" 2>&1 ||
-    { status=1; echo "bench papers stopped:"; tail -n 5 "$out/benches.txt"; }
-
-told "tests"
-# Only files that hold such tests: the others may import what is not here, as ROS.
-mapfile -t files < <(grep -rl --include='test_*.py' 'mark\.cuda' test | sort)
-many=$(has xdist && echo "-n ${WORKERS:-16} --dist worksteal")
-OMP_NUM_THREADS=1 timeout -s INT -k 5 "$(until_part 78)" "$python" -m pytest -v -rs -m cuda --tb=short \
-    -p no:cacheprovider --durations=8 --timeout $(($(until_part 78) > 10 ? $(until_part 78) - 5 : 5)) \
-    $many "${files[@]}" 2>&1 | tee "$out/pytest.txt" || status=1
-[ ${#compiling[@]} = 0 ] || kill "${compiling[@]}" 2>/dev/null
-
 told "benches"
-# All in one process: to import takes longer than to measure. Each has its part of what is left.
-"$python" - "$out" "$(until_part 97)" "$pictures" --device "$device" --batch ${BATCHES:-1 8 32} \
-    --repeats "${REPEATS:-15}" ${OPTIONS-} >>"$out/benches.txt" 2>&1 <<'BENCHES' || status=1
-import signal, sys, time, traceback
+# All by forks of one process that has imported what they need, and no GPU: to import takes longer
+# than to measure, and one that is cut off leaves the next as it was. What needs numba comes last.
+PYTORCH_NVML_BASED_CUDA_CHECK=1 "$python" - "$out" "$(until_part 50)" "$device" "$pictures" \
+    "${PAPER_BATCHES:-1}" --batch ${BATCHES:-1 8 32} --repeats "${REPEATS:-15}" ${OPTIONS-} \
+    >>"$out/benches.txt" 2>&1 <<'BENCHES' || status=1
+import multiprocessing, sys, time
 begun = time.monotonic()
 from semcom_ros.cli import main
+import semcom_ros.lab.evaluation.bench
 
-out, seconds, pictures, *options = sys.argv[1:]
-parts, failed = {"gesco": 4, "sqgan": 3, "gsc": 3, "perception": 2, "segmenter": 1}, []
+out, seconds, device, pictures, batches, *options = sys.argv[1:]
+parts = {"papers": 6, "segmenter": 1, "perception": 2, "gsc": 3, "sqgan": 3, "gesco": 4}
+told, failed = {name: options for name in parts}, False
+told["papers"] = ["--eager", "--repeats", "3", "--batch", *batches.split()]
+told["gesco"] = [*options, *pictures.split()]
 
-def stop(*_):
-    raise KeyboardInterrupt
-
-signal.signal(signal.SIGALRM, stop)
 while parts:
     left = float(seconds) - (time.monotonic() - begun)
     name, whole = next(iter(parts)), sum(parts.values())
-    # Again and again: what is called back from C loses an exception.
-    signal.setitimer(signal.ITIMER_REAL, max(1, left * parts.pop(name) / whole), 2)
-    try:
-        words = [*options, *(pictures.split() if name == "gesco" else ())]
-        ended = main(["bench", name, *words, "--json", f"{out}/{name}.json"])
-    except (Exception, KeyboardInterrupt):
-        traceback.print_exc()
-        ended = 1
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    if ended:
-        failed.append(name)
-        print(f"bench {name} {'ran out of its time' if ended == 130 else 'failed'}", flush=True)
-sys.exit(bool(failed))
+    share = max(1, left * parts.pop(name) / whole)
+    words = ["bench", name, "--device", device, *told[name], "--json", f"{out}/{name}.json"]
+    bench = multiprocessing.get_context("fork").Process(target=lambda: sys.exit(main(words)))
+    bench.start()
+    bench.join(share)
+    ended = bench.exitcode
+    bench.kill()
+    bench.join()
+    took = time.monotonic() - begun - float(seconds) + left
+    how = {None: "was cut off", 0: "was done"}.get(ended, "failed")
+    print(f"bench {name} {how} after {took:.0f} s", flush=True)
+    failed |= ended != 0
+sys.exit(failed)
 BENCHES
 grep -E '^bench |Error' "$out/benches.txt"
 
+told "tests"
+# Only files that hold such tests: the others may import what is not here, as ROS. Every line begins
+# with the second at which it came.
+mapfile -t files < <(grep -rl --include='test_*.py' 'mark\.cuda' test | sort)
+many=$(has xdist && echo "-n ${WORKERS:-10} --dist worksteal")
+OMP_NUM_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=3 timeout -s INT -k 5 "$(until_part 97)" \
+    "$python" -W ignore -m pytest -v -rs -m cuda --tb=short -p no:cacheprovider \
+    --timeout "$(until_part 90)" $many "${files[@]}" 2>&1 |
+    while IFS= read -r line || [ -n "$line" ]; do echo "$SECONDS $line"; done |
+    tee "$out/pytest.txt" || status=1
+[ ${#compiling[@]} = 0 ] || kill "${compiling[@]}" 2>/dev/null
+
 told "summary"
 "$python" - "$out" <<'SUMMARY' | tee "$out/summary.txt"
-import json, pathlib, sys
+import collections, json, pathlib, re, sys
 
+out = pathlib.Path(sys.argv[1])
 print(f"{'bench':12}{'step':22}{'frames':>8}{'median ms':>11}{'p99 ms':>9}{'ms a frame':>12}")
-for path in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
+for path in sorted(out.glob("*.json")):
     found = json.loads(path.read_text())
     for run in (found, *(value for name, value in found.items() if name.startswith("batch_"))):
         for step, times in run.items():
@@ -103,6 +104,22 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
                 median, n = times["median"], run["batch"]
                 row = f"{path.stem:12}{step:22}{n:8}{median:11.2f}{times['p99']:9.2f}"
                 print(f"{row}{median / n:12.2f}")
+
+begun, ended, most = {}, {}, "?"
+for line in (out / "pytest.txt").read_text().splitlines():
+    most = next(iter(re.findall(r"(\d+) items?\b", line)), most) if most == "?" else most
+    if test := re.match(r"(\d+) .*?(test/\S+::\S+)", line):
+        second, name = int(test[1]), test[2]
+        begun.setdefault(name, second)
+        if how := re.search(r"\b(PASSED|FAILED|ERROR|SKIPPED)\b", line):
+            ended.setdefault(name, (how[1].lower(), second - begun[name]))
+counts = collections.Counter(how for how, _ in ended.values())
+print(f"of {most} tests", ", ".join(f"{n} {how}" for how, n in counts.items()) or "none ended")
+for name in sorted(ended, key=lambda name: -ended[name][1])[:8]:
+    print(f"{ended[name][1]:4} s {name}")
+for name in begun:
+    if (how := ended.get(name, ("cut off",))[0]) not in ("passed", "skipped"):
+        print(f"{how} {name}")
 SUMMARY
-tail -n 1 "$out/pytest.txt"
+told "done"
 exit $status

@@ -248,7 +248,7 @@ def test_operations_are_counted_by_frames() -> None:
 @pytest.mark.cuda
 @pytest.mark.parametrize("name", STEPS)
 def test_benches_run_on_a_gpu(name: str, quick: None, tmp_path: Path) -> None:
-    options = f"--device cuda --batch 1 8 --json {tmp_path / 'times.json'}"
+    options = f"--device cuda --threads 1 --batch 1 8 --json {tmp_path / 'times.json'}"
     for setting, value in settings_here(name).items():
         options += f" --{setting.replace('_', '-')} {value}"
     assert main(["bench", name, *options.split()]) == 0
