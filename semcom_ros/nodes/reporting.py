@@ -7,6 +7,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable
+from typing import Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, JumpThreshold
@@ -32,6 +33,13 @@ CLOCK_S = 2.0
 MAX_COMPLAINTS = 100
 """Sentences remembered for that, and logged in that time: some quote what came over the air, and it
 may be anything."""
+
+
+class Counting(Protocol):
+    """Who counts what goes wrong: a node, or a vehicle that it serves."""
+
+    statistics: Statistics
+    flow: Flow
 
 
 class ReportingNode(TopicsNode):
@@ -100,10 +108,14 @@ class ReportingNode(TopicsNode):
         """Log a warning about one frame on one line."""
         self.warn(printable(sentence))
 
-    def fail_frame(self, error: BaseException, count: str = "errors") -> None:
-        """Count and log the error of one frame: a user's as its sentence, ours in full."""
-        self.statistics.count(count)
-        self.flow.refused("failed", printable(str(error)))
+    def fail_frame(
+        self, error: BaseException, count: str = "errors", of: Counting | None = None
+    ) -> None:
+        """Count and log the error of one frame, by default the node's: a user's as its sentence,
+        ours in full."""
+        whose: Counting = of or self
+        whose.statistics.count(count)
+        whose.flow.refused("failed", printable(str(error)))
         self.warn(in_full(error))
 
     def warn(self, text: str) -> None:

@@ -14,13 +14,12 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header, String
 
 from semcom_ros.codecs.base import Reading
-from semcom_ros.errors import SemcomError, printable
+from semcom_ros.errors import SemcomError
 from semcom_ros.graph import RECEIVED
 from semcom_ros.nodes.camera_places import CameraPlaces
 from semcom_ros.nodes.flow import Flow
 from semcom_ros.nodes.messages import link_values, stamp_ns
 from semcom_ros.nodes.node_base import SemcomNode
-from semcom_ros.nodes.reporting import in_full
 from semcom_ros.nodes.rsu_outputs import RsuOutputs
 from semcom_ros.nodes.statistics import Statistics
 from semcom_ros.nodes.topics import TOGETHER, Listener, reliable
@@ -171,9 +170,7 @@ class ServedVehicle:
 
     def fail(self, error: BaseException, count: str = "errors") -> None:
         """Count and log the error of one frame."""
-        self.statistics.count(count)
-        self.flow.refused("failed", printable(str(error)))
-        self.node.warn(in_full(error))
+        self.node.fail_frame(error, count, self)
 
     def report_link(self) -> None:
         """What the radio did since the last report, for the vehicle to act on."""

@@ -209,11 +209,11 @@ def test_what_the_container_would_add_is_told_apart() -> None:
     payload = Sending("classical", scale="full").encode(frame, 4096, 0)
     bits = payload.bits("image")
     file = cv2.imencode(".jpg", frame.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, bits[1]])[1]
-    told = Sending("classical").container_bytes(payload.parts)
+    told = Sending("classical").told(payload.parts)["container_bytes"]
     # Beside the scan the payload holds a byte of size and one of quality.
     assert len(file) - (len(bits) - 2) == told
     for codec, most in (("jpeg2000", 160), ("hevc", 100), ("av1", 300)):
-        assert 70 < Sending(codec).container_bytes(sent(codec).parts) < most
+        assert 70 < Sending(codec).told(sent(codec).parts)["container_bytes"] < most
 
 
 def test_in_a_study_a_lost_picture_leaves_the_last_good_one_and_tells_its_budget() -> None:

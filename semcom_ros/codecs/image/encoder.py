@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pkgutil import resolve_name
 from typing import Any
 
@@ -65,10 +65,11 @@ class Encoder(CodecEnd):
             raise BudgetError(request.bytes_of([Part(PART, 0, bits=search.code(*coarsest))]))
         return (Part(PART, 0, bits=best),)
 
-    def container_bytes(self, parts: Sequence[Part]) -> int:
-        """What the standard's own file of the picture holds beyond the bits of `parts`."""
+    def told(self, parts: Sequence[Part]) -> Mapping[str, Any]:
+        """For a study: what the standard's own file of the picture holds beyond the bits of
+        `parts`."""
         size = small_size(*WORK_SIZE, given(parts[0].bits)[0])
-        return len(header(self.coder, *size)) + self.coder.closing
+        return {"container_bytes": len(header(self.coder, *size)) + self.coder.closing}
 
 
 class _Search:

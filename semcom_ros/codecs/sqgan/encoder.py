@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,12 +79,12 @@ class Encoder(SqganEnd):
         )
         return (Part(kind, 0, code), *parts)
 
-    def kept(self, parts: Sequence[Part]) -> tuple[int, int] | None:
-        """How many vectors of map and image `parts` hold; None where the map is no tokens."""
+    def told(self, parts: Sequence[Part]) -> Mapping[str, Any]:
+        """For a study: how many vectors of map and image `parts` hold, where the map is tokens."""
         if parts[0].name != shared.MAP_TOKENS_PART:
-            return None
+            return {}
         of_map = self._held("map", parts[:1], shared.MAP_LAYERS)
-        return of_map, self._held("image", parts[1:], shared.IMAGE_LAYERS)
+        return {"kept": (of_map, self._held("image", parts[1:], shared.IMAGE_LAYERS))}
 
     def _held(self, pipeline: str, parts: Sequence[Part], layers: Sequence[int]) -> int:
         unknown = np.full(shared.LATENT_GRID, UNKNOWN, np.uint8)

@@ -132,6 +132,6 @@ def test_a_study_has_them_in_a_row_with_the_papers_rate_beside_the_bytes(
     assert len(data) <= 512
     shown = decode("sqgan", decoder, unpack(data))
     assert shown.image.shape == (256, 512, 3) and np.unique(shown.labels).max() <= 255
-    m_s, m_x = encoder.kept(unpack(data).parts)
+    m_s, m_x = encoder.told(unpack(data).parts)["kept"]
     assert found["paper_bpp"] == pytest.approx(10 * (m_s + m_x) / 512 / 256, rel=0.2)
     assert found["paper_bpp"] <= found["paper_bpp_positions"] and found["bpp"] > 0

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -118,9 +119,9 @@ class _LabelMap(StudyCodec):
         self._coder, self._grid = coder, grid
         self._prior = GescoShared.load(models_dir()).prior if coder == CONTEXT else None
 
-    def container_bytes(self, parts: Sequence[Part]) -> int:
-        """Of the standard's file beyond what is sent."""
-        return CONTAINER_BYTES.get(self._coder, 0)
+    def told(self, parts: Sequence[Part]) -> Mapping[str, Any]:
+        """What the standard's file has beyond what is sent."""
+        return {"container_bytes": CONTAINER_BYTES.get(self._coder, 0)}
 
     def encode(self, frame: Frame, request: Request) -> tuple[Part, ...]:
         """Raises BudgetError where the map fits on no grid."""

@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from semcom_ros.lab.evaluation.study.outcome import Outcome, rate_of
 from semcom_ros.lab.evaluation.timing import timed
 from semcom_ros.labels import VOID
 from semcom_ros.link.security_parameters import NO_SECURITY
-from semcom_ros.payload import Header, Payload, PayloadError
+from semcom_ros.payload import Header, Part, Payload, PayloadError
 from semcom_ros.pipeline.single import decode
 from semcom_ros.pipeline.transmitter import REFRESH_EVERY, SealPlan, Transmitter
 from semcom_ros.reconstruction import Reconstruction
@@ -59,6 +59,14 @@ _Sent = tuple[Payload, dict[str, Any]]
 """A frame as it leaves the vehicle, and what an `Outcome` tells of it."""
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """An encoder that knows more of its parts than their rate, by the names of `Outcome`."""
+
+    def told(self, parts: Sequence[Part]) -> Mapping[str, Any]:
+        """Of the parts encoded last."""
+
+
 @dataclass
 class System:
     """A codec and the one way of every system under study: encode, send, decode, conceal.
@@ -74,10 +82,9 @@ class System:
     the SNR is told, by default the link's own. lacks: why it cannot run, "" where it can.
     sealer: of its payloads.
 
-    Ends may have more than the contract: an encoder `prepare(frames)`, for a drive that it codes as
-    a whole, `container_bytes(parts)` and `kept(parts)`, as `Outcome` has them, and `encode_ms` of
-    the last frame where wall time does not tell; a decoder `decode_ms`, and over noise `disturb`,
-    which is set to what noise makes of planes float32 [n, H, W].
+    Ends may have more than the contract: an encoder may be `Telling`, and have `prepare(frames)`,
+    for a drive that it codes as a whole; a decoder `decode_ms`, and over noise `disturb`, which is
+    set to what noise makes of planes float32 [n, H, W].
     """
 
     codec: str
@@ -187,10 +194,9 @@ class System:
             (payload, _), ms = timed(lambda: send(fed, self.budget or 0))
             told = rate_of(payload, frame, self.bits_per_symbol)._asdict()
             if payload.parts:
-                told["encode_ms"] = getattr(self.encoder, "encode_ms", ms)
-            for name in ("container_bytes", "kept"):
-                if hasattr(self.encoder, name):
-                    told[name] = getattr(self.encoder, name)(payload.parts)
+                told["encode_ms"] = ms
+            if isinstance(self.encoder, Telling):
+                told |= self.encoder.told(payload.parts)
             made = payload, told
         except SemcomError as error:
             made = error

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -138,10 +138,10 @@ class _Tokens(StudyCodec):
         code = self._coded("image", self.image_kept, scores, indices, classes)
         return part, Part(_IMAGE, 1, code)
 
-    def kept(self, parts: Sequence[Part]) -> tuple[int, int] | None:
-        """Vectors of map and image that are sent; None where the map is no tokens."""
+    def told(self, parts: Sequence[Part]) -> Mapping[str, Any]:
+        """Vectors of map and image that are sent, where the map is tokens."""
         shares = (self.map_kept, self.image_kept)
-        return (_layers(shares[0])[0], _layers(shares[1])[0]) if self.map_kept else None
+        return {"kept": tuple(_layers(share)[0] for share in shares)} if self.map_kept else {}
 
     def labels(self, payload: Payload) -> Reconstruction:
         """The map, and the pixels of the vectors that were sent as its support."""

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -102,12 +102,13 @@ class _Video(StudyCodec):
         if isinstance(self._coded, SemcomError):
             raise self._coded
         self._packet = next(self._packets)
-        self.encode_ms, self.decode_ms = self._packet.encode_ms, self._coded.decode_ms
+        self.decode_ms = self._coded.decode_ms
         return _parts(self._packet)
 
-    def container_bytes(self, parts: Sequence[Part]) -> int:
-        """Parameter sets, which a file has at every key picture; of the frame encoded last."""
-        return len(self._coded.stream.head) if self._packet.key else 0
+    def told(self, parts: Sequence[Part]) -> Mapping[str, Any]:
+        """The time it took, and the parameter sets that a file has at every key picture."""
+        head = len(self._coded.stream.head) if self._packet.key else 0
+        return {"container_bytes": head, "encode_ms": self._packet.encode_ms}
 
     def image(self, received: Received, known: Reconstruction) -> np.ndarray:
         """As the whole stream has it. Raises PayloadError where not all since the key came."""

@@ -56,7 +56,9 @@ def create(name: str, planes: int, full: bool = False) -> nn.Module:
     """The network `name` for maps of so many planes. Raises SemcomError for an unknown one."""
     known = FULL if full else TWINS
     if full and name in TWINS and name not in FULL:
-        raise SemcomError(f"'{name}' was never published in one form: leave out --full.")
+        own = {"gesco": "`semcom train gesco-paper` trains its published form"}
+        why = own.get(name, "it was never published in one form")
+        raise SemcomError(f"'{name}' has no --full: {why}.")
     return known[choose(name, known, "generator")](planes)
 
 

@@ -86,6 +86,8 @@ def test_a_twin_costs_as_much_as_the_others(name, plain):
 def test_what_has_no_published_form_and_what_nobody_knows_are_told():
     with pytest.raises(SemcomError, match="control.*--full"):
         networks.create("control", CLASSES, full=True)
+    with pytest.raises(SemcomError, match="'gesco' has no --full: `semcom train gesco-paper`"):
+        networks.create("gesco", CLASSES, full=True)
     with pytest.raises(SemcomError, match="generator"):
         networks.create("pix2pix", CLASSES)
 
