@@ -117,6 +117,9 @@ COMMANDS = {
         "fast denoising of noisy one-hot maps", "evaluation.evaluate_denoising"
     ),
     "eval perception": Command("detection and depth", "evaluation.evaluate_perception"),
+    "eval sizes": Command(
+        "gsc and the learned links on frames of their papers' sizes", "evaluation.evaluate_sizes"
+    ),
     "weights": Command("weights that others trained, and weights made smaller"),
     "weights import": Command(
         "bring other people's weights of a paper's network into models/", "weights_import"

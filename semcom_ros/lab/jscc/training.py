@@ -77,25 +77,13 @@ class JsccTraining(street_pack.OnPack, Training):
         warm = self.over < WARM
         snr_db = STAGES["warm"].snr_db if warm else air.SNR_DB
         draw = Draw.of(wanted, max(1, self.planes), snr_db, fading=not warm)
-        found = self.through(self.network, images.bfloat16(), draw)
+        found = through(self.network, images.bfloat16(), draw)
         if self.reads:
             loss = map_loss(found, torch.where(rows < len(CLASSES), rows, 255), self.weight)
         else:
             loss = PICTURE_WEIGHT * picture_loss(found, images)
         loss.backward()
         return {"loss": loss, "gradient": self.optimise(step)}
-
-    def through(self, network: nn.Module, images: torch.Tensor, draw: Draw) -> torch.Tensor:
-        """What `network` makes of images [B, 3, H, W] at the far end, float32."""
-        if not self.planes:
-            return network(images).float()
-        told_db = draw.snr_db + draw.fading * TOLD_WRONG_DB * torch.randn_like(draw.snr_db)
-        planes, sent = network.encode(images, told_db, draw.kept)
-        grid, heard = planes.shape[2:], sent[..., None, None]
-        came, gains = draw.over_air(to_symbols(planes.float() * heard), math.prod(grid))
-        arrived = to_planes(came.symbols, grid) * heard
-        measured_db = draw.snr_db + 10 * gains.abs().square().mean(1).clamp(min=1e-6).log10()
-        return network.decode(arrived.to(images.dtype), measured_db.clamp(*air.SNR_DB)).float()
 
     @torch.no_grad()
     def score(self) -> dict[str, float]:
@@ -107,7 +95,7 @@ class JsccTraining(street_pack.OnPack, Training):
             for i, (image, labels) in enumerate(self.held_out):
                 true = to_input(image[None], torch.float32, self.device)
                 draw = Draw.fixed(1, kept, LEVELS_DB[i % len(LEVELS_DB)], self.device)
-                found = self.through(self.average, true, draw)
+                found = through(self.average, true, draw)
                 if self.reads:
                     confusion.add(labels, found[0].argmax(0).to(torch.uint8).cpu().numpy())
                 else:
@@ -120,3 +108,17 @@ class JsccTraining(street_pack.OnPack, Training):
         on += f"; white noise at SNR {levels} dB in turn" if self.planes else ""
         scores = {"on": on, "mark is": "mIoU" if self.reads else "PSNR, dB"}
         return {"system": self.args.system, "full": self.args.full, "scores": scores}
+
+
+def through(network: nn.Module, images: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """What `network` makes of images [B, 3, H, W] at the far end of a link, float32; a reader hears
+    no link."""
+    if not isinstance(network, AnalogLink):
+        return network(images).float()
+    told_db = draw.snr_db + draw.fading * TOLD_WRONG_DB * torch.randn_like(draw.snr_db)
+    planes, sent = network.encode(images, told_db, draw.kept)
+    grid, heard = planes.shape[2:], sent[..., None, None]
+    came, gains = draw.over_air(to_symbols(planes.float() * heard), math.prod(grid))
+    arrived = to_planes(came.symbols, grid) * heard
+    measured_db = draw.snr_db + 10 * gains.abs().square().mean(1).clamp(min=1e-6).log10()
+    return network.decode(arrived.to(images.dtype), measured_db.clamp(*air.SNR_DB)).float()

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`semcom eval sizes`: gsc and the learned links of pictures on frames of their papers' sizes.
+
+Codecs bring every frame to the size of work; their networks take others. All planes are at 1/16 of
+the resolution, so that J of them are k / (3 H W) = J / 768 channel uses a value, whatever the size.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from rich.progress import track
+
+from semcom_ros import weights
+from semcom_ros.codecs.gsc import FAST
+from semcom_ros.codecs.gsc.shared import DECODER, ENCODER, file_of, load_file
+from semcom_ros.datasets import open_source
+from semcom_ros.errors import SemcomError
+from semcom_ros.frame import Frame, fit
+from semcom_ros.lab.evaluation.shared import frames_options, number, show, write_json
+from semcom_ros.lab.jscc import networks
+from semcom_ros.lab.jscc.training import through
+from semcom_ros.lab.metrics.confusion import ConfusionMatrix
+from semcom_ros.lab.training.gsc.link import Draw, GscLink
+from semcom_ros.lab.training.gsc.training import PATCHES
+from semcom_ros.layers.image_input import to_input
+from semcom_ros.weights import MissingWeights, models_dir
+
+SIZES, PLANES, LEVELS_DB = ("224x224", "512x768"), (2, 8, 48), (-5, 0, 5, 10, 15, 20)
+PICTURES = ("deepjscc", "adjscc", "witt", "swinjscc")
+SEED = 1
+
+Link = Callable[[torch.Tensor, Draw], torch.Tensor]
+"""Images float32 [B, 3, H, W] in 0..1 over a link: pictures alike, or logits of maps."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `semcom eval sizes`."""
+    frames_options(parser)
+    parser.add_argument("--sizes", nargs="+", default=SIZES, help="height x width of frames")
+    parser.add_argument("--planes", type=int, nargs="+", default=PLANES, help="of symbols, J")
+    parser.add_argument("--snr-db", type=float, nargs="+", default=LEVELS_DB, help="white noise")
+    parser.add_argument("--json", type=Path, help="file to write the scores to")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print PSNR of each link, and the map's mIoU of gsc, by size, planes and SNR.
+
+    Raises SemcomError for sizes that are no multiples of 32, and for missing frames or weights of
+    gsc; learned links without weights are named and left out.
+    """
+    source, links, missing = open_source(args.data, args.split), _gsc(args.device), []
+    for name in PICTURES:
+        try:
+            network = networks.load(name, networks.FOLDER / f"{name}.safetensors", args.device)
+            links[name] = partial(through, network)
+        except MissingWeights as error:
+            missing.append(str(error))
+    found: dict[str, dict[str, list[float | None]]] = {}
+    for size in args.sizes:
+        every = -(-len(source) // args.frames)
+        frames = [fit(source[i], _sides(size)) for i in range(0, len(source), every)]
+        rows: dict[str, list[float | None]] = {}
+        cells = [(name, planes) for planes in args.planes for name in links]
+        for name, planes in track(cells, size):
+            row = [
+                _score(links[name], frames, Draw.fixed(1, planes, level, args.device))
+                for level in args.snr_db
+            ]
+            rows[f"{name}, {planes} planes"] = row
+        found[size] = rows
+        columns = ("", *(f"{level:g} dB" for level in args.snr_db))
+        shown = [(name, *map(_told, row)) for name, row in rows.items()]
+        show(f"{size}: PSNR in dB, mIoU of maps", columns, shown, *missing)
+    if args.json:
+        write_json(args.json, found)
+
+
+def _sides(size: str) -> tuple[int, int]:
+    sides = [int(side) if side.isdecimal() else 0 for side in size.split("x")]
+    if len(sides) != 2 or min(sides) < 1 or any(side % PATCHES for side in sides):
+        raise SemcomError(f"'{size}' is no size: give HxW, multiples of {PATCHES}, as 224x224.")
+    return sides[0], sides[1]
+
+
+def _told(score: float | None) -> str:
+    return number(score, ".3f" if score is None or score < 1 else ".1f")
+
+
+def _gsc(device: str) -> dict[str, Link]:
+    """The shipped networks between sender and receiver: the picture's way, and the map's."""
+    ends = {end: models_dir() / file_of(end, FAST) for end in (ENCODER, DECODER)}
+    (sent, _, sizes, _), (received, card, _, _) = (load_file(p, FAST) for p in ends.values())
+    link = GscLink(sizes, len(weights.classes_of(card, ends[DECODER])))
+    weights.fill(link.sender, sent, ends[ENCODER])
+    weights.fill(link.receiver, received, ends[DECODER])
+    link = link.eval().requires_grad_(False).to(device)
+    return {"gsc": partial(link, picture=True), "gsc, map": partial(link, picture=False)}
+
+
+@torch.inference_mode()
+def _score(link: Link, frames: Sequence[Frame], draw: Draw) -> float | None:
+    """Mean PSNR in dB of pictures, or mIoU of maps in CamVid's classes."""
+    confusion, found = ConfusionMatrix(folded=True), []
+    torch.manual_seed(SEED)
+    for frame in frames:
+        image = to_input(frame.image[np.newaxis], torch.float32, draw.kept.device)
+        made = link(image, draw)
+        if made.shape[1] == 3:
+            error = (made.clamp(0, 1) - image).square().mean().clamp(min=1e-6)
+            found.append(float(-10 * error.log10()))
+        elif frame.labels is not None:
+            full = F.interpolate(made, size=image.shape[-2:], mode="bilinear").argmax(1)[0]
+            confusion.add(frame.labels, full.to(torch.uint8).cpu().numpy())
+    return float(np.mean(found)) if found else confusion.miou()
