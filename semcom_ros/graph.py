@@ -66,7 +66,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
     "vehicle_node": (
         Parameter(
             "payload_bytes", 512,
-            "Most bytes a frame may take on the air; planes of uncoded symbols do not keep to it.",
+            "Most bytes a frame may take on the air, but of gesco's planes and gsc_symbols.",
             MIN_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, when="at once",
         ),
         Parameter(

@@ -72,7 +72,7 @@ def save(path: Path, tensors: dict[str, np.ndarray], card: dict[str, Any]) -> No
 
 def in_bytes(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """`tensors` for `save`, kernels of convolutions in a byte a weight with a scale an output;
-    `load` gives them back, rounded by a 254th of an output's largest at most."""
+    `load` gives them back, rounded by about a 254th of an output's largest, or 2^-15."""
     packed = {}
     for name, tensor in tensors.items():
         packed[name] = tensor
@@ -141,7 +141,7 @@ def load(path: Path, recipe: str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         )
     try:
         return _from_bytes(load_bytes(data)), card
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise SemcomError(f"The weights {path} cannot be read: {error}.") from None
 
 

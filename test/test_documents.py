@@ -24,6 +24,7 @@ def test_every_link_leads_somewhere(page):
         file, _, anchor = target.partition("#")
         there = (page.parent / file).resolve() if file else page
         assert there.exists(), f"{page.name} points at {target}"
+        assert there.is_dir() or there.stat().st_size, f"{page.name} points at nothing in {target}"
         assert not anchor or anchor in anchors(there), f"{page.name} points at {target}"
 
 

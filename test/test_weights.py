@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from semcom_ros import weights
+from semcom_ros import cli, weights
 from semcom_ros.errors import SemcomError
 
 RECIPE = "semcom train something"
@@ -43,6 +43,7 @@ def test_kernels_in_bytes_take_half_and_come_back_but_for_rounding(tmp_path):
         check=True,
     )
     assert small.stat().st_size < 0.6 * whole.stat().st_size
+    assert cli.main(["weights", "pack", str(whole), "--out", str(whole)]) == 2
     read, told = weights.load(small, RECIPE)
     assert read.keys() == made.keys() and told["parameters"] == card["parameters"]
     largest = np.abs(kernels).max((1, 2, 3), keepdims=True)

@@ -34,6 +34,7 @@ pictures=$(has av || echo "--gesco-picture thumbnail")
 
 # On other cores meanwhile: numba compiles what tests and benches run.
 compiling=()
+trap 'kill "${compiling[@]}" 2>/dev/null' EXIT
 if [ "$device" != cpu ]; then
     for name in gesco sqgan; do
         "$python" -m semcom_ros.cli bench "$name" --threads 1 --repeats 1 \

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from semcom_ros.codecs.base import SYMBOLS_PER_BYTE
 from semcom_ros.payload import Payload, coded_bytes, unpack
 
 
@@ -47,4 +48,4 @@ def air_bytes(packed: bytes) -> int:
     """Bytes that a packed payload takes on the air: those coded, and those that would take the
     channel uses of its uncoded symbols, 8 each. Raises PayloadError."""
     payload = unpack(packed)
-    return coded_bytes(payload, len(packed)) + symbols_of(payload) // 8
+    return coded_bytes(payload, len(packed)) + symbols_of(payload) // SYMBOLS_PER_BYTE

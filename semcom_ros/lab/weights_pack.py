@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from semcom_ros import weights
+from semcom_ros.errors import SemcomError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write weights and card. Raises SemcomError for a file that is missing or altered."""
+    """Write weights and card. Raises SemcomError for a file that is missing or altered, or that
+    would be written over."""
+    if args.out.resolve() == args.file.resolve():
+        raise SemcomError(f"{args.file} would lose its precision: give another file to --out.")
     tensors, card = weights.load(args.file, "semcom train")
     own = {"name": args.out.stem, "kernels": "a byte a weight, with a scale an output"}
     own["of"] = {name: card.pop(name) for name in ("sha256", "commit")}

@@ -37,7 +37,8 @@ class GscSettings(Settings):
     symbols: int = setting(
         0,
         "Complex symbols that gsc sends a frame, 512 a plane, 2048 with the papers' networks; 0: "
-        "as many as payload_bytes would take as QPSK 1/2, and half of them for a map alone.",
+        "as many as what header and parts leave of payload_bytes would take as QPSK 1/2, and half "
+        "of them for a map alone.",
         0,
         24_576,
         end="encoder",

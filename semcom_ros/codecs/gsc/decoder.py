@@ -31,6 +31,7 @@ from semcom_ros.codecs.gsc.shared import (
 )
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.codecs.gsc.task import WANTED, TaskKnowledge, wanted
+from semcom_ros.errors import given
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.layers.image_input import to_images
 from semcom_ros.layers.residual import for_inference
@@ -57,14 +58,14 @@ class HeardFrame(Reconstruction):
 
 class ReceiverFile(NamedTuple):
     """What one file brings. heads: what makes pixels, by setting. classes: trainIds of the map's
-    logits. profits: passes of the picture's decoder that were found to pay."""
+    logits. passes: of the picture's decoder, those that were found to pay."""
 
     receiver: GscReceiver
     heads: dict[str, nn.Module]
     sizes: GscSizes
     model: bytes
     classes: np.ndarray
-    profits: list[int]
+    passes: list[int]
 
 
 class Decoder(CodecEnd):
@@ -75,7 +76,7 @@ class Decoder(CodecEnd):
     """
 
     defaults = GscSettings
-    held: ReceiverFile
+    loaded: ReceiverFile
     _settings: GscSettings | None = None
 
     def __init__(self, **end: Any) -> None:
@@ -83,27 +84,27 @@ class Decoder(CodecEnd):
         super().__init__(**end)
 
     @property
-    def settings(self) -> Any:
-        return self._settings
+    def settings(self) -> GscSettings:
+        return given(self._settings)
 
     @settings.setter
     def settings(self, settings: GscSettings) -> None:
         name, same = settings.network, self._settings and self._settings.network
-        held = self.held if same == name else self._load(name)
-        if settings.decoder not in held.heads:
-            held.heads[settings.decoder] = self._perceptual(name)
-        self.held, self._settings, self.model = held, settings, held.model
+        loaded = self.loaded if same == name else self._load(name)
+        if settings.decoder not in loaded.heads:
+            loaded.heads[settings.decoder] = self._perceptual(name)
+        self.loaded, self._settings, self.model = loaded, settings, loaded.model
 
     def _load(self, name: str) -> ReceiverFile:
         path = self.models / file_of(DECODER, name)
         tensors, card, sizes, model = load_file(path, name)
         classes = np.array(weights.classes_of(card, path), np.uint8)
-        profits = [step for step in card.get("steps", ()) if type(step) is int] or [1]
+        passes = [step for step in card.get("steps", ()) if type(step) is int] or [1]
         network = GscReceiver(sizes, len(classes))
         weights.fill(network, tensors, path)
         receiver = for_inference(network, torch.bfloat16).to(self.device)
         heads: dict[str, nn.Module] = {"mse": receiver.image.head}
-        return ReceiverFile(receiver, heads, sizes, model, classes, profits)
+        return ReceiverFile(receiver, heads, sizes, model, classes, passes)
 
     def _perceptual(self, name: str) -> nn.Module:
         """What makes pixels, taught to make them look true. Raises SemcomError."""
@@ -118,7 +119,7 @@ class Decoder(CodecEnd):
         return self.tasks.read(words)
 
     def warm_up(self) -> None:
-        grid = grid_of(self.held.sizes)
+        grid = grid_of(self.loaded.sizes)
         blank = ArrivedPlanes(np.zeros((1, *grid), np.complex64), np.ones((1, *grid), np.float32))
         for _ in range(WARM_UPS):
             for known in self._labels([(blank, (True, True))]):
@@ -148,11 +149,11 @@ class Decoder(CodecEnd):
                 "malformed",
                 f"Task '{task}' is none of {known}, and names no classes.",
             ) from None
-        return read_planes(received.payload, self.held.sizes), asked
+        return read_planes(received.payload, self.loaded.sizes), asked
 
     @torch.inference_mode()
     def _labels(self, items: list[tuple[ArrivedPlanes, tuple[bool, bool]]]) -> list[HeardFrame]:
-        grid, count = grid_of(self.held.sizes), self.held.sizes.planes
+        grid, count = grid_of(self.loaded.sizes), self.loaded.sizes.planes
         symbols = np.zeros((len(items), count, *grid), np.complex64)
         variance = np.ones(symbols.shape, np.float32)
         for at, (planes, _) in enumerate(items):
@@ -164,7 +165,7 @@ class Decoder(CodecEnd):
             for values in (symbols, variance)
         )
         heard = Heard.of(arrived, noise, kept, wanted, grid)
-        contexts = self.held.receiver.understand(heard)
+        contexts = self.loaded.receiver.understand(heard)
         found: list[HeardFrame] = []
         mapped = [at for at, (_, task) in enumerate(items) if task[1]]
         chosen = contexts.shapes[torch.tensor(mapped, dtype=torch.long, device=self.device)]
@@ -178,14 +179,14 @@ class Decoder(CodecEnd):
 
     def _maps(self, shapes: torch.Tensor, variance: np.ndarray) -> list[dict[str, Any]]:
         """Labels, confidence and support of each, uint8, uint8 and bool [H, W]."""
-        logits = self.held.receiver.map(shapes)
+        logits = self.loaded.receiver.map(shapes)
         # By maxima: on a processor topk takes twice as long, and argmax half as long again.
         posteriors = logits.float().softmax(1)
         first, places = posteriors.max(1, keepdim=True)
         second = posteriors.scatter_(1, places, 0.0).amax(1, keepdim=True)
         margin = F.interpolate(first - second, size=WORK_SIZE, mode="bilinear")
         full = F.interpolate(logits, size=WORK_SIZE, mode="bilinear")
-        labels = self.held.classes[full.max(1).indices.to(torch.uint8).cpu().numpy()]
+        labels = self.loaded.classes[full.max(1).indices.to(torch.uint8).cpu().numpy()]
         # As if all planes of a place told the same: their SNRs add up.
         snr = (1 / np.clip(variance, 1e-6, 1) - 1).sum(1, keepdims=True)
         evidence = torch.from_numpy(snr / (1 + snr)).to(margin)
@@ -208,10 +209,10 @@ class Decoder(CodecEnd):
         noise = torch.randn(1, 3, *small, generator=random).to(self.device)
         images = refine(
             partial(
-                self.held.receiver.image, context, told, head=self.held.heads[settings.decoder]
+                self.loaded.receiver.image, context, told, head=self.loaded.heads[settings.decoder]
             ),
             (small[0], small[1]),
-            max(step for step in self.held.profits if step <= settings.steps),
+            max(step for step in self.loaded.passes if step <= settings.steps),
             noise.expand(len(known), -1, -1, -1),
         )
         return list(to_images(images.mul_(255)))

@@ -27,7 +27,7 @@ from semcom_ros.codecs.gsc.shared import (
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.codecs.gsc.symbols import to_symbols, unit_power
 from semcom_ros.codecs.gsc.task import MAP, WANTED, TaskKnowledge, wanted
-from semcom_ros.errors import SemcomError
+from semcom_ros.errors import SemcomError, given
 from semcom_ros.frame import WORK_SIZE, Frame
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.layers.residual import for_inference
@@ -52,8 +52,8 @@ class Encoder(CodecEnd):
         super().__init__(**end)
 
     @property
-    def settings(self) -> Any:
-        return self._settings
+    def settings(self) -> GscSettings:
+        return given(self._settings)
 
     @settings.setter
     def settings(self, settings: GscSettings) -> None:

@@ -33,11 +33,13 @@ from semcom_ros.layers.image_input import to_input
 from semcom_ros.weights import MissingWeights, models_dir
 
 SIZES, PLANES, LEVELS_DB = ("224x224", "512x768"), (2, 8, 48), (-5, 0, 5, 10, 15, 20)
+MOST_PLANES = 48
+"""Of all of them."""
 PICTURES = ("deepjscc", "adjscc", "witt", "swinjscc")
 SEED = 1
 
 Link = Callable[[torch.Tensor, Draw], torch.Tensor]
-"""Images float32 [B, 3, H, W] in 0..1 over a link: pictures alike, or logits of maps."""
+"""Images float32 [1, 3, H, W] in 0..1 over a link: pictures alike, or maps uint8 [H, W] trainId."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +57,9 @@ def run(args: argparse.Namespace) -> None:
     Raises SemcomError for sizes that are no multiples of 32, and for missing frames or weights of
     gsc; learned links without weights are named and left out.
     """
+    sizes = {size: _sides(size) for size in args.sizes}
+    if args.frames < 1 or not all(1 <= planes <= MOST_PLANES for planes in args.planes):
+        raise SemcomError(f"Give --frames from 1, and --planes from 1 to {MOST_PLANES}.")
     source, links, missing = open_source(args.data, args.split), _gsc(args.device), []
     for name in PICTURES:
         try:
@@ -63,14 +68,14 @@ def run(args: argparse.Namespace) -> None:
         except MissingWeights as error:
             missing.append(str(error))
     found: dict[str, dict[str, list[float | None]]] = {}
-    for size in args.sizes:
-        every = -(-len(source) // args.frames)
-        frames = [fit(source[i], _sides(size)) for i in range(0, len(source), every)]
+    every = -(-len(source) // args.frames)
+    for size, sides in sizes.items():
+        frames = [fit(source[i], sides) for i in range(0, len(source), every)]
         rows: dict[str, list[float | None]] = {}
         cells = [(name, planes) for planes in args.planes for name in links]
         for name, planes in track(cells, size):
             row = [
-                _score(links[name], frames, Draw.fixed(1, planes, level, args.device))
+                _score(links[name], frames, Draw.fixed(1, planes, level, torch.device(args.device)))
                 for level in args.snr_db
             ]
             rows[f"{name}, {planes} planes"] = row
@@ -78,8 +83,8 @@ def run(args: argparse.Namespace) -> None:
         columns = ("", *(f"{level:g} dB" for level in args.snr_db))
         shown = [(name, *map(_told, row)) for name, row in rows.items()]
         show(f"{size}: PSNR in dB, mIoU of maps", columns, shown, *missing)
-    if args.json:
-        write_json(args.json, found)
+        if args.json:
+            write_json(args.json, found)
 
 
 def _sides(size: str) -> tuple[int, int]:
@@ -97,11 +102,17 @@ def _gsc(device: str) -> dict[str, Link]:
     """The shipped networks between sender and receiver: the picture's way, and the map's."""
     ends = {end: models_dir() / file_of(end, FAST) for end in (ENCODER, DECODER)}
     (sent, _, sizes, _), (received, card, _, _) = (load_file(p, FAST) for p in ends.values())
-    link = GscLink(sizes, len(weights.classes_of(card, ends[DECODER])))
+    classes = torch.tensor(weights.classes_of(card, ends[DECODER]), dtype=torch.uint8)
+    link = GscLink(sizes, len(classes))
     weights.fill(link.sender, sent, ends[ENCODER])
     weights.fill(link.receiver, received, ends[DECODER])
     link = link.eval().requires_grad_(False).to(device)
-    return {"gsc": partial(link, picture=True), "gsc, map": partial(link, picture=False)}
+
+    def mapped(images: torch.Tensor, draw: Draw) -> torch.Tensor:
+        full = F.interpolate(link(images, draw, False), size=images.shape[-2:], mode="bilinear")
+        return classes[full.argmax(1)[0].cpu()]
+
+    return {"gsc": partial(link, picture=True), "gsc, map": mapped}
 
 
 @torch.inference_mode()
@@ -112,10 +123,9 @@ def _score(link: Link, frames: Sequence[Frame], draw: Draw) -> float | None:
     for frame in frames:
         image = to_input(frame.image[np.newaxis], torch.float32, draw.kept.device)
         made = link(image, draw)
-        if made.shape[1] == 3:
+        if made.is_floating_point():
             error = (made.clamp(0, 1) - image).square().mean().clamp(min=1e-6)
             found.append(float(-10 * error.log10()))
         elif frame.labels is not None:
-            full = F.interpolate(made, size=image.shape[-2:], mode="bilinear").argmax(1)[0]
-            confusion.add(frame.labels, full.to(torch.uint8).cpu().numpy())
+            confusion.add(frame.labels, made.numpy())
     return float(np.mean(found)) if found else confusion.miou()

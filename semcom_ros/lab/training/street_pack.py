@@ -20,7 +20,7 @@ from semcom_ros.datasets.stills import CamVid, Kitti
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import WORK_SIZE, Frame, fit
 from semcom_ros.lab.training.coded_pictures import decode, encode, street_clips, write_codings
-from semcom_ros.lab.training.data import Samples, pixels_of, read_camvid
+from semcom_ros.lab.training.data import Samples, pixels_of, read_camvid, render_scenes
 from semcom_ros.lab.training.imagenet_features import pack_weights
 from semcom_ros.lab.training.recipe import Recipe
 from semcom_ros.labels import VOID
@@ -30,8 +30,10 @@ HEIGHT = 288
 """Of the frames of KITTI and of the unlabelled drives, in pixels; CamVid's keep their 360."""
 EVERY = {"udacity_highway": 8, "driveai_sample": 2, "kitti_drive_10hz": 3}
 """Of the unlabelled drives every so manieth frame."""
-QUALITY = {"camvid": 26, "kitti": 27, "kitti_held": 27, "wide": 29, "plain": 28}
+QUALITY = {"camvid": 26, "kitti": 27, "kitti_held": 27, "wide": 29, "plain": 28, "drive": 28}
 """Constant rate factors of x265."""
+TOWNS, STEP = range(100, 400), 20
+"""Of the procedural drive: seeds, and frames from one to the next."""
 HELD_EVERY = 12
 """Of CamVid's training frames in a pack every so manieth chooses, and is not learned from."""
 
@@ -49,11 +51,15 @@ class StreetPack(Recipe):
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--out", type=Path, default=FOLDER)
+        drive = "frames of the procedural drive to put in, so that none are rendered from it"
+        parser.add_argument("--scenes", type=int, default=0, help=drive)
 
     def make(self) -> None:
         data, out = self.args.data, self.args.out
         # What is missing is told before there is a folder that looks like a pack.
         sets = _read_sets(data)
+        if self.args.scenes:
+            sets["drive"] = render_scenes(self.args.scenes, TOWNS, STEP)
         out.mkdir(parents=True, exist_ok=True)
         for variant in range(3):
             try:

@@ -33,6 +33,12 @@ def test_links_are_scored_at_sizes_of_ones_own_and_those_without_weights_are_nam
     assert 0 < found["gsc, map, 2 planes"][0] < 1
 
 
+@pytest.mark.parametrize("words", ["--planes 49", "--planes 0", "--frames 0"])
+def test_what_no_link_has_is_refused(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["eval", "sizes", *words.split()]) == 2
+    assert "--planes from 1 to 48" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("size", ["224", "100x200", "0x32", "axb"])
 def test_other_than_multiples_of_the_coarsest_cell_are_refused(
     size: str, capsys: pytest.CaptureFixture[str]

@@ -155,6 +155,16 @@ def test_no_frames_of_the_drive_are_rendered_where_the_pack_holds_some(train):
     assert "packed frames of the procedural drive" in card["data"]
 
 
+def test_without_frames_of_the_drive_anywhere_the_panel_does_not_begin(
+    packed, tmp_path, monkeypatch, capsys
+):
+    known = street_pack.read_pack(packed)
+    monkeypatch.setattr(street_pack, "read_pack", lambda folder: {"camvid": known["camvid"]})
+    words = f"train sight --stage panel --scenes 0 --pack {packed} --log {tmp_path}/log.jsonl"
+    assert main([*words.split(), "--out", f"{tmp_path}/panel.safetensors"]) == 2
+    assert "holds no frames of the drive" in capsys.readouterr().err
+
+
 def test_a_run_by_the_clock_ends_by_it(train, tmp_path, capsys):
     clock = ["panel", "sight", "--stage", "panel", "--minutes", 0.02]
     _, _, card = train(*clock)

@@ -27,8 +27,8 @@ from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.recipe import check_sides
 from semcom_ros.lab.training.sight.losses import PASTEABLE, ROWS
-from semcom_ros.lab.training.sight.training import STEP, TOWNS, split
-from semcom_ros.lab.training.street_pack import HELD_EVERY
+from semcom_ros.lab.training.sight.training import split
+from semcom_ros.lab.training.street_pack import HELD_EVERY, STEP, TOWNS
 from semcom_ros.labels import CLASSES, NAMES
 
 SETS = {"camvid": 10, "kitti": 5, "drive": 4, "plain": 2, "wide": 1}

@@ -30,7 +30,7 @@ from semcom_ros.lab.training.perception.data import (
 )
 from semcom_ros.lab.training.perception.training import HELD_OUT, PerceptionTraining, balance_of
 from semcom_ros.lab.training.sight.teacher import Teacher
-from semcom_ros.lab.training.sight.training import STEP, TOWNS
+from semcom_ros.lab.training.street_pack import STEP, TOWNS
 from semcom_ros.labels import NAMES, SUPERCLASS, TRAIN_ID, VOID
 from semcom_ros.perception.networks import PerceptionNetwork
 from semcom_ros.perception.perceive import FILE

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from semcom_ros.errors import SemcomError
 from semcom_ros.lab.training import street_pack
 from semcom_ros.lab.training.data import Samples, pixels_of, render_scenes
 from semcom_ros.lab.training.device_windows import WindowBatches, Windows
@@ -32,13 +33,12 @@ from semcom_ros.lab.training.sight.losses import (
     rows_of,
 )
 from semcom_ros.lab.training.sight.teacher import Teacher
+from semcom_ros.lab.training.street_pack import STEP, TOWNS
 from semcom_ros.labels import NAMES
 from semcom_ros.layers.efficientnet_lite import BLOCKS
 from semcom_ros.perception.lite_network import LiteSegmentationNetwork
 from semcom_ros.perception.segmentation import Segmenter
 
-TOWNS, STEP = range(100, 400), 20
-"""Of the procedural drive: towns that are learnt from, frames between two that are taken."""
 UNSEEN = (27, range(1, 4), 37)
 """Frames, towns and step of the drives that score."""
 LUMPED = {"camvid": CAMVID, "kitti": (), "drive": DRIVE}
@@ -109,6 +109,11 @@ class SightTraining(street_pack.OnPack, Training):
         known = street_pack.read_pack(args.pack)
         if args.scenes:
             known["drive"] = render_scenes(args.scenes, TOWNS, STEP)
+        elif "drive" not in known:
+            raise SemcomError(
+                f"The pack {args.pack} holds no frames of the drive: leave out --scenes 0, or make "
+                "it with --scenes."
+            )
         shares = {n: s for n, s in self.stage.shares.items() if args.teacher or n in LUMPED}
         counts = split(args.batch, list(shares.values()))
         sets, pixels = [], np.zeros(ROWS)
