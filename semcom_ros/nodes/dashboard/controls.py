@@ -113,6 +113,9 @@ class Controls:
         """Let the radio go by the tunnel's script, or by its parameters again."""
         # The key may come before anything is known.
         await self._ask()
+        if self._value("channel") is None:
+            ui.notify("The radio has not told its parameters yet: try again in a moment.")
+            return
         if self._in_tunnel:
             await self._set(["channel_node"], {"script": ""})
             return

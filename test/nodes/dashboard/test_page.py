@@ -23,6 +23,7 @@ from starlette.websockets import WebSocket  # noqa: E402
 
 from semcom_ros.nodes.dashboard import pace, vehicle_view  # noqa: E402
 
+KNOWN = "document.querySelector('[data-parameter=loss]')?.ariaDisabled === null"
 RECONNECTS = 200
 STATE = "document.querySelector('.vehicle .state')?.textContent"
 RECONNECTING = f"""(async () => {{
@@ -114,8 +115,7 @@ def test_a_slider_moves_a_parameter_of_a_real_node_and_follows_it(run, tab, grap
             await asyncio.sleep(0.05)
 
     slider = "[data-parameter=loss]"
-    known = f"document.querySelector('{slider}')?.ariaDisabled === null"
-    run(tab.until(known, "a slider of what the node has"))
+    run(tab.until(KNOWN, "a slider of what the node has"))
     run(tab.press(slider, 0.5))
     run(asyncio.wait_for(until_lossy(), 10))
     run(tab.until("!!document.body.innerText.match(/\\d+ %\\s*lost/)", "losses"))
@@ -141,6 +141,7 @@ def test_what_was_changed_without_a_word_is_known_in_time(run, tab, graph):
 
 
 def test_the_tunnel_is_a_script_of_the_radio(run, tab, graph):
+    run(tab.until(KNOWN, "what the radio has"))
     run(tab.value("document.activeElement.blur()"))
     run(tab.key("t"))
     run(tab.until("document.body.innerText.includes('Leave the tunnel')", "the tunnel"))
