@@ -23,7 +23,7 @@ OPTIONS = (
     "--no-sandbox", "--enable-unsafe-swiftshader", "--remote-debugging-port=0", "--disable-gpu",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--no-first-run",
 )  # fmt: skip
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Tab:

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 pytest.importorskip("nicegui", reason="NiceGUI is not installed")
 
-from browser import PROGRAM, Tab, browsing  # noqa: E402
+from browser import PATIENCE_S, PROGRAM, Tab, browsing  # noqa: E402
 from dashboard_bench import Graph, dashboard  # noqa: E402
 from nicegui import Client  # noqa: E402
 from nicegui.element import Element  # noqa: E402
@@ -117,7 +117,7 @@ def test_a_slider_moves_a_parameter_of_a_real_node_and_follows_it(run, tab, grap
     slider = "[data-parameter=loss]"
     run(tab.until(KNOWN, "a slider of what the node has"))
     run(tab.press(slider, 0.5))
-    run(asyncio.wait_for(until_lossy(), 10))
+    run(asyncio.wait_for(until_lossy(), PATIENCE_S))
     run(tab.until("!!document.body.innerText.match(/\\d+ %\\s*lost/)", "losses"))
     graph.in_executor(lambda: graph.channel.set_parameters([Parameter("loss", value=0.0)]))
     value = f"document.querySelector('{slider}').ariaValueNow"
@@ -134,9 +134,9 @@ def test_what_was_changed_without_a_word_is_known_in_time(run, tab, graph):
         while known().get("loss") != 0.0:
             await asyncio.sleep(0.05)
 
-    run(asyncio.wait_for(until_known(), 20))
+    run(asyncio.wait_for(until_known(), PATIENCE_S))
     graph.in_executor(lambda: known().update(loss=0.75))
-    run(asyncio.wait_for(until_known(), 20))
+    run(asyncio.wait_for(until_known(), PATIENCE_S))
     run(tab.until("document.querySelector('[data-parameter=loss]').ariaValueNow === '0'", "it"))
 
 
