@@ -89,7 +89,6 @@ OMP_NUM_THREADS=1 TORCHINDUCTOR_COMPILE_THREADS=3 timeout -s INT -k 5 "$(until_p
     --timeout "$(until_part 90)" $many "${files[@]}" 2>&1 |
     while IFS= read -r line || [ -n "$line" ]; do echo "$SECONDS $line"; done |
     tee "$out/pytest.txt" || status=1
-[ ${#compiling[@]} = 0 ] || kill "${compiling[@]}" 2>/dev/null
 
 told "summary"
 "$python" - "$out" <<'SUMMARY' | tee "$out/summary.txt"

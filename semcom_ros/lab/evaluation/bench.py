@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--paper", action="store_true", help=paper)
     slow = "with --paper, time them on a processor too: a minute, 4 GB"
     parser.add_argument("--paper-slow", action="store_true", help=slow)
-    eager = "of papers, not compiled on a GPU, which takes minutes"
-    parser.add_argument("--eager", action="store_true", help=f"networks {eager}")
+    eager = "networks of papers are not compiled on a GPU, which takes minutes"
+    parser.add_argument("--eager", action="store_true", help=eager)
     for setting in codec_parameters()[1:]:
         told = (setting.text + f" {setting.range}").replace("%", "%%")
         parser.add_argument(_option(setting.name), default=argparse.SUPPRESS, help=told)

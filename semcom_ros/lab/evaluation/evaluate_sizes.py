@@ -25,9 +25,10 @@ from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame, fit
 from semcom_ros.lab.evaluation.shared import frames_options, number, show, write_json
 from semcom_ros.lab.jscc import networks
+from semcom_ros.lab.jscc.analog_link import AnalogLink
 from semcom_ros.lab.jscc.training import through
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
-from semcom_ros.lab.training.gsc.link import Draw, GscLink
+from semcom_ros.lab.training.gsc.link import Draw, GscLink, psnr_of
 from semcom_ros.lab.training.gsc.training import PATCHES
 from semcom_ros.layers.image_input import to_input
 from semcom_ros.weights import MissingWeights, models_dir
@@ -38,8 +39,9 @@ MOST_PLANES = 48
 PICTURES = ("deepjscc", "adjscc", "witt", "swinjscc")
 SEED = 1
 
-Link = Callable[[torch.Tensor, Draw], torch.Tensor]
-"""Images float32 [1, 3, H, W] in 0..1 over a link: pictures alike, or maps uint8 [H, W] trainId."""
+Link = Callable[[torch.Tensor, Draw], tuple[torch.Tensor, torch.Tensor | None]]
+"""An image float32 [1, 3, H, W] in 0..1 over a link: the picture alike, and the map uint8 [H, W]
+trainId of a link that has one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,11 +62,11 @@ def run(args: argparse.Namespace) -> None:
     sizes = {size: _sides(size) for size in args.sizes}
     if args.frames < 1 or not all(1 <= planes <= MOST_PLANES for planes in args.planes):
         raise SemcomError(f"Give --frames from 1, and --planes from 1 to {MOST_PLANES}.")
-    source, links, missing = open_source(args.data, args.split), _gsc(args.device), []
+    source, links, missing = open_source(args.data, args.split), {"gsc": _gsc(args.device)}, []
     for name in PICTURES:
         try:
             network = networks.load(name, networks.FOLDER / f"{name}.safetensors", args.device)
-            links[name] = partial(through, network)
+            links[name] = partial(_picture_alone, network)
         except MissingWeights as error:
             missing.append(str(error))
     found: dict[str, dict[str, list[float | None]]] = {}
@@ -74,11 +76,13 @@ def run(args: argparse.Namespace) -> None:
         rows: dict[str, list[float | None]] = {}
         cells = [(name, planes) for planes in args.planes for name in links]
         for name, planes in track(cells, size):
-            row = [
+            scores = [
                 _score(links[name], frames, Draw.fixed(1, planes, level, torch.device(args.device)))
                 for level in args.snr_db
             ]
-            rows[f"{name}, {planes} planes"] = row
+            rows[f"{name}, {planes} planes"] = [psnr for psnr, _ in scores]
+            if name == "gsc":
+                rows[f"gsc, map, {planes} planes"] = [miou for _, miou in scores]
         found[size] = rows
         columns = ("", *(f"{level:g} dB" for level in args.snr_db))
         shown = [(name, *map(_told, row)) for name, row in rows.items()]
@@ -98,8 +102,14 @@ def _told(score: float | None) -> str:
     return number(score, ".3f" if score is None or score < 1 else ".1f")
 
 
-def _gsc(device: str) -> dict[str, Link]:
-    """The shipped networks between sender and receiver: the picture's way, and the map's."""
+def _picture_alone(
+    network: AnalogLink, images: torch.Tensor, draw: Draw
+) -> tuple[torch.Tensor, None]:
+    return through(network, images, draw), None
+
+
+def _gsc(device: str) -> Link:
+    """The shipped networks between sender and receiver, asked for both."""
     ends = {end: models_dir() / file_of(end, FAST) for end in (ENCODER, DECODER)}
     (sent, _, sizes, _), (received, card, _, _) = (load_file(p, FAST) for p in ends.values())
     classes = torch.tensor(weights.classes_of(card, ends[DECODER]), dtype=torch.uint8)
@@ -108,24 +118,25 @@ def _gsc(device: str) -> dict[str, Link]:
     weights.fill(link.receiver, received, ends[DECODER])
     link = link.eval().requires_grad_(False).to(device)
 
-    def mapped(images: torch.Tensor, draw: Draw) -> torch.Tensor:
-        full = F.interpolate(link(images, draw, False), size=images.shape[-2:], mode="bilinear")
-        return classes[full.argmax(1)[0].cpu()]
+    def send(images: torch.Tensor, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+        heard, whole = link.send(images, draw), slice(None)
+        contexts = link.understand(heard)
+        logits = link.label(contexts, whole)
+        full = F.interpolate(logits, size=images.shape[-2:], mode="bilinear")
+        return link.paint(contexts, heard, whole), classes[full.argmax(1)[0].cpu()]
 
-    return {"gsc": partial(link, picture=True), "gsc, map": mapped}
+    return send
 
 
 @torch.inference_mode()
-def _score(link: Link, frames: Sequence[Frame], draw: Draw) -> float | None:
-    """Mean PSNR in dB of pictures, or mIoU of maps in CamVid's classes."""
+def _score(link: Link, frames: Sequence[Frame], draw: Draw) -> tuple[float, float | None]:
+    """Mean PSNR in dB of pictures, and mIoU of maps in CamVid's classes."""
     confusion, found = ConfusionMatrix(folded=True), []
     torch.manual_seed(SEED)
     for frame in frames:
         image = to_input(frame.image[np.newaxis], torch.float32, draw.kept.device)
-        made = link(image, draw)
-        if made.is_floating_point():
-            error = (made.clamp(0, 1) - image).square().mean().clamp(min=1e-6)
-            found.append(float(-10 * error.log10()))
-        elif frame.labels is not None:
-            confusion.add(frame.labels, made.numpy())
-    return float(np.mean(found)) if found else confusion.miou()
+        picture, labels = link(image, draw)
+        found.append(float(psnr_of(picture, image)))
+        if labels is not None and frame.labels is not None:
+            confusion.add(frame.labels, labels.numpy())
+    return float(np.mean(found)), confusion.miou()

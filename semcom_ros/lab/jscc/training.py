@@ -18,7 +18,7 @@ from semcom_ros.lab.jscc.analog_link import AnalogLink
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training import air, street_pack
 from semcom_ros.lab.training.data import pixels_of
-from semcom_ros.lab.training.gsc.link import TOLD_WRONG_DB, Draw, map_loss, picture_loss
+from semcom_ros.lab.training.gsc.link import TOLD_WRONG_DB, Draw, map_loss, picture_loss, psnr_of
 from semcom_ros.lab.training.gsc.training import PATCHES, PICTURE_WEIGHT, STAGES, streets
 from semcom_ros.lab.training.loop import Training
 from semcom_ros.lab.training.recipe import check_sides
@@ -87,7 +87,7 @@ class JsccTraining(street_pack.OnPack, Training):
 
     @torch.no_grad()
     def score(self) -> dict[str, float]:
-        confusion, errors = ConfusionMatrix(folded=True), []
+        confusion, found_db = ConfusionMatrix(folded=True), []
         kept = max(1, min(PLANES[self.reads], self.planes))
         # Noise of its own: a run draws on as if nothing had been scored.
         with torch.random.fork_rng():
@@ -99,8 +99,8 @@ class JsccTraining(street_pack.OnPack, Training):
                 if self.reads:
                     confusion.add(labels, found[0].argmax(0).to(torch.uint8).cpu().numpy())
                 else:
-                    errors.append(float((found.clamp(0, 1) - true).square().mean().log10()))
-        return {"mark": confusion.miou() or 0.0 if self.reads else -10 * sum(errors) / len(errors)}
+                    found_db.append(float(psnr_of(found, true)))
+        return {"mark": confusion.miou() or 0.0 if self.reads else sum(found_db) / len(found_db)}
 
     def card(self) -> dict[str, Any]:
         levels = ", ".join(f"{level:g}" for level in LEVELS_DB)

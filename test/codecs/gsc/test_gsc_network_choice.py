@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,10 @@ from semcom_ros.codecs import settings_of
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
-from semcom_ros.payload import PayloadError, pack, unpack
+from semcom_ros.payload import pack, unpack
 from semcom_ros.weights import MissingWeights
 
 PAPER = {"gsc_network": "paper"}
-# A symbol for 8x8 pixels, as the papers' networks have it here.
-FINE = replace(tiny_gsc.TINY, stride=8, head=(8,), shared=False, linear=False)
 
 pytestmark = pytest.mark.usefixtures("gsc", "one_thread")
 
@@ -29,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("gsc", "one_thread")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The networks that ship, narrow, and those of the papers beside them."""
     folder = tiny_gsc.write(tmp_path_factory.mktemp("models"))
-    return tiny_gsc.write(folder, networks="paper", sizes=FINE)
+    return tiny_gsc.write(folder, networks="paper")
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +39,6 @@ def test_the_papers_networks_cross_in_planes_of_their_own(models: Path, frame: F
     assert [len(part.symbols) for part in payload.parts] == [32 * 64]
     shown = Reading("gsc", models=models, **PAPER).decode(unpack(pack(payload)))
     assert shown.image.shape == (256, 512, 3) and shown.labels.shape == (256, 512)
-
-
-@pytest.mark.parametrize(("sends", "reads"), [(PAPER, {}), ({}, PAPER)])
-def test_ends_of_different_networks_refuse_each_other(models, frame, sends, reads) -> None:
-    payload = Sending("gsc", models=models, **sends).encode(frame, 512)
-    with pytest.raises(PayloadError) as refusal:
-        Reading("gsc", models=models, **reads).labels(payload)
-    assert refusal.value.reason == "model"
-
-
-def test_an_end_takes_other_networks_when_its_settings_change(models, frame) -> None:
-    encoder, decoder = (end("gsc", models=models) for end in (Sending, Reading))
-    narrow = encoder.model
-    for end in (encoder.encoder, decoder.decoder):
-        end.settings = settings_of("gsc", PAPER)
-    assert encoder.model == decoder.model != narrow
-    assert decoder.decode(encoder.encode(frame, 512)).image.shape == (256, 512, 3)
 
 
 @pytest.mark.parametrize(("end", "part"), [(Sending, "encoder"), (Reading, "decoder")])

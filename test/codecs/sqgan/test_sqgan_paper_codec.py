@@ -47,28 +47,11 @@ def test_map_and_image_cross_as_tokens_half_the_bytes_each(models, frame):
     assert shown.image.shape == (256, 512, 3) and shown.image.std() > 0
 
 
-@pytest.mark.parametrize(("sends", "reads"), [(PAPER, {}), ({}, PAPER)])
-def test_ends_of_different_networks_refuse_each_other(models, frame, sends, reads):
-    payload = Sending("sqgan", models=models, **sends).encode(frame, 512)
-    with pytest.raises(PayloadError) as refusal:
-        Reading("sqgan", models=models, **reads).labels(payload)
-    assert refusal.value.reason == "model"
-
-
 def test_networks_of_another_training_refuse_the_payload(models, frame, tmp_path):
     payload = Sending("sqgan", models=models, **PAPER).encode(frame, 512)
     with pytest.raises(PayloadError) as refusal:
         Reading("sqgan", models=write_paper(tmp_path, seed=1), **PAPER).labels(payload)
     assert refusal.value.reason == "model"
-
-
-def test_an_end_takes_other_networks_when_its_settings_change(models, frame):
-    encoder, decoder = (end("sqgan", models=models) for end in (Sending, Reading))
-    narrow = encoder.model
-    for end in (encoder.encoder, decoder.decoder):
-        end.settings = settings_of("sqgan", PAPER)
-    assert encoder.model == decoder.model != narrow
-    assert decoder.decode(encoder.encode(frame, 512)).image.shape == (256, 512, 3)
 
 
 @pytest.mark.parametrize("end", [Sending, Reading])

@@ -115,7 +115,7 @@ def test_step_by_step_to_files_that_both_ends_load(train, tmp_path: Path) -> Non
     card = json.loads((tmp_path / "models/gsc_decoder.json").read_text())
     assert card["steps"][0] == 1 and "psnr J8 0dB" in card["scores"]
     # A decoder alone learns in its step: the sender stays as it was.
-    sent = [weights.load(tmp_path / training.FILES[n], "")[0] for n in ("joint", "image")]
+    sent = [weights.load(tmp_path / pack.file_of_step(n), "")[0] for n in ("joint", "image")]
     same = {k: np.array_equal(v, sent[1][k]) for k, v in sent[0].items()}
     assert all(same[k] for k in same if not k.startswith("receiver.image"))
     assert not all(same.values())

@@ -13,7 +13,7 @@ from semcom_ros.codecs.gsc.image_network import refine
 from semcom_ros.frame import WORK_SIZE
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.training.data import Samples, pixels_of
-from semcom_ros.lab.training.gsc.link import Draw, GscLink
+from semcom_ros.lab.training.gsc.link import Draw, GscLink, psnr_of
 from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
 from semcom_ros.lab.training.street_pack import fitted
 from semcom_ros.layers.image_input import to_input
@@ -84,8 +84,7 @@ class HeldOut:
                 pictures = refine(paint, tuple(size), steps, noise).clamp(0, 1)
                 if self.judge is not None:
                     apart += self.judge.distance(pictures, images).cpu().tolist()
-            error = (pictures - images).square().mean((1, 2, 3)).clamp(min=1e-6)
-            found += (-10 * error.log10()).cpu().tolist()
+            found += psnr_of(pictures, images).cpu().tolist()
         return float(np.mean(found)), float(np.mean(apart[1:] or apart))
 
     def _maps(self, network: GscLink, kept: int, snr_db: float) -> float:

@@ -118,6 +118,12 @@ def picture_loss(pictures: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     return F.mse_loss(pictures, images)
 
 
+def psnr_of(pictures: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """PSNR in dB of each of [B, 3, H, W], pictures cut to 0..1; 60 at most."""
+    error = (pictures.clamp(0, 1) - images).square().mean((1, 2, 3))
+    return -10 * error.clamp(min=1e-6).log10()
+
+
 def map_loss(
     logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None
 ) -> torch.Tensor:

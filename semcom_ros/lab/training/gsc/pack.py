@@ -14,7 +14,7 @@ from torch import nn
 from semcom_ros import weights
 from semcom_ros.codecs.gsc import FAST
 from semcom_ros.codecs.gsc.image_network import ImageHead
-from semcom_ros.codecs.gsc.shared import DECODER, ENCODER, PERCEPTUAL, RECIPES, file_of
+from semcom_ros.codecs.gsc.shared import DECODER, ENCODER, PERCEPTUAL, file_of
 from semcom_ros.codecs.gsc.sizes import GscSizes
 from semcom_ros.lab.training import street_pack
 from semcom_ros.lab.training.data import Samples
@@ -27,6 +27,11 @@ MORE = 1.02
 """Of the distance of one pass: beyond it further passes are not offered."""
 
 
+def file_of_step(step: str) -> str:
+    """What a step of training leaves in its folder, for the next and for `run`."""
+    return f"gsc_{step}.safetensors"
+
+
 def run(args: argparse.Namespace) -> None:
     """Read the last step in `args.work`, or `args.start`, find which passes pay, write
     `args.models`.
@@ -34,15 +39,15 @@ def run(args: argparse.Namespace) -> None:
     The perceptual head goes with them where that step was taken. Raises SemcomError for a step that
     has not been.
     """
-    path = args.start or args.work / "gsc_segmentation.safetensors"
+    path = args.start or args.work / file_of_step("segmentation")
     tensors, card = weights.load(path, "semcom train gsc --step segmentation")
     sizes = GscSizes.of_card(card, path)
     network = GscLink(sizes, len(weights.classes_of(card, path)))
     weights.fill(network, tensors, path)
-    perceptual, last = None, args.work / file_of(PERCEPTUAL, FAST)
+    perceptual, last = None, args.work / file_of_step("perceptual")
     if last.is_file():
         perceptual = ImageHead(sizes)
-        tensors, _ = weights.load(last, RECIPES[FAST])
+        tensors, _ = weights.load(last, "semcom train gsc --step perceptual")
         start = "receiver.image.head."
         own = {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
         weights.fill(perceptual, own, last)

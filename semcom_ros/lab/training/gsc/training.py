@@ -66,7 +66,6 @@ STAGES = {
 }
 ONE_TASK = {"image": "psnr", "map": "miou"}
 """By which score the weights of a step with `--task` are kept."""
-FILES = {step: f"gsc_{step}.safetensors" for step in STAGES}
 
 
 def streets(args: argparse.Namespace) -> tuple[WindowBatches, Samples, torch.Tensor]:
@@ -148,11 +147,10 @@ class GscTraining(street_pack.OnPack, Training):
         self.best_by = ONE_TASK.get(args.task, self.stage.best_by)
         args.steps = args.steps or self.stage.steps
         args.rate = args.rate or self.stage.rate
-        args.out = args.out or args.work / FILES[args.step]
+        args.out = args.out or args.work / pack.file_of_step(args.step)
         args.log = args.log or args.work / f"{args.step}.jsonl"
-        before = args.work / FILES.get(self.stage.after, "")
         if args.start is None and self.stage.after:
-            args.start = before
+            args.start = args.work / pack.file_of_step(self.stage.after)
         super().__init__(args)
 
     def begin(self) -> None:
