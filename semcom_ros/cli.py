@@ -117,6 +117,10 @@ COMMANDS = {
         "fast denoising of noisy one-hot maps", "evaluation.evaluate_denoising"
     ),
     "eval perception": Command("detection and depth", "evaluation.evaluate_perception"),
+    "eval hallucinations": Command(
+        "whether maps that lie make the RSU publish what they lack",
+        "evaluation.evaluate_hallucinations",
+    ),
     "eval sizes": Command(
         "gsc and the learned links on frames of their papers' sizes", "evaluation.evaluate_sizes"
     ),

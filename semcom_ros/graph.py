@@ -21,6 +21,7 @@ from semcom_ros.link.link_parameters import FRAME_ID, LINK
 from semcom_ros.link.security_parameters import SECURITY
 from semcom_ros.parameter import Parameter, Value
 from semcom_ros.payload import MAX_BYTES, MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES
+from semcom_ros.perception.fusion import MIN_AREA
 from semcom_ros.perception.parameters import PERCEPTION
 
 VEHICLE_RSU = ("camera_node", "vehicle_node", "channel_node", "rsu_node")
@@ -145,7 +146,7 @@ _TABLES: dict[str, tuple[Parameter, ...]] = {
             "mounting is known; with `vehicles` it is below the name of each.",
         ),
         Parameter(
-            "min_area", 40,
+            "min_area", MIN_AREA,
             "Fewest pixels of the received map that make a detection which no detector confirms.",
             1, 131072, when="at once",
         ),

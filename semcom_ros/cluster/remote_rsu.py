@@ -14,6 +14,7 @@ from semcom_ros.cluster.parameters import painter
 from semcom_ros.cluster.pool import Pool
 from semcom_ros.codecs.base import Decoder
 from semcom_ros.perception.backends import NONE
+from semcom_ros.perception.fusion import MIN_AREA
 from semcom_ros.percepts import Percepts
 from semcom_ros.pipeline.executor import BackendUnavailable
 from semcom_ros.pipeline.receiver import Arrival
@@ -39,7 +40,7 @@ class RemoteRsu(Rsu):
         pool: Pool,
         recipe: RsuRecipe,
         tasks: Sequence[str],
-        min_area: int = 40,
+        min_area: int = MIN_AREA,
     ) -> None:
         super().__init__(decoder, dict.fromkeys(tasks, _elsewhere), min_area)
         self._pool, self._recipe, self._models = pool, recipe, models_hash()

@@ -20,6 +20,9 @@ MARGIN = 0.15
 """A detection's box, grown by this part of its sides, takes the map's pixels of its kind with it:
 what is left of an object at the rim of its box is no object of its own."""
 
+MIN_AREA = 40
+"""Fewest pixels of the map that make an object by themselves, unless somebody says otherwise."""
+
 Box = tuple[slice, slice]
 
 _KIND = np.full(256, VOID, np.uint8)

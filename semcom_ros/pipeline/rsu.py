@@ -16,7 +16,7 @@ from semcom_ros.frame import WORK_SIZE
 from semcom_ros.payload import PayloadError
 from semcom_ros.perception.backends import Perceive
 from semcom_ros.perception.detection import Detection
-from semcom_ros.perception.fusion import fuse, objects_in, supported_labels
+from semcom_ros.perception.fusion import MIN_AREA, fuse, objects_in, supported_labels
 from semcom_ros.perception.perceive import Predictions
 from semcom_ros.perception.projection import check_camera, project_detections, project_points
 from semcom_ros.percepts import Percepts
@@ -43,7 +43,10 @@ class Rsu:
     """
 
     def __init__(
-        self, decoder: Decoder, perceive: Mapping[str, Perceive] | None = None, min_area: int = 40
+        self,
+        decoder: Decoder,
+        perceive: Mapping[str, Perceive] | None = None,
+        min_area: int = MIN_AREA,
     ) -> None:
         self.decoder = decoder
         self.perceive = dict(perceive or {})

@@ -92,7 +92,10 @@ def test_covariance_grows_with_distance_and_lies_along_the_ray():
         assert (values > 0).all() or values[0] >= 0
         ray = np.array(found.position) / np.linalg.norm(found.position)
         assert abs(axes[:, -1] @ ray) > 0.98
-        assert math.sqrt(found.covariance[2, 2]) == pytest.approx(projection.DEPTH_ERROR * metres)
+        deviation = math.hypot(
+            projection.DEPTH_ERROR * metres, projection.BODY_ERROR * found.size[2]
+        )
+        assert math.sqrt(found.covariance[2, 2]) == pytest.approx(deviation)
         spread.append(values)
     assert (np.diff(spread, axis=0) > -1e-9).all()
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from rich.progress import track
 from rich.table import Column
 
@@ -18,6 +17,7 @@ from semcom_ros.lab.evaluation.loopback import Loopback
 from semcom_ros.lab.evaluation.placement import PlacementScores
 from semcom_ros.lab.evaluation.shared import frames_options, number, show
 from semcom_ros.lab.ground_truth import MIN_SIDES, MIN_VISIBLE, comparable, frames_with_truth
+from semcom_ros.lab.metrics.calibration import MapCalibration
 from semcom_ros.lab.metrics.confusion import ConfusionMatrix
 from semcom_ros.lab.metrics.pedestrians import (
     BANDS,
@@ -34,8 +34,11 @@ from semcom_ros.lab.metrics.perception_scores import (
     DepthScores,
     DetectionScores,
 )
+from semcom_ros.perception.detection import THRESHOLD
+from semcom_ros.perception.fusion import MIN_AREA, fuse, supported_labels
 from semcom_ros.perception.perceive import Perception, Predictions
 from semcom_ros.perception.segmentation import Segmenter
+from semcom_ros.reconstruction import Reconstruction
 
 ORIGINAL = "original"
 SIZES = "128,256,512,1024"
@@ -75,11 +78,11 @@ def run(args: argparse.Namespace) -> None:
         focal = frame.camera.fx if frame.camera and frame.camera.calibrated else None
         [seen] = perception([frame.image], [focal])
         sent = label([frame.image])[0] if label else seen.segmentation
-        tallies[ORIGINAL].add(frame, seen, sent)
+        tallies[ORIGINAL].add(frame, seen, Reconstruction(labels=sent))
         for size in sizes:
             (shown,) = loop.receive([loop.send(replace(frame, labels=sent), size)])
             [seen] = perception([shown.image], [focal])
-            tallies[f"{size} bytes"].add(frame, seen, shown.labels)
+            tallies[f"{size} bytes"].add(frame, seen, shown)
     title = f"{args.data}, {len(frames)} frames"
     show(
         f"{title}: boxes",
@@ -94,10 +97,11 @@ def run(args: argparse.Namespace) -> None:
         depth = (f"RMSE to {FARTHEST:.0f} m", "AbsRel", "within 1.25", "unknown")
     show(
         f"{title}: original and regenerated",
-        (Column("image", no_wrap=True), "mIoU", "mAP50", "mAP", "recall", *depth),
+        (Column("image", no_wrap=True), "mIoU", "mAP50", "mAP", "recall", *depth, "map's ECE"),
         summary_rows(tallies, measured),
         "Regenerated: by gesco, of the map that the vehicle's segmenter finds, which takes trucks "
-        "and buses for cars, and bicycles for riders.",
+        "and buses for cars, and bicycles for riders. ECE: of the confidence published with the "
+        "received map, as the share of its pixels that are right.",
         *(() if exact else ("Pedestrians missed by distance: no distances known.",)),
     )
     if not exact:
@@ -106,8 +110,8 @@ def run(args: argparse.Namespace) -> None:
         f"{title}: errors in space",
         ("image", "objects", "distance, RMS", "median", "within 95 %"),
         placement_rows(tallies),
-        "Of detections that overlap an object of their class by half. Within: true positions in "
-        "the ellipsoid that should hold 95 % by the covariance in rsu/detections_3d.",
+        "Of objects, as published, that overlap one of their class by half. Within: true positions "
+        "in the ellipsoid that should hold 95 % by the covariance in rsu/detections_3d.",
     )
     everyone = [p.distance for p in tallies[ORIGINAL].in_image]
     counts = [sum(near <= d < far for d in everyone) for near, far in BANDS]
@@ -140,6 +144,7 @@ class Tally:
     def __init__(self, names: Sequence[str], folded: bool) -> None:
         self._names = names
         self.confusion = ConfusionMatrix(folded)
+        self.calibration = MapCalibration(folded)
         self.detection = DetectionScores(names)
         self.depth = DepthScores()
         self.plausibility = DepthPlausibility()
@@ -147,17 +152,26 @@ class Tally:
         self.in_image: list[Pedestrian] = []
         self.in_map: list[Pedestrian] = []
 
-    def add(self, frame: Frame, seen: Predictions, labels: np.ndarray) -> None:
-        """Count one frame: what is `seen` in its image, and its map at the RSU, uint8 [H, W]."""
+    def add(self, frame: Frame, seen: Predictions, known: Reconstruction) -> None:
+        """Count one frame: what is `seen` in its image, and what is `known` of its map, which has
+        no confidence where nothing crossed the air."""
         self.confusion.add(frame.labels, seen.segmentation)
         self.detection.add(*comparable(frame, seen.detections, self._names))
         self.plausibility.add(frame.labels, seen.depth)
+        if known.confidence is not None:
+            self.calibration.add(frame.labels, known.labels, known.confidence)
         if frame.depth is not None:
             self.depth.add(frame.depth, seen.depth)
         if frame.objects is not None:
             self.in_image += look_for_pedestrians(frame, sure(seen.detections))
-            self.in_map += look_for_pedestrians(frame, in_map(labels), covering=True)
-            self.placement.add(frame, seen)
+            self.in_map += look_for_pedestrians(frame, in_map(known.labels), covering=True)
+            objects, labels = (
+                [d for d in seen.detections if d.score >= THRESHOLD],
+                seen.segmentation,
+            )
+            if known.confidence is not None:
+                objects, labels = fuse(objects, known, MIN_AREA), supported_labels(known)
+            self.placement.add(frame, objects, seen.depth, labels)
 
 
 def class_rows(tally: Tally) -> Rows:
@@ -178,7 +192,8 @@ def summary_rows(tallies: Mapping[str, Tally], measured: bool) -> Rows:
             d = tally.depth.compute()
             depth = [f"{d['rmse']:.2f} m", number(d["absrel"])]
             depth += [number(d[what], ".1%") for what in ("delta", "missed")]
-        yield name, *(number(v) for v in (tally.confusion.miou(), *found)), *depth
+        scores = (number(v) for v in (tally.confusion.miou(), *found))
+        yield name, *scores, *depth, number(tally.calibration.error())
 
 
 def placement_rows(tallies: Mapping[str, Tally]) -> Rows:

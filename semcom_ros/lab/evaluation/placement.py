@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,7 @@ from semcom_ros.frame import Frame
 from semcom_ros.lab.ground_truth import MIN_VISIBLE
 from semcom_ros.lab.metrics.overlap import OVERLAP, edges, overlaps
 from semcom_ros.objects import Object
-from semcom_ros.perception.detection import THRESHOLD, Detection
-from semcom_ros.perception.perceive import Predictions
+from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.projection import project_detections
 
 WITHIN = 7.815
@@ -32,26 +32,27 @@ class Placement(NamedTuple):
 
 
 class PlacementScores:
-    """Errors of the positions of detections over frames whose objects are known in space."""
+    """Errors of the positions of objects over frames whose objects are known in space."""
 
     def __init__(self) -> None:
         self._errors: list[tuple[float, bool]] = []
 
-    def add(self, frame: Frame, seen: Predictions) -> None:
-        """Count the sure detections of one frame that show an object of their class.
+    def add(
+        self, frame: Frame, objects: Sequence[Detection], depth: np.ndarray, labels: np.ndarray
+    ) -> None:
+        """Count those of the `objects` published of one frame that show one of their class.
 
-        frame: with objects and camera. seen: boxes, depth and labels found in its image; without
-        any known depth nothing is placed.
+        frame: with objects and camera. depth: float32 [H, W] metres, NaN unknown; without any that
+        is known nothing is placed. labels: uint8 [H, W] trainId that the objects rest on.
         """
-        if not np.isfinite(seen.depth).any():
+        if not np.isfinite(depth).any():
             return
-        for detection in seen.detections:
-            true = _shown(detection, frame)
-            if detection.score < THRESHOLD or true is None:
+        for found in objects:
+            true = _shown(found, frame)
+            if true is None:
                 continue
             centre = np.array(true.box_3d.centre)
-            boxes = [detection]
-            for placed in project_detections(boxes, seen.depth, frame.camera, seen.segmentation):
+            for placed in project_detections([found], depth, frame.camera, labels):
                 error = np.array(placed.position) - centre
                 deviations = error @ np.linalg.solve(placed.covariance, error)
                 self._errors.append((abs(error[2]) / centre[2], deviations <= WITHIN))

@@ -133,7 +133,7 @@ def test_a_car_on_the_road_breaks_no_column() -> None:
 
 def placed(frame: Frame, depth: float, *detections: Detection) -> Placement:
     scores = PlacementScores()
-    scores.add(frame, Predictions(frame.labels, list(detections), np.full_like(frame.depth, depth)))
+    scores.add(frame, detections, np.full_like(frame.depth, depth), frame.labels)
     return scores.compute()
 
 
@@ -149,15 +149,10 @@ def test_positions_are_held_against_the_covariance_that_is_published_with_them()
     assert placed(frame, 25.0, Detection("person", 0.9, *ahead.box)) == (1, 1.5, 1.5, 0.0)
 
 
-def test_only_what_is_sure_and_shows_an_object_of_its_class_is_placed() -> None:
+def test_only_what_shows_an_object_of_its_class_is_placed() -> None:
     frame = street(person(251, 10.0), person(400, 10.0, visible=0.1))
-    for name, score, left in (
-        ("person", 0.1, 251),
-        ("car", 0.9, 251),
-        ("person", 0.9, 262),
-        ("person", 0.9, 400),
-    ):
-        assert placed(frame, 10.0, Detection(name, score, left, 100, 10, 30)).objects == 0
+    for name, left in (("car", 251), ("person", 262), ("person", 400)):
+        assert placed(frame, 10.0, Detection(name, 0.9, left, 100, 10, 30)).objects == 0
     assert placed(frame, np.nan, Detection("person", 0.9, 251, 100, 10, 30)).objects == 0
 
 
@@ -195,7 +190,8 @@ def printed(
             return frame
 
         def receive(self, sent: list[Frame]) -> list[Reconstruction]:
-            return [Reconstruction(np.zeros_like(one.image), one.labels) for one in sent]
+            sure = np.full(frame.labels.shape, 204, np.uint8)
+            return [Reconstruction(np.zeros_like(one.image), one.labels, sure) for one in sent]
 
     def replaced(name: str, value: object) -> None:
         monkeypatch.setattr(evaluate_perception, name, value)
@@ -222,9 +218,10 @@ def test_originals_and_regenerated_images_stand_beside_each_other(capsys, monkey
     frame = street(person(50, 12.0), person(200, 35.0))
     text = printed(capsys, monkeypatch, frame, "--regenerated 128,512")
     assert row(text, "original")[1:] == [
-        "1.000", "1.000", "1.000", "1.000", "0.00 m", "0.000", "100.0%", "0.0%"
+        "1.000", "1.000", "1.000", "1.000", "0.00 m", "0.000", "100.0%", "0.0%", "–"
     ]  # fmt: skip
     assert row(text, "128 bytes")[1:5] == ["1.000", "0.000", "0.000", "0.000"]
+    assert row(text, "128 bytes")[-1] == "0.200"
     assert "0–20 m (1)" in text and "60–100 m (0)" in text
     assert row(text[text.index("errors in space") :], "original")[1] == "2"
     assert row(text, "original, image")[1:] == ["0.0%", "0.0%", "–", "–"]
