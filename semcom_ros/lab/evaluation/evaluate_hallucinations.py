@@ -100,22 +100,22 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.frames <= len(source) - AWAY:
         raise SemcomError(f"Give --frames from 1 to {len(source) - AWAY}, which {args.data} has.")
     perceive = create_perception(depth="none", device=args.device)
-    tallies = []
+    outcomes = []
     for case in cases():
-        road, tally = Road(case, perceive, args.device), Tally(case)
+        road, outcome = Road(case, perceive, args.device), Outcome(case)
         for i in track(range(args.frames), case.name):
             frame = replace(fit(source[i]), labels=case.lie(_labels(source, i + case.away)))
-            tally.add(road.drive(frame, args.payload_bytes), road.seen)
-        tallies.append(tally)
+            outcome.add(road.drive(frame, args.payload_bytes), road.seen)
+        outcomes.append(outcome)
     show(
         f"{args.data}, {args.payload_bytes} bytes: what is published of maps that lie",
         (Column("map", no_wrap=True), "frames", "not decoded", "seen in images", "published",
          "least received", "not received", "of classes not sent"),
-        map(Tally.row, tallies),
+        map(Outcome.row, outcomes),
         "Least received: the smallest share of a published box that was received as its class or "
         "superclass. Not received: objects without any such pixel.",
     )  # fmt: skip
-    return int(any(tally.invented for tally in tallies))
+    return int(any(outcome.invented for outcome in outcomes))
 
 
 def _labels(source: Source, index: int) -> np.ndarray:
@@ -156,7 +156,7 @@ class Road:
         return [found]
 
 
-class Tally:
+class Outcome:
     """What became of a case's frames. invented: objects published without a received pixel."""
 
     def __init__(self, case: Case) -> None:
