@@ -25,7 +25,7 @@ SERVICES = {GetParameters: "get_parameters", SetParametersAtomically: "set_param
 FIND_S, ANSWER_S = 3.0, 60.0
 """How long a node may take to be found, and to answer: it may be loading another codec."""
 REPEAT_S = 2.0
-"""How long values are waited for before they are asked for again: who has not found this node yet
+"""How long an answer is waited for before the node is asked again: who has not found this one yet
 answers into the void."""
 
 
@@ -65,23 +65,45 @@ class Remote:
 
     async def read(self, of: str, names: Iterable[str]) -> dict[str, Value]:
         """Values of the node's parameters of these names. Raises SemcomError."""
-        names = list(names)
-        request = GetParameters.Request(names=names)
-        response = await self._ask(GetParameters, of, request)
-        values = (parameter_value_to_python(value) for value in response.values)
-        self.values[of] = dict(zip(names, values, strict=False))
+        self.values[of] = await self._values(of, list(names))
         self.read_at[of] = time.monotonic()
         return self.values[of]
 
     async def write(self, of: str, values: Mapping[str, Value]) -> None:
-        """Set parameters of a node, all or none. Raises SemcomError with the node's reason."""
+        """Set parameters of a node, all or none. Raises SemcomError with the node's reason.
+
+        What was lost on the way is set again, while the node has what it had before: to set twice
+        might undo what another has set since.
+        """
         request = SetParametersAtomically.Request()
         request.parameters = [
             Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
         ]
-        response = await self._ask(SetParametersAtomically, of, request)
-        if not response.result.successful:
-            raise SemcomError(response.result.reason)
+        known = self.values.get(of, {})
+        had = {name: known[name] for name in values if name in known}
+        setting = asyncio.ensure_future(self._ask(SetParametersAtomically, of, request))
+        try:
+            while not (await asyncio.wait({setting}, timeout=REPEAT_S))[0]:
+                looking = asyncio.ensure_future(self._values(of, list(values)))
+                await asyncio.wait({setting, looking}, return_when=asyncio.FIRST_COMPLETED)
+                if setting.done():
+                    looking.cancel()
+                    break
+                has = looking.result()
+                if has == values or any(has[name] != had[name] for name in had):
+                    return
+                setting.cancel()
+                setting = asyncio.ensure_future(self._ask(SetParametersAtomically, of, request))
+            result = setting.result().result
+        finally:
+            setting.cancel()
+        if not result.successful:
+            raise SemcomError(result.reason)
+
+    async def _values(self, of: str, names: list[str]) -> dict[str, Value]:
+        response = await self._ask(GetParameters, of, GetParameters.Request(names=names))
+        values = (parameter_value_to_python(value) for value in response.values)
+        return dict(zip(names, values, strict=False))
 
     async def _ask(self, kind: type, of: str, request: Any) -> Any:
         """The answer of a node's service."""
@@ -114,7 +136,7 @@ class Remote:
                 asked = client.call_async(request)
                 self._asked.add(asked)
                 asked.add_done_callback(told)
-                if kind is GetParameters:  # to set twice might undo what was set between
+                if kind is GetParameters:
                     in_loop(loop.call_later, REPEAT_S, repeat)
             else:
                 in_loop(loop.call_later, 0.1, again)

@@ -9,7 +9,11 @@ import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 for this Python")
 
-from rcl_interfaces.msg import ParameterType, ParameterValue  # noqa: E402
+from rcl_interfaces.msg import (  # noqa: E402
+    ParameterType,
+    ParameterValue,
+    SetParametersResult,
+)
 from rcl_interfaces.srv import GetParameters, SetParametersAtomically  # noqa: E402
 from rclpy.task import Future  # noqa: E402
 
@@ -79,24 +83,58 @@ def test_a_visitor_who_leaves_is_no_silent_node(monkeypatch):
         asyncio.run(leave())
 
 
-def test_what_a_node_answers_into_the_void_is_asked_again_and_what_is_set_is_set_once(monkeypatch):
+def codec(name: str) -> GetParameters.Response:
+    value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=name)
+    return GetParameters.Response(values=[value])
+
+
+def of_kind(node: Asker, kind: type) -> list[Future]:
+    return [future for request, future in node.asked if isinstance(request, kind)]
+
+
+def test_what_a_node_answers_into_the_void_is_asked_again(monkeypatch):
     monkeypatch.setattr(remote, "Tap", NoTap)
     monkeypatch.setattr(remote, "REPEAT_S", 0.01)
     node = Asker(True)
 
     async def ask() -> None:
         known = Remote(node, lambda job: job())
-        writing = asyncio.create_task(known.write("/n", {"codec": "sqgan"}))
         reading = asyncio.create_task(known.read("/n", ["codec"]))
-        while len(node.asked) < 4:
+        while len(node.asked) < 3:
             await asyncio.sleep(0.01)
-        value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="gesco")
-        node.asked[-1][1].set_result(GetParameters.Response(values=[value]))
+        node.asked[-1][1].set_result(codec("gesco"))
         assert await reading == {"codec": "gesco"}
-        assert sum(isinstance(r, SetParametersAtomically.Request) for r, _ in node.asked) == 1
         known.close()
-        with pytest.raises(SemcomError):
-            await writing
 
     asyncio.run(ask())
+    assert node.clients == []
+
+
+@pytest.mark.parametrize(("has", "sets"), [("sqgan", 1), ("jpeg2000", 1), ("gesco", 2)])
+def test_what_is_set_is_set_again_only_while_the_node_has_what_it_had(monkeypatch, has, sets):
+    monkeypatch.setattr(remote, "Tap", NoTap)
+    monkeypatch.setattr(remote, "REPEAT_S", 0.01)
+    node = Asker(True)
+
+    async def ask() -> None:
+        known = Remote(node, lambda job: job())
+        known.values["/n"] = {"codec": "gesco"}
+        writing = asyncio.create_task(known.write("/n", {"codec": "sqgan"}))
+        while not of_kind(node, GetParameters.Request):
+            await asyncio.sleep(0.01)
+        of_kind(node, GetParameters.Request)[-1].set_result(codec(has))
+        while not writing.done() and len(of_kind(node, SetParametersAtomically.Request)) < sets:
+            await asyncio.sleep(0.01)
+        if sets == 2:
+            said = SetParametersResult(successful=False, reason="There is no such codec.")
+            answer = SetParametersAtomically.Response(result=said)
+            of_kind(node, SetParametersAtomically.Request)[-1].set_result(answer)
+            with pytest.raises(SemcomError, match="no such codec"):
+                await writing
+        else:
+            await writing
+        assert len(of_kind(node, SetParametersAtomically.Request)) == sets
+        known.close()
+
+    asyncio.run(asyncio.wait_for(ask(), 10))
     assert node.clients == []
