@@ -12,6 +12,7 @@ import pytest
 
 from semcom_ros.codecs import create_decoder, create_encoder
 from semcom_ros.codecs.base import LinkState, Memory, Received, Request
+from semcom_ros.codecs.gesco.focus import focused
 from semcom_ros.codecs.gesco.picture import (
     BYTES,
     HOLDS,
@@ -24,6 +25,7 @@ from semcom_ros.codecs.gesco.picture import (
 )
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.frame import Frame
+from semcom_ros.labels import TRAIN_ID
 from semcom_ros.payload import Part, Payload, pack
 from semcom_ros.pipeline import single
 from semcom_ros.pipeline.transmitter import Transmitter
@@ -41,7 +43,7 @@ def drive() -> tuple[Frame, ...]:
 @cache
 def coded(room: int = ROOM) -> tuple[bytes, ...]:
     encoder = PictureEncoder()
-    return tuple(encoder.encode(f.image, room, i == 0) for i, f in enumerate(drive()))
+    return tuple(encoder.encode(f.image, f.labels, room, i == 0) for i, f in enumerate(drive()))
 
 
 def nearness(pixels: np.ndarray, frame: Frame) -> float:
@@ -67,10 +69,36 @@ def test_more_room_buys_larger_and_truer_pictures_and_too_little_none() -> None:
 
 def test_of_a_street_too_busy_for_its_size_the_next_smaller_picture_goes_on() -> None:
     town, encoder = Drive(7), PictureEncoder()
-    bits = [encoder.encode(town.render(i).image, 685, i == 0) for i in range(3)]
+    frames = [town.render(i) for i in range(3)]
+    bits = [encoder.encode(f.image, f.labels, 685, i == 0) for i, f in enumerate(frames)]
     assert [(one[0] & ~KEY, bool(one[0] & KEY)) for one in bits] == [
         (1, True), (1, False), (1, False),
     ]  # fmt: skip
+
+
+def test_things_are_truer_than_in_a_picture_that_favours_nothing() -> None:
+    street = np.full_like(drive()[0].labels, TRAIN_ID["road"])
+    things, box, shown = street.copy(), (slice(0, 128), slice(0, 256)), []
+    things[box] = TRAIN_ID["car"]
+    for labels in (street, things):
+        encoder, decoder = PictureEncoder(), PictureDecoder()
+        for i, frame in enumerate(drive()):
+            last = decoder.decode(encoder.encode(frame.image, labels, ROOM, i == 0), i)
+        full = cv2.resize(last.pixels, frame.image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        shown.append(cv2.PSNR(full[box], frame.image[box]))
+    assert shown[1] > shown[0] + 0.5
+
+
+def test_what_is_no_thing_is_softened_and_things_are_left_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (256, 512, 3), np.uint8)
+    labels = np.full((256, 512), TRAIN_ID["building"], np.uint8)
+    labels[100:160, 200:300] = TRAIN_ID["person"]
+    small = cv2.resize(image, (256, 128), interpolation=cv2.INTER_AREA)
+    found = focused(image, labels, (128, 256))
+    assert (found[52:78, 102:148] == small[52:78, 102:148]).all()
+    assert found[:30].std() < 0.9 * small[:30].std()
+    assert abs(found[:30].mean() - small[:30].mean()) < 1
 
 
 def test_a_drive_in_order_is_decoded_and_grows_truer() -> None:
