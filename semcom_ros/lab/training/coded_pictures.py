@@ -19,11 +19,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from semcom_ros.codecs.gesco.focus import focused
 from semcom_ros.codecs.image.still_video import unchanged_priority
 from semcom_ros.datasets import Source, open_source
 from semcom_ros.datasets.files import images_in
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import fit
+from semcom_ros.pipeline.transmitter import Segment
 
 CLIP = 4
 """Frames of a clip; the last is the still itself."""
@@ -93,10 +95,13 @@ def decode(path: Path, every: int = 1) -> Iterator[np.ndarray]:
         raise SemcomError(f"'{path}' is missing or cannot be decoded: OpenCV may lack HEVC here.")
 
 
-def encode_clip(clip: list[np.ndarray], scale: float, quantiser: int) -> bytes:
-    """The low-delay stream of a clip, which begins anew at its first frame."""
-    size = [2 * round(side * scale / 2) for side in clip[0].shape[1::-1]]
-    small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in clip]
+def encode_clip(
+    clip: Sequence[np.ndarray], maps: Sequence[np.ndarray], scale: float, quantiser: int
+) -> bytes:
+    """The low-delay stream of a clip and its label maps, which begins anew at its first frame."""
+    height, width = (2 * round(side * scale / 2) for side in clip[0].shape[:2])
+    pairs = zip(clip, maps, strict=True)
+    small = [focused(image, labels, (height, width)) for image, labels in pairs]
     options = {"tune": "zerolatency", "x265-params": f"qp={quantiser}:{_LOW_DELAY}"}
     return encode(small, options, "hevc")
 
@@ -159,7 +164,7 @@ def street_clips(data: Path, every: dict[str, int]) -> dict[str, Clip]:
     return clips
 
 
-def write_codings(clips: dict[str, Clip], out: Path) -> None:
+def write_codings(clips: dict[str, Clip], segment: Segment, out: Path) -> None:
     """Write the codings of `clips` and the list of their names to the folder `out`."""
     (out / FRAMES).write_text(json.dumps(list(clips)))
     rng = np.random.default_rng(0)
@@ -167,7 +172,8 @@ def write_codings(clips: dict[str, Clip], out: Path) -> None:
         streams = {n: files.enter_context((out / f"{n}.hevc").open("wb")) for n in CODINGS}
         for index, make in enumerate(clips.values()):
             clip = make(np.random.default_rng((7, index)))
+            maps = segment(np.stack(clip))
             for name, coding in CODINGS.items():
                 quantiser = int(rng.integers(coding.quantisers[0], coding.quantisers[1] + 1))
                 if index % coding.every == 0:
-                    streams[name].write(encode_clip(clip, coding.scale, quantiser))
+                    streams[name].write(encode_clip(clip, maps, coding.scale, quantiser))

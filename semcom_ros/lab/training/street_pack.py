@@ -24,6 +24,7 @@ from semcom_ros.lab.training.data import Samples, pixels_of, read_camvid, render
 from semcom_ros.lab.training.imagenet_features import pack_weights
 from semcom_ros.lab.training.recipe import Recipe
 from semcom_ros.labels import VOID
+from semcom_ros.perception.segmentation import Segmenter
 
 FOLDER = Path("out/train/pack")
 HEIGHT = 288
@@ -68,7 +69,7 @@ class StreetPack(Recipe):
                 print(f"{missing} The pack goes without.")
         for name, samples in sets.items():
             write_set(out / name, samples, QUALITY[name])
-        write_codings(street_clips(data, EVERY), out)
+        write_codings(street_clips(data, EVERY), Segmenter.from_pretrained(), out)
 
 
 class OnPack(Recipe):

@@ -55,7 +55,7 @@ def frame():
 def test_clip_ends_with_the_still_and_its_stream_with_its_picture(frame, tmp_path):
     clip = approach(frame.image, np.random.default_rng(0))
     assert len(clip) == CLIP and clip[-1] is frame.image
-    stream = encode_clip(clip, 0.5, 36)
+    stream = encode_clip(clip, [frame.labels] * CLIP, 0.5, 36)
     assert 80 < len(stream) < 6000
     # Two clips in one stream, as the pack holds them.
     (tmp_path / "two.hevc").write_bytes(2 * stream)
@@ -140,7 +140,8 @@ def packed(frame, tmp_path, monkeypatch):
     for name in ("camvid", "kitti_held"):
         write_set(tmp_path / name, Samples(frame.image[None], frame.labels[None]), 30)
     clip = functools.partial(approach, frame.image)
-    write_codings({name: clip for name in ("kitti_held/0", "camvid/0")}, tmp_path)
+    clips = {name: clip for name in ("kitti_held/0", "camvid/0")}
+    write_codings(clips, lambda images: [frame.labels] * len(images), tmp_path)
     for variant in (0, 1):
         tensors = imagenet_features._timm(variant).state_dict()
         save_file(tensors, tmp_path / f"lite{variant}.safetensors")
