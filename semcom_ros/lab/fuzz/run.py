@@ -145,7 +145,6 @@ class Trial:
             data, execute = step()
             if count % every == 0:
                 os.ftruncate(current, os.pwrite(current, data, 0))
-            if count % max(100, every) == 0:
                 # One that never ends is a fault as well: it is told with where it is.
                 faulthandler.dump_traceback_later(HANGS_S, exit=True, file=sys.__stderr__)
             before = time.process_time()
