@@ -19,7 +19,7 @@ from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.fusion import class_pixels
 
 DEPTH_ERROR = 0.2
-"""Standard deviation of an object's distance as a part of it."""
+"""Standard deviation of the distance of what is seen of an object, as a part of it."""
 SIDE_ERROR, LEAST_PIXELS = 0.06, 0.6
 """That of a box's centre: a part of the box's side, and pixels."""
 BODY_ERROR, BODY_ASIDE = 0.33, 0.06
@@ -210,7 +210,7 @@ def position_covariance(
     (DEPTH_ERROR z)² ray rayᵀ, since a wrong distance moves it along its ray, plus the error of its
     box across: (z σ / f)² with σ² = (SIDE_ERROR side)² + LEAST_PIXELS², plus that of its body,
     `deep` metres along the optical axis. sides: width and height of the box in pixels. The errors
-    were measured on the procedural drive in images regenerated from 512 bytes (docs/gesco.md).
+    were chosen so that the ellipsoid of 95 % holds as much (docs/planner.md, "Metres").
     """
     pixels = np.hypot(SIDE_ERROR * np.array(sides), LEAST_PIXELS)
     across = z * pixels / (camera.fx, camera.fy)

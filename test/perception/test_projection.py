@@ -12,7 +12,6 @@ import pytest
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Camera
 from semcom_ros.labels import TRAIN_ID
-from semcom_ros.perception import projection
 from semcom_ros.perception.detection import Detection
 from semcom_ros.perception.projection import check_camera, project_detections, project_points, rays
 
@@ -92,10 +91,12 @@ def test_covariance_grows_with_distance_and_lies_along_the_ray():
         assert (values > 0).all() or values[0] >= 0
         ray = np.array(found.position) / np.linalg.norm(found.position)
         assert abs(axes[:, -1] @ ray) > 0.98
-        deviation = math.hypot(
-            projection.DEPTH_ERROR * metres, projection.BODY_ERROR * found.size[2]
-        )
-        assert math.sqrt(found.covariance[2, 2]) == pytest.approx(deviation)
+        x, y, z = found.position
+        across = np.hypot(0.06 * np.array([PERSON.width, PERSON.height]), 0.6)
+        planner = (0.2 * z) ** 2 * np.outer((x / z, y / z, 1), (x / z, y / z, 1))
+        planner += np.diag((*(z * across / (CAMERA.fx, CAMERA.fy)) ** 2, 0))
+        planner += found.size[2] ** 2 * np.diag((0.06**2, 0, 0.33**2))
+        assert np.allclose(found.covariance, planner, rtol=1e-6)
         spread.append(values)
     assert (np.diff(spread, axis=0) > -1e-9).all()
 

@@ -110,8 +110,9 @@ def run(args: argparse.Namespace) -> None:
         f"{title}: errors in space",
         ("image", "objects", "distance, RMS", "median", "within 95 %"),
         placement_rows(tallies),
-        "Of objects, as published, that overlap one of their class by half. Within: true positions "
-        "in the ellipsoid that should hold 95 % by the covariance in rsu/detections_3d.",
+        "Of objects that overlap one of their class by half: of originals those detected, else "
+        "those published. Within: true positions in the ellipsoid that should hold 95 % by the "
+        "covariance in rsu/detections_3d.",
     )
     everyone = [p.distance for p in tallies[ORIGINAL].in_image]
     counts = [sum(near <= d < far for d in everyone) for near, far in BANDS]
@@ -165,10 +166,8 @@ class Tally:
         if frame.objects is not None:
             self.in_image += look_for_pedestrians(frame, sure(seen.detections))
             self.in_map += look_for_pedestrians(frame, in_map(known.labels), covering=True)
-            objects, labels = (
-                [d for d in seen.detections if d.score >= THRESHOLD],
-                seen.segmentation,
-            )
+            objects = [d for d in seen.detections if d.score >= THRESHOLD]
+            labels = seen.segmentation
             if known.confidence is not None:
                 objects, labels = fuse(objects, known, MIN_AREA), supported_labels(known)
             self.placement.add(frame, objects, seen.depth, labels)

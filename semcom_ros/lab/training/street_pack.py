@@ -58,7 +58,7 @@ class StreetPack(Recipe):
     def make(self) -> None:
         data, out = self.args.data, self.args.out
         # What is missing is told before there is a folder that looks like a pack.
-        sets = _read_sets(data)
+        sets, segmenter = _read_sets(data), Segmenter.from_pretrained()
         if self.args.scenes:
             sets["drive"] = render_scenes(self.args.scenes, TOWNS, STEP)
         out.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class StreetPack(Recipe):
                 print(f"{missing} The pack goes without.")
         for name, samples in sets.items():
             write_set(out / name, samples, QUALITY[name])
-        write_codings(street_clips(data, EVERY), Segmenter.from_pretrained(), out)
+        write_codings(street_clips(data, EVERY), segmenter, out)
 
 
 class OnPack(Recipe):

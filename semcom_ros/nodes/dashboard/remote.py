@@ -72,31 +72,26 @@ class Remote:
     async def write(self, of: str, values: Mapping[str, Value]) -> None:
         """Set parameters of a node, all or none. Raises SemcomError with the node's reason.
 
-        What was lost on the way is set again, while the node has what it had before: to set twice
-        might undo what another has set since.
+        They are set once, for it may take long, and twice might undo what another sets meanwhile;
+        where the answer is lost, that the node has the values is answer enough.
         """
         request = SetParametersAtomically.Request()
         request.parameters = [
             Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
         ]
-        known = self.values.get(of, {})
-        had = {name: known[name] for name in values if name in known}
-        setting = asyncio.ensure_future(self._ask(SetParametersAtomically, of, request))
+        tasks = [asyncio.ensure_future(self._ask(SetParametersAtomically, of, request))]
         try:
-            while not (await asyncio.wait({setting}, timeout=REPEAT_S))[0]:
-                looking = asyncio.ensure_future(self._values(of, list(values)))
-                await asyncio.wait({setting, looking}, return_when=asyncio.FIRST_COMPLETED)
-                if setting.done():
-                    looking.cancel()
-                    break
-                has = looking.result()
-                if has == values or any(has[name] != had[name] for name in had):
-                    return
-                setting.cancel()
-                setting = asyncio.ensure_future(self._ask(SetParametersAtomically, of, request))
-            result = setting.result().result
+            while not (await asyncio.wait(tasks[:1], timeout=REPEAT_S))[0]:
+                tasks[1:] = [asyncio.ensure_future(self._values(of, list(values)))]
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                with suppress(SemcomError, asyncio.InvalidStateError):
+                    if tasks[1].result() == values:
+                        return
+            result = tasks[0].result().result
         finally:
-            setting.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         if not result.successful:
             raise SemcomError(result.reason)
 

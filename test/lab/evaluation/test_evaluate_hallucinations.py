@@ -67,12 +67,19 @@ def test_an_empty_road_that_a_video_contradicts_shows_nothing_and_a_bare_detecto
     status, [row] = ran(capsys, monkeypatch, "--frames", "2", "--data", "scenes:3")
     assert row[4] == row[6] == row[7] == seen and status == 1
 
+    def broken(*batch: object) -> None:
+        raise RuntimeError("no detector")
+
+    monkeypatch.setattr(evaluate_hallucinations, "create_perception", lambda **_: broken)
+    with pytest.raises(RuntimeError, match="no detector"):
+        ran(capsys, monkeypatch, "--frames", "1", "--data", "scenes:3")
+
 
 def test_every_lie_has_a_name_of_its_own():
     names = [one.name for one in cases()]
     assert len(set(names)) == len(names) == 9
 
 
-def test_too_many_frames_are_a_sentence(capsys, monkeypatch):
-    with pytest.raises(SemcomError, match="Give --frames from 1 to"):
+def test_no_frames_are_a_sentence(capsys, monkeypatch):
+    with pytest.raises(SemcomError, match="Give --frames from 1"):
         ran(capsys, monkeypatch, "--frames", "0")

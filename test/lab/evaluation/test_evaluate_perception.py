@@ -164,7 +164,8 @@ def test_sizes_of_regenerated_images_are_a_list_or_none() -> None:
 
 
 class Looking:
-    """Finds every person in an image that is not dark, and nobody in one that is."""
+    """Finds every person in an image that is not dark, once more without being sure, and nobody in
+    one that is."""
 
     names = ("person", "car")
 
@@ -173,7 +174,7 @@ class Looking:
 
     def __call__(self, images: list[np.ndarray], focals: list[float | None]) -> list[Predictions]:
         assert focals == [500.0]
-        boxes = [Detection(o.name, 0.9, *o.box) for o in self.frame.objects]
+        boxes = [Detection(o.name, s, *o.box) for s in (0.9, 0.1) for o in self.frame.objects]
         return [
             Predictions(self.frame.labels, boxes if image.mean() > 50 else [], self.frame.depth)
             for image in images
@@ -223,7 +224,10 @@ def test_originals_and_regenerated_images_stand_beside_each_other(capsys, monkey
     assert row(text, "128 bytes")[1:5] == ["1.000", "0.000", "0.000", "0.000"]
     assert row(text, "128 bytes")[-1] == "0.200"
     assert "0–20 m (1)" in text and "60–100 m (0)" in text
-    assert row(text[text.index("errors in space") :], "original")[1] == "2"
+    in_space = text[text.index("errors in space") :]
+    assert row(in_space, "original")[1] == "2"
+    # The map holds whom nobody sees in the image.
+    assert row(in_space, "128 bytes")[1] == "2"
     assert row(text, "original, image")[1:] == ["0.0%", "0.0%", "–", "–"]
     assert row(text, "512 bytes, image")[1:] == ["100.0%", "100.0%", "–", "–"]
     assert row(text, "512 bytes, map")[1:] == ["0.0%", "0.0%", "–", "–"]
