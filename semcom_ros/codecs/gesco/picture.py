@@ -130,8 +130,7 @@ class PictureEncoder:
     def _next(
         self, stream: StreamEncoder, image: np.ndarray, labels: np.ndarray, room: int
     ) -> bytes:
-        bgr = image[:, :, ::-1]
-        small = focused(bgr, labels, SIDES[self._size])
+        small = focused(image[:, :, ::-1], labels, SIDES[self._size])
         packet = stream.encode(small)
         bits = bytes([self._size | KEY * packet.key]) + packet.bits
         if len(bits) <= MOST * room:

@@ -101,22 +101,22 @@ def run(args: argparse.Namespace) -> int:
     if args.frames < 1:
         raise SemcomError("Give --frames from 1.")
     perceive = create_perception(depth="none", device=args.device)
-    outcomes = []
+    found = []
     for case in cases():
-        road, outcome = Road(case, perceive, args.device), Outcome(case)
+        road, evidence = Road(case, perceive, args.device), Evidence(case)
         for i in track(range(min(args.frames, len(source))), case.name):
             frame = replace(fit(source[i]), labels=case.lie(_labels(source, i + case.away)))
-            outcome.add(road.drive(frame, args.payload_bytes), road.seen)
-        outcomes.append(outcome)
+            evidence.add(road.drive(frame, args.payload_bytes), road.seen)
+        found.append(evidence)
     show(
         f"{args.data}, {args.payload_bytes} bytes: what is published of maps that lie",
         (Column("map", no_wrap=True), "frames", "not decoded", "seen in images", "published",
          "least received", "not received", "of classes not sent"),
-        map(Outcome.row, outcomes),
+        map(Evidence.row, found),
         "Least received: the smallest share of a published box that was received as its class or "
         "superclass. Not received: objects without any such pixel.",
     )  # fmt: skip
-    return int(any(one.invented or one.lost == one.frames for one in outcomes))
+    return int(any(one.invented or one.lost == one.frames for one in found))
 
 
 def _labels(source: Source, index: int) -> np.ndarray:
@@ -160,7 +160,7 @@ class Road:
         return [found]
 
 
-class Outcome:
+class Evidence:
     """What became of a case's frames. invented: objects published without a received pixel."""
 
     def __init__(self, case: Case) -> None:
