@@ -64,7 +64,7 @@ class Encoder(MapEnd):
         pictures, self._pictures = self._pictures, PictureEncoder()
         picture = b""
         if planned and settings.picture == "video":
-            picture = pictures.encode(frame.image, frame.labels, left, request.refresh)
+            picture = pictures.encode(frame, left, request.refresh)
         if settings.map == "planes":
             classes, symbols = planes.encode(labels, self.planes_rows)
             parts = [

@@ -19,7 +19,8 @@ import numpy as np
 from semcom_ros.codecs.gesco.focus import focused
 from semcom_ros.codecs.image.hevc import FORBIDDEN
 from semcom_ros.codecs.video.low_delay import VIDEO_CODERS, StreamDecoder, StreamEncoder, VideoCoder
-from semcom_ros.frame import WORK_SIZE
+from semcom_ros.errors import given
+from semcom_ros.frame import WORK_SIZE, Frame
 
 SIDES = ((96, 192), (128, 256), (192, 384))
 """Height and width of the pictures."""
@@ -102,11 +103,11 @@ class PictureEncoder:
         self._stream: StreamEncoder | None = None
         self._size, self._most = 0, 1.0
 
-    def encode(self, image: np.ndarray, labels: np.ndarray, room: int, alone: bool) -> bytes:
-        """The picture of `image`, uint8 [256, 512, 3] RGB, where map and picture have `room` bytes.
+    def encode(self, frame: Frame, room: int, alone: bool) -> bytes:
+        """The picture of `frame`, at the size of work, where map and picture have `room` bytes.
 
-        labels: uint8 [256, 512] trainId; what shows things is sharper. alone: it must need no
-        other. Empty where there is no room for one.
+        What its labels have for things is sharper. alone: it must need no other. Empty where there
+        is no room for one.
         """
         most = MOST * room
         if most < BYTES[0]:
@@ -115,22 +116,16 @@ class PictureEncoder:
         if alone or self._stream is None or not 0.8 < most / self._most < 1.4:
             size = sum(most >= least for least in BYTES[1:])
             # Of a street so busy that it comes out too large, a smaller picture does not.
-            bits = self._begin(image, labels, size, most, room)
-            if size and not bits:
-                return self._begin(image, labels, size - 1, most, room)
-            return bits
-        return self._next(self._stream, image, labels, room)
+            bits = self._begin(frame, size, most, room)
+            return self._begin(frame, size - 1, most, room) if size and not bits else bits
+        return self._next(self._stream, frame, room)
 
-    def _begin(
-        self, image: np.ndarray, labels: np.ndarray, size: int, most: float, room: int
-    ) -> bytes:
+    def _begin(self, frame: Frame, size: int, most: float, room: int) -> bytes:
         self._stream, self._size, self._most = _encoder(size, most), size, most
-        return self._next(self._stream, image, labels, room)
+        return self._next(self._stream, frame, room)
 
-    def _next(
-        self, stream: StreamEncoder, image: np.ndarray, labels: np.ndarray, room: int
-    ) -> bytes:
-        small = focused(image[:, :, ::-1], labels, SIDES[self._size])
+    def _next(self, stream: StreamEncoder, frame: Frame, room: int) -> bytes:
+        small = focused(frame.image[:, :, ::-1], given(frame.labels), SIDES[self._size])
         packet = stream.encode(small)
         bits = bytes([self._size | KEY * packet.key]) + packet.bits
         if len(bits) <= MOST * room:

@@ -105,8 +105,10 @@ def run(args: argparse.Namespace) -> int:
     for case in cases():
         road, evidence = Road(case, perceive, args.device), Evidence(case)
         for i in track(range(min(args.frames, len(source))), case.name):
-            frame = replace(fit(source[i]), labels=case.lie(_labels(source, i + case.away)))
-            evidence.add(road.drive(frame, args.payload_bytes), road.seen)
+            frame = _labelled(source, i)
+            other = _labelled(source, i + case.away) if case.away else frame
+            lying = replace(frame, labels=case.lie(other.labels))
+            evidence.add(road.drive(lying, args.payload_bytes), road.seen)
         found.append(evidence)
     show(
         f"{args.data}, {args.payload_bytes} bytes: what is published of maps that lie",
@@ -119,12 +121,12 @@ def run(args: argparse.Namespace) -> int:
     return int(any(one.invented or one.lost == one.frames for one in found))
 
 
-def _labels(source: Source, index: int) -> np.ndarray:
-    """Of a frame; after the last comes the first."""
-    labels = fit(source[index % len(source)]).labels
-    if labels is None:
+def _labelled(source: Source, index: int) -> Frame:
+    """A frame; after the last comes the first."""
+    frame = fit(source[index % len(source)])
+    if frame.labels is None:
         raise SemcomError(f"Frame {index} has no labels: give scenes:SEED or a labelled set.")
-    return labels
+    return frame
 
 
 class Road:

@@ -43,7 +43,7 @@ def drive() -> tuple[Frame, ...]:
 @cache
 def coded(room: int = ROOM) -> tuple[bytes, ...]:
     encoder = PictureEncoder()
-    return tuple(encoder.encode(f.image, f.labels, room, i == 0) for i, f in enumerate(drive()))
+    return tuple(encoder.encode(f, room, i == 0) for i, f in enumerate(drive()))
 
 
 def nearness(pixels: np.ndarray, frame: Frame) -> float:
@@ -69,8 +69,7 @@ def test_more_room_buys_larger_and_truer_pictures_and_too_little_none() -> None:
 
 def test_of_a_street_too_busy_for_its_size_the_next_smaller_picture_goes_on() -> None:
     town, encoder = Drive(7), PictureEncoder()
-    frames = [town.render(i) for i in range(3)]
-    bits = [encoder.encode(f.image, f.labels, 685, i == 0) for i, f in enumerate(frames)]
+    bits = [encoder.encode(town.render(i), 685, i == 0) for i in range(3)]
     assert [(one[0] & ~KEY, bool(one[0] & KEY)) for one in bits] == [
         (1, True), (1, False), (1, False),
     ]  # fmt: skip
@@ -83,7 +82,7 @@ def test_things_are_truer_than_in_a_picture_that_favours_nothing() -> None:
     for labels in (street, things):
         encoder, decoder = PictureEncoder(), PictureDecoder()
         for i, frame in enumerate(drive()):
-            last = decoder.decode(encoder.encode(frame.image, labels, ROOM, i == 0), i)
+            last = decoder.decode(encoder.encode(replace(frame, labels=labels), ROOM, i == 0), i)
         full = cv2.resize(last.pixels, frame.image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
         shown.append(cv2.PSNR(full[box], frame.image[box]))
     assert shown[1] > shown[0] + 0.5
