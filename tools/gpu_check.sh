@@ -8,7 +8,7 @@
 #
 # LIMIT: seconds that all of it may take, by default 480. PYTHON: the interpreter that holds torch.
 # WHEELS: a folder of wheels to install beside what it holds. DEVICE, BATCHES, PAPER_BATCHES, REPEATS,
-# OPTIONS of benches, WORKERS of tests: also to rehearse on a processor.
+# OPTIONS and VEHICLES of benches, WORKERS of tests: also to rehearse on a processor.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${1:-out/gpu} python=${PYTHON:-python3} device=${DEVICE:-cuda} limit=${LIMIT:-480}
@@ -47,18 +47,19 @@ told "benches"
 # All by forks of one process that has imported what they need, and no GPU: to import takes longer
 # than to measure, and one that is cut off leaves the next as it was. What needs numba comes last.
 PYTORCH_NVML_BASED_CUDA_CHECK=1 "$python" - "$out" "$(until_part 50)" "$device" "$pictures" \
-    "${PAPER_BATCHES:-1}" --batch ${BATCHES:-1 8 32} --repeats "${REPEATS:-15}" ${OPTIONS-} \
-    >>"$out/benches.txt" 2>&1 <<'BENCHES' || status=1
+    "${PAPER_BATCHES:-1}" "${VEHICLES:-16,50}" \
+    --batch ${BATCHES:-1 8 32} --repeats "${REPEATS:-15}" ${OPTIONS-} >>"$out/benches.txt" 2>&1 <<'BENCHES' || status=1
 import multiprocessing, sys, time
 begun = time.monotonic()
 from semcom_ros.cli import main
 import semcom_ros.lab.evaluation.bench
 
-out, seconds, device, pictures, batches, *options = sys.argv[1:]
-parts = {"papers": 6, "segmenter": 1, "perception": 2, "gsc": 3, "sqgan": 3, "gesco": 4}
+out, seconds, device, pictures, batches, vehicles, *options = sys.argv[1:]
+parts = {"papers": 6, "segmenter": 1, "perception": 2, "gsc": 3, "sqgan": 3, "gesco": 4, "rsu": 4}
 told, failed = {name: options for name in parts}, False
 told["papers"] = ["--eager", "--repeats", "3", "--batch", *batches.split()]
 told["gesco"] = [*options, *pictures.split()]
+told["rsu"] = ["--vehicles", vehicles, "--seconds", "4", *pictures.split()]
 
 while parts:
     left = float(seconds) - (time.monotonic() - begun)
@@ -98,12 +99,19 @@ out = pathlib.Path(sys.argv[1])
 print(f"{'bench':12}{'step':22}{'frames':>8}{'median ms':>11}{'p99 ms':>9}{'ms a frame':>12}")
 for path in sorted(out.glob("*.json")):
     found = json.loads(path.read_text())
+    if path.stem == "rsu":
+        continue
     for run in (found, *(value for name, value in found.items() if name.startswith("batch_"))):
         for step, times in run.items():
             if step.endswith("_ms") and isinstance(times, dict):
                 median, n = times["median"], run["batch"]
                 row = f"{path.stem:12}{step:22}{n:8}{median:11.2f}{times['p99']:9.2f}"
                 print(f"{row}{median / n:12.2f}")
+if (crowd := out / "rsu.json").is_file():
+    for run in json.loads(crowd.read_text()):
+        label, image = (run[of]["p99"] for of in ("label_ms", "image_ms"))
+        print(f"rsu, {run['vehicles']} vehicles: {run['in_time']} of {run['received']} images in time,",
+              f"p99 {label} ms of labels, {image} ms of images, Jain {run['jain']:.3f}")
 
 begun, ended, most = {}, {}, "?"
 for line in (out / "pytest.txt").read_text().splitlines():

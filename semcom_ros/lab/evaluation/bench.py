@@ -68,8 +68,9 @@ def run(args: argparse.Namespace) -> None:
     batches = [BATCH.check(batch) for batch in args.batch or []]
     known = {p.name: p for p in codec_parameters()[1:]}
     args.settings = {n: known[n].parse(v) for n, v in vars(args).items() if n in known}
+    codec = args.codec if args.name == "rsu" else args.name
     for name in args.settings:
-        if not name.startswith(f"{args.name}_"):
+        if not name.startswith(f"{codec}_"):
             raise SemcomError(f"The bench '{args.name}' has no option '{_option(name)}'.")
     if args.name == "rsu":
         bench_rsu.run(args)

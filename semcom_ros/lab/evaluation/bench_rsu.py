@@ -60,8 +60,9 @@ def run(args: argparse.Namespace) -> None:
     choose(args.codec, CODECS, "codec")
     batch = args.batch[0] if args.batch else 1 if args.device == "cpu" else 32
     count, n_bytes = (WARM_UP_S + args.seconds) * RATE_HZ, args.payload_bytes or 512
-    payloads = payloads_of(args.codec, args.data, count, n_bytes, args.device)
-    rsu = Rsu(create_decoder(args.codec, device=args.device))
+    ends = {"device": args.device, **args.settings}
+    payloads = payloads_of(args.codec, args.data, count, n_bytes, **ends)
+    rsu = Rsu(create_decoder(args.codec, **ends))
     map_ms, image_ms = _alone(rsu, payloads, args.device)
     # All maps come first; images have a thread of their own.
     most_maps = int(map_threads() * 1e3 / RATE_HZ / map_ms)
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace) -> None:
         traffic = Traffic(rsu, n, payloads, batch, args.deadline_ms)
         could = min(n * RATE_HZ, 1e3 / image_ms) if n <= most_maps else 0
         records.append(traffic.drive() | {"expected_in_time": round(could * args.seconds)})
+        if args.json:  # what stops a bench leaves what it has found
+            write_json(args.json, records)
     counts = ("vehicles", "received", "in_time", "expected_in_time")
     rows = [
         [str(one[name]) for name in counts]
@@ -87,8 +90,6 @@ def run(args: argparse.Namespace) -> None:
         f"up to {most_maps} vehicles and, as long as these keep up, as many images in time as "
         f"{args.seconds} s hold, one after the other.",
     )  # fmt: skip
-    if args.json:
-        write_json(args.json, records)
 
 
 class Traffic:
@@ -184,10 +185,10 @@ def jain(shares: Iterable[float]) -> float:
 
 
 def payloads_of(
-    codec: str, data: str, count: int, n_bytes: int = 512, device: str = "cpu"
+    codec: str, data: str, count: int, n_bytes: int = 512, device: str = "cpu", **settings: Any
 ) -> list[Payload]:
     """Those of one vehicle, of the first `count` frames of `data`, over and over."""
-    source, encoder = open_source(data), create_encoder(codec, device=device)
+    source, encoder = open_source(data), create_encoder(codec, device=device, **settings)
     labels = codec_of(codec).sends_labels
     segmenter = Segmenter.from_pretrained(device=device) if labels else list
     transmitter = Transmitter(codec, encoder, lambda images: segmenter(list(images)))

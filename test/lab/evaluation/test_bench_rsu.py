@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from semcom_ros.cli import main
-from semcom_ros.lab.evaluation.bench_rsu import jain
+from semcom_ros.lab.evaluation.bench_rsu import jain, payloads_of
 
 
 def test_every_frame_of_every_vehicle_is_in_the_record(tmp_path: Path) -> None:
@@ -36,3 +36,14 @@ def test_jains_index_is_one_for_equals_and_a_share_for_a_single_winner(shares, i
 def test_numbers_that_are_none_are_refused(options: str, capsys: pytest.CaptureFixture) -> None:
     assert main(["bench", "rsu", *options.split()]) == 2
     assert "give numbers from 1" in capsys.readouterr().err
+
+
+def test_settings_of_the_codec_reach_what_vehicles_send_and_others_are_refused(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    pictured, bare = (
+        payloads_of("gesco", "scenes:1", 1, gesco_picture=how)[0] for how in ("thumbnail", "none")
+    )
+    assert len(bare.parts) < len(pictured.parts)
+    assert main(["bench", "rsu", "--codec", "sqgan", "--gesco-picture", "none"]) == 2
+    assert "has no option '--gesco-picture'" in capsys.readouterr().err
