@@ -21,43 +21,64 @@ TURN, SHAPE = math.radians(4), 0.1
 """Most radians a window is turned, and logarithm of its shape's change."""
 PASTED = 0.4
 """Part of the frames into which things of another are pasted."""
+PLACES = 16
+"""Pixels of a label in a frame about which windows are drawn that seek it."""
 
 
 class Windows:
     """Frames on `device`; frames with rare labels are drawn more often.
 
-    samples: images, and labels in rows below `kinds` or void.
+    samples: images, and labels in rows below `kinds` or void. seek: part of the windows that lie
+    about a pixel of some label, of a rare one more often.
     """
 
-    def __init__(self, samples: Samples, kinds: int, device: str):
+    def __init__(self, samples: Samples, kinds: int, device: str, seek: float = 0.0):
         self.images = torch.from_numpy(samples.images).to(device)
         # Void becomes 0, which is also what lies outside a frame.
         self.rows = torch.from_numpy(samples.labels + np.uint8(1)).to(device)
         self.scale = WORK_SIZE[1] / fit_window(*samples.labels.shape[1:]).width
         self.odds = torch.from_numpy(_odds(samples.labels, kinds)).to(device)
+        found = _places(samples.labels, kinds) if seek else []
+        places = torch.tensor(found, dtype=torch.float32, device=device).reshape(-1, 4)
+        # Frame, line and column from its middle; odds.
+        self.places, self.place_odds = places[:, :3], places[:, 3].contiguous()
+        self.seek = seek if found else 0.0
 
     def draw(self, count: int, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Random windows: images float32 [B, 3, h, w] in 0..1, rows int64 [B, h, w], 255 void."""
         device = self.images.device
-        chosen = torch.multinomial(self.odds, count, replacement=True)
+        chosen, about = self._chosen(count, device)
         images = self.images[chosen].permute(0, 3, 1, 2).float() / 255
         rows = self.rows[chosen][:, None].float()
-        grid = self._windows(count, size, device)
+        grid = self._windows(size, about)
         seen = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
         labels = F.grid_sample(rows, grid, mode="nearest", align_corners=False)[:, 0]
         return seen.clamp_(0, 1), (labels.long() - 1) % 256
 
-    def _windows(self, count: int, size: tuple[int, int], device: torch.device) -> torch.Tensor:
+    def _chosen(self, count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Frames [B], and lines and columns [B, 2] that their windows seek; NaN: they seek none."""
+        chosen = torch.multinomial(self.odds, count, replacement=True)
+        about = torch.full((count, 2), torch.nan, device=device)
+        if self.seek:
+            place = self.places[torch.multinomial(self.place_odds, count, replacement=True)]
+            sought = torch.rand(count, device=device) < self.seek
+            chosen = torch.where(sought, place[:, 0].long(), chosen)
+            about = torch.where(sought[:, None], place[:, 1:], about)
+        return chosen, about
+
+    def _windows(self, size: tuple[int, int], about: torch.Tensor) -> torch.Tensor:
         """A sampling grid [B, h, w, 2] in -1..1 of the frames."""
-        height, width = self.rows.shape[1:]
+        (height, width), count, device = self.rows.shape[1:], len(about), about.device
         zoom = self.scale * uniform(device, *ZOOM, count).exp()
         shape = uniform(device, -SHAPE, SHAPE, count).exp()
         turn = uniform(device, -TURN, TURN, count)
         flip = (torch.rand(count, device=device) < 0.5) * 2.0 - 1
         # Half a window and half a frame, in pixels of the frame; what is left is where it may lie.
         across, down = size[1] / 2 / (zoom * shape), size[0] / 2 / (zoom / shape)
-        x = (width / 2 - across).abs() * uniform(device, -1, 1, count)
-        y = (height / 2 - down).abs() * uniform(device, -1, 1, count)
+        y, x = (
+            _middles(room / 2 - half, half, sought)
+            for room, half, sought in zip((height, width), (down, across), about.T, strict=True)
+        )
         v, u = torch.meshgrid(
             *(torch.linspace(-1 + 1 / n, 1 - 1 / n, n, device=device) for n in size), indexing="ij"
         )
@@ -66,6 +87,33 @@ class Windows:
         columns = (u * cos - v * sin + x[:, None, None]) / (width / 2)
         lines = (u * sin + v * cos + y[:, None, None]) / (height / 2)
         return torch.stack([columns, lines], -1)
+
+
+def _middles(room: torch.Tensor, half: torch.Tensor, sought: torch.Tensor) -> torch.Tensor:
+    """Middles of windows of `half` an extent each, within `room` of that of their frame: anywhere,
+    or so that what they seek is inside."""
+    count, most = len(half), room.abs()
+    near = sought + half * uniform(half.device, -0.9, 0.9, count)
+    anywhere = most * uniform(half.device, -1, 1, count)
+    return torch.where(sought.isnan(), anywhere, near.clamp(-most, most))
+
+
+def _places(rows: np.ndarray, kinds: int) -> list[tuple[float, ...]]:
+    """Frame, line and column from its middle, of some pixels of each label in each frame; and how
+    often to seek them: all of a label by the cube root of how rare it is, and in all frames alike.
+    """
+    thin = rows[:, ::2, ::2]
+    shares = np.bincount(thin.ravel(), minlength=256)[:kinds] / thin.size
+    rng, found = np.random.default_rng(0), []
+    for kind in np.flatnonzero(shares):
+        seen = [(i, np.argwhere(row == kind)) for i, row in enumerate(thin)]
+        seen = [(i, pixels) for i, pixels in seen if len(pixels) > 10]
+        for i, pixels in seen:
+            some = rng.choice(pixels, PLACES)
+            middle = 2 * some - np.array(rows.shape[1:]) / 2
+            odds = shares[kind] ** (-1 / 3) / len(seen)
+            found += [(i, *place, odds) for place in middle.tolist()]
+    return found
 
 
 def uniform(device: str | torch.device, low: float, high: float, *shape: int) -> torch.Tensor:

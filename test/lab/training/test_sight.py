@@ -83,6 +83,22 @@ def test_windows_keep_labels_on_their_pixels():
     assert (told == labels)[known].float().mean() > 0.9
 
 
+def test_windows_that_seek_lie_about_labels_of_which_the_rare_are_sought_more_often():
+    torch.manual_seed(0)
+    labels = np.full((4, 360, 960), TRAIN_ID["road"], np.uint8)
+    labels[2, 200:220, 30:50] = TRAIN_ID["bus"]
+    samples = Samples(np.zeros((*labels.shape, 3), np.uint8), labels)
+    found = []
+    for seek in (0.0, 1.0):
+        windows = device_windows.Windows(samples, losses.ROWS, "cpu", seek)
+        _, drawn = windows.draw(64, (128, 192))
+        found.append(float((drawn == TRAIN_ID["bus"]).any(2).any(1).float().mean()))
+    assert found[1] > 0.6 > 2 * found[0]
+    void = Samples(samples.images, np.full_like(labels, VOID))
+    _, drawn = device_windows.Windows(void, losses.ROWS, "cpu", 1.0).draw(2, (128, 192))
+    assert (drawn == VOID).all()
+
+
 def test_pasted_things_bring_their_labels():
     torch.manual_seed(0)
     images = torch.zeros(8, 3, 16, 16)
@@ -137,16 +153,23 @@ def test_stages_leave_weights_that_the_segmenter_loads_and_training_goes_on_from
     assert "kitti miou" in card["scores"]
     image = np.zeros((1, 256, 512, 3), np.uint8)
     assert Segmenter.from_pretrained(teacher)(image).shape == (1, 256, 512)
-    more = ["--teacher", teacher, "--start", teacher, "--steps", 1]
-    _, _, card = train("segmenter", "sight", *more)
+    more = ["--teacher", teacher, "--start", teacher, "--steps", 1, "--seek", 0.5]
+    _, _, card = train("segmenter", "sight", *more, "--start-teaches")
+    assert "--start-teaches" in card["recipe"] and "--seek 0.5" in card["recipe"]
     assert "told by a teacher" in card["data"]
     assert card["start"]["recipe"].startswith("semcom train sight --pack DIR")
     assert "--start FILE" in card["recipe"]
 
 
+def test_weights_that_are_not_given_do_not_teach(tmp_path, capsys):
+    assert main(["train", "sight", "--start-teaches", "--pack", str(tmp_path)]) == 2
+    assert "no weights are there to teach" in capsys.readouterr().err
+
+
 def test_the_panel_trains_on_another_device(train):
     with another_device() as device:
-        code, *_ = train("panel", "sight", "--stage", "panel", "--steps", 1, "--device", device)
+        words = ["--stage", "panel", "--steps", 1, "--seek", 0.5, "--device", device]
+        code, *_ = train("panel", "sight", *words)
     assert code == 0
 
 

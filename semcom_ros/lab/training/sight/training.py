@@ -67,7 +67,7 @@ STAGES = {
         "semantic segmentation network",
         "models/segmenter.safetensors",
         {"backbone": "lite0", "kept": 6, "last": BLOCKS, "channels": 64, "fine": 32},
-        {"camvid": 14, "kitti": 9, "drive": 5, "plain": 3, "wide": 1},
+        {"camvid": 12, "kitti": 11, "drive": 4, "plain": 2, "wide": 3},
     ),
     "panel": SightStage(
         "segmenter that judges images and chooses none",
@@ -90,6 +90,10 @@ class SightTraining(street_pack.OnPack, Training):
     def options(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--stage", choices=STAGES, default="segmenter")
         parser.add_argument("--teacher", type=Path, help="its weights; unlabelled sets need them")
+        seek = "part of the windows that lie about a label, of a rare one more often"
+        also = "the weights --start teach as well, so that little of what they know is lost"
+        parser.add_argument("--start-teaches", action="store_true", help=also)
+        parser.add_argument("--seek", type=float, default=0.0, help=seek)
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -104,8 +108,15 @@ class SightTraining(street_pack.OnPack, Training):
         args.log = args.log or Path(f"out/train/{args.stage}.jsonl")
         super().__init__(args)
 
+    def check(self) -> None:
+        super().check()
+        if self.args.start_teaches and self.args.start is None:
+            raise SemcomError("Without --start no weights are there to teach: give them.")
+
     def begin(self) -> None:
         args, device = self.args, self.args.device
+        teaching = [args.teacher, args.start if args.start_teaches else None]
+        self.teachers = [Teacher(path, device) for path in teaching if path]
         known = street_pack.read_pack(args.pack)
         if args.scenes:
             known["drive"] = render_scenes(args.scenes, TOWNS, STEP)
@@ -114,7 +125,7 @@ class SightTraining(street_pack.OnPack, Training):
                 f"The pack {args.pack} holds no frames of the drive: leave out --scenes 0, or make "
                 "it with --scenes."
             )
-        shares = {n: s for n, s in self.stage.shares.items() if args.teacher or n in LUMPED}
+        shares = {n: s for n, s in self.stage.shares.items() if self.teachers or n in LUMPED}
         counts = split(args.batch, list(shares.values()))
         sets, pixels = [], np.zeros(ROWS)
         for (name, share), count in zip(shares.items(), counts, strict=True):
@@ -123,11 +134,10 @@ class SightTraining(street_pack.OnPack, Training):
                 seen = np.bincount(rows.ravel(), minlength=256)[:ROWS]
                 pixels += share * seen / seen.sum()
             if count:
-                windows = Windows(Samples(known[name].images, rows), ROWS, device)
+                windows = Windows(Samples(known[name].images, rows), ROWS, device, args.seek)
                 sets.append((windows, count))
         self.batches = WindowBatches(sets, CROP, PASTEABLE)
         self.loss = LabelLoss(pixels / pixels.sum(), device)
-        self.teacher = Teacher(args.teacher, device) if args.teacher else None
         self.held_out = {
             "kitti": Samples.of(map(pixels_of, street_pack.fitted(known["kitti_held"]))),
             "drive": render_scenes(*UNSEEN),
@@ -143,8 +153,9 @@ class SightTraining(street_pack.OnPack, Training):
         seen = images.to(torch.bfloat16, memory_format=torch.channels_last)
         logits = self.network(seen).float()
         parts = self.loss(logits, rows)
-        if self.teacher is not None:
-            parts["teacher"] = distillation(logits, self.teacher(plain))
+        if self.teachers:
+            taught = torch.stack([teacher(plain) for teacher in self.teachers]).mean(0)
+            parts["teacher"] = distillation(logits, taught)
         sum(parts.values()).backward()
         return {**parts, "gradient": self.optimise(step)}
 
@@ -161,7 +172,7 @@ class SightTraining(street_pack.OnPack, Training):
             "data": "ImageNet (backbone); CamVid train (367 frames); KITTI semantics (136 frames, "
             f"CC BY-NC-SA 3.0: not for commercial use); {self.args.scenes or 'packed'} frames of "
             f"the procedural drive, seeds {TOWNS.start} to {TOWNS.stop - 1}"
-            + (drives if self.teacher else ""),
+            + (drives if self.teachers else ""),
             "scores": {"on": "held-out runs of KITTI (33 frames) and drives; none chose"},
         }
 
