@@ -34,6 +34,7 @@ from semcom_ros.lab.training.restorer.arrived_maps import Resampling, denoised_p
 from semcom_ros.lab.training.restorer.batches import PictureBatch, PictureBatches, Streets
 from semcom_ros.lab.training.restorer.training import (
     RestorerLearning,
+    close_ups,
     ms_ssim_loss,
     restored,
     restorer,
@@ -148,6 +149,22 @@ def packed(frame, tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_close_ups_are_windows_of_the_same_place_at_twice_the_size():
+    image = torch.rand(2, 3, 64, 128)
+    drawn_by = torch.zeros(2, 1, 64, 128)
+    drawn_by[0, 0, 20:24, 84:88] = 3.0
+    drawn_by[1, 0, 60:, :8] = 3.0
+    torch.manual_seed(0)
+    close, where = close_ups((image, drawn_by), drawn_by)
+    assert close.shape == image.shape and where.shape == drawn_by.shape
+    # Around the middle of a cell, and never beyond the edge.
+    for near, whole, (top, left) in ((close[0], image[0], (8, 56)), (close[1], image[1], (32, 0))):
+        window = whole[:, top : top + 32, left : left + 64]
+        larger = torch.nn.functional.interpolate(window[None], scale_factor=2, mode="bilinear")[0]
+        assert torch.allclose(near[:, 1:-1, 1:-1], larger[:, 1:-1, 1:-1], atol=1e-5)
+    assert (where.amax((1, 2, 3)) > 0).all()
+
+
 def test_focus_makes_road_users_count_more_in_the_features(packed):
     features = imagenet_features.ImagenetFeatures(0, packed)
     shares, sharp = torch.rand(1, len(CLASSES), 96, 192), torch.tensor([8.0])
@@ -155,16 +172,20 @@ def test_focus_makes_road_users_count_more_in_the_features(packed):
     emphasis = torch.full((1, 1, 192, 384), 3.0)
     batch = PictureBatch(shares, picture, sharp, image, emphasis)
 
-    def seen(focus):
+    def seen(*looks):
         network = restorer(1, models_dir() / "gesco_diffusion.safetensors")
-        learning = RestorerLearning(network, Discriminator(len(CLASSES)), features, focus=focus)
+        learning = RestorerLearning(network, Discriminator(len(CLASSES)), features, "cpu", *looks)
         torch.manual_seed(0)
         seen = learning.objective(batch)[1]
         return {name: float(value.detach()) for name, value in seen.items()}
 
-    plain, sharper = seen(1.0), seen(2.0)
+    plain, sharper, closer, both = (seen(*looks) for looks in ((1, 0), (2, 0), (1, 1), (2, 1)))
     assert sharper["features"] == pytest.approx(3 * plain["features"], rel=1e-3)
     assert sharper["l1"] == plain["l1"]
+    # A close-up comes beside it, and has no focus.
+    close_up = closer["features"] - plain["features"]
+    assert close_up > plain["features"] / 4
+    assert both["features"] - sharper["features"] == pytest.approx(close_up, rel=1e-2)
 
 
 def test_the_recipe_sharpens_at_its_end_and_goes_on_from_its_own(packed):
@@ -176,11 +197,16 @@ def test_the_recipe_sharpens_at_its_end_and_goes_on_from_its_own(packed):
         return json.loads(out.with_suffix(".json").read_text()), log.read_text().splitlines()
 
     card, log = train("first", "--steps", 2)
-    assert card["classes"] == list(NAMES) and card["fine"] == 1 and "ssim_low" in card["scores"]
+    assert (
+        card["classes"] == list(NAMES)
+        and card["fine"] == 1
+        and {"ssim_low", "things_low"} <= {*card["scores"]}
+    )
     assert ["hinge" in json.loads(line) for line in log] == [False, True]
     plain = json.loads((packed / "first_plain.json").read_text())
     assert plain["updates"] == 1 and "--crop 192 384" in plain["recipe"]
-    card, _ = train("second", "--steps", 1, "--start", packed / "first.safetensors")
+    more = ["--start", packed / "first.safetensors", "--close", 1]
+    card, _ = train("second", "--steps", 1, *more)
     assert card["start"]["recipe"].startswith("semcom train restorer --pack DIR")
 
 

@@ -184,9 +184,8 @@ class PictureBatches(Dataset):
         drawn = torch.multinomial(s.chance, n, replacement=True)
         frames = s.frame_of[drawn]
         chance = torch.rand(3, n, 1, 1, 1, device=self.device)
-        seen, true = s.estimated[frames], s.truth[frames]
-        filled = torch.where(true == VOID, seen, true)
-        sent = torch.where(chance[0, :, 0] < ESTIMATED, seen, filled)
+        filled = self._filled(frames)
+        sent = torch.where(chance[0, :, 0] < ESTIMATED, s.estimated[frames], filled)
         shares = torch.cat([self._class_shares(part) for part in sent.split(MAPS_AT_ONCE)])
         shares = shares * (chance[1] >= MAPLESS)
 
@@ -201,7 +200,7 @@ class PictureBatches(Dataset):
         # One change of light for what was received and what is to come out.
         factor, summand = light(n, (0.8, 1.2), (0.93, 1.07), 0.06, self.device)
         image, picture = ((t * factor + summand).clamp(0, 1) for t in (image, picture))
-        emphasis = self.emphasis[filled.long()][:, None]
+        emphasis = self._emphasis(filled)
         return self._cropped(PictureBatch(shares, picture, sharp, image, emphasis))
 
     def whole(self, places: np.ndarray) -> PictureBatch:
@@ -213,9 +212,16 @@ class PictureBatches(Dataset):
             for t in (s.images[at], s.pictures[drawn])
         )
         shares = self.resampling[HELD_GRID](s.estimated[at])
-        return PictureBatch(
-            shares, picture, s.sharpness[drawn], image, torch.ones_like(image[:, :1])
-        )
+        emphasis = self._emphasis(self._filled(at))
+        return PictureBatch(shares, picture, s.sharpness[drawn], image, emphasis)
+
+    def _filled(self, frames: torch.Tensor) -> torch.Tensor:
+        """The true maps of `frames`, as the vehicle sees them where nobody labelled them."""
+        true = self.streets.truth[frames]
+        return torch.where(true == VOID, self.streets.estimated[frames], true)
+
+    def _emphasis(self, maps: torch.Tensor) -> torch.Tensor:
+        return self.emphasis[maps.long()][:, None]
 
     def _class_shares(self, labels: torch.Tensor) -> torch.Tensor:
         if torch.rand(()) < PLANES:
