@@ -213,6 +213,6 @@ def test_the_recipe_sharpens_at_its_end_and_goes_on_from_its_own(packed):
 def test_it_trains_on_another_device(packed):
     out, log = packed / "there.safetensors", packed / "there.jsonl"
     places = ["--pack", packed, "--models", models_dir(), "--out", out, "--log", log]
-    more = ["--batch", 1, "--crop", 192, 384, "--steps", 1, "--adversarial-from", 0]
+    more = ["--batch", 1, "--crop", 192, 384, "--steps", 1, "--adversarial-from", 0, "--close", 1]
     with another_device() as device:
         assert main(["train", "restorer", *map(str, (*places, *more)), "--device", device]) == 0
