@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,25 @@ def test_a_fault_is_told_and_what_shows_it_is_kept(
     assert found["faults"] == 1
     assert (tmp_path / "fault_1.bin").read_bytes() == b"shows it"
     assert what in capsys.readouterr().out
+
+
+def test_one_that_never_ends_ends_the_run_and_is_kept(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(run, "HANGS_S", 0.05)
+
+    def never_ends() -> str:
+        while True:
+            pass
+
+    def fuzz() -> None:
+        os.dup2(os.open(tmp_path / "told", os.O_WRONLY | os.O_CREAT), 2)
+        run.Trial(tmp_path).run(1, lambda: (b"shows it", never_ends))
+
+    process = multiprocessing.get_context("fork").Process(target=fuzz)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGPROF
+    assert (tmp_path / "current.bin").read_bytes() == b"shows it"
+    assert "never_ends" in (tmp_path / "told").read_text()
 
 
 def test_without_payloads_the_sentence_says_how_to_get_some(tmp_path, capsys) -> None:

@@ -11,6 +11,7 @@ import argparse
 import faulthandler
 import os
 import resource
+import signal
 import sys
 import time
 from collections import Counter
@@ -30,7 +31,10 @@ from semcom_ros.lab.fuzz.mutate import Mutator
 from semcom_ros.labels import CLASSES, VOID
 from semcom_ros.payload import Payload, PayloadError, pack, unpack
 
-MOST_S, MOST_BYTES, HANGS_S = 2.0, 2**30, 60.0
+MOST_S, MOST_BYTES = 2.0, 2**30
+HANGS_S, SLEEPS_S = 60.0, 1800.0
+"""After so much of a processor's time, or of time, a payload never ends: a busy machine may leave
+the one at rest for minutes."""
 FRAMES = 50
 """Payloads in a row of one vehicle, whose memory the decoder keeps."""
 IMAGES = 50
@@ -133,6 +137,7 @@ class Trial:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        faulthandler.register(signal.SIGPROF, sys.__stderr__, chain=True)
         self._folder = folder
         self._outcomes: Counter[str] = Counter()
         self._faults: list[str] = []
@@ -146,7 +151,8 @@ class Trial:
             if count % every == 0:
                 os.ftruncate(current, os.pwrite(current, data, 0))
                 # One that never ends is a fault as well: it is told with where it is.
-                faulthandler.dump_traceback_later(HANGS_S, exit=True, file=sys.__stderr__)
+                signal.setitimer(signal.ITIMER_PROF, HANGS_S)
+                faulthandler.dump_traceback_later(SLEEPS_S, exit=True, file=sys.__stderr__)
             before = time.process_time()
             try:
                 outcome = execute()
@@ -165,6 +171,7 @@ class Trial:
             if peak > memory + MOST_BYTES:
                 self._fault(data, f"took {(peak - memory) >> 20} MiB")
                 memory = peak
+        signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
         os.close(current)
         seconds = time.monotonic() - began
