@@ -31,7 +31,7 @@ from semcom_ros.lab.training import imagenet_features
 from semcom_ros.lab.training.data import CAMVID_CLASSES, Samples
 from semcom_ros.lab.training.perceptual import FeatureLoss
 from semcom_ros.lab.training.street_pack import write_set
-from semcom_ros.labels import fold
+from semcom_ros.labels import VOID, fold
 from semcom_ros.perception import segmentation
 from semcom_ros.weights import models_dir
 
@@ -100,6 +100,15 @@ def test_noisy_maps_are_noisier_and_none_is_none(street):
     apart = (clean - noisy).float().abs().mean((1, 2, 3))
     # Three in ten stay clean.
     assert 0 < (apart == 0).sum() < 8
+
+
+def test_a_window_without_labels_has_no_noise_to_hear():
+    shares = painter(DiffusionNetwork(len(CAMVID_CLASSES)), CAMVID_CLASSES).class_shares
+    read = ToPaint(shares, 0.0, True, np.zeros((4, 8, 3), np.float32))
+    empty = np.full((64, 128), VOID, np.uint8)
+    rng = np.random.default_rng(0)
+    # Most draws ask for noise.
+    assert not any(read.shares(empty, rng).any() for _ in range(8))
 
 
 @pytest.fixture
