@@ -143,23 +143,32 @@ def _taps(size: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @compiled()
+def _mixed(cells: np.ndarray) -> np.ndarray:
+    """Where one of the up to eight cells around is another: bool [h, w]."""
+    h, w = cells.shape
+    mixed = np.zeros((h, w), np.bool_)
+    for i in range(h):
+        for j in range(w):
+            for a in range(max(i - 1, 0), min(i + 2, h)):
+                for b in range(max(j - 1, 0), min(j + 2, w)):
+                    mixed[i, j] |= cells[a, b] != cells[i, j]
+    return mixed
+
+
+@compiled()
 def _upsample(cells: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     h, w = cells.shape
     rows, tall = _taps(height, h)
     columns, wide = _taps(width, w)
     labels = np.empty((height, width), np.uint8)
     certainty = np.full((height, width), 255, np.uint8)
-    shares = np.zeros(256, np.int64)
+    mixed, shares = _mixed(cells), np.zeros(256, np.int64)
     whole = 64 * height * height * width * width
     for y in range(height):
         for x in range(width):
             i, j = rows[y], columns[x]
             label = cells[i, j]
-            mixed = False
-            for a in range(max(i - 1, 0), min(i + 2, h)):
-                for b in range(max(j - 1, 0), min(j + 2, w)):
-                    mixed |= cells[a, b] != label
-            if mixed:
+            if mixed[i, j]:
                 for a in range(-1, 2):
                     for b in range(-1, 2):
                         cell = cells[min(max(i + a, 0), h - 1), min(max(j + b, 0), w - 1)]

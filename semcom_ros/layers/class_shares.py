@@ -27,21 +27,18 @@ class ClassShares:
         for name, superclass in SUPERCLASS.items():
             if TRAIN_ID[name] not in classes:
                 self.painted_as[TRAIN_ID[name]] = TRAIN_ID[superclass]
+        hit = self.painted_as[:, None] == self.classes
+        self._share_of_pixel = hit.astype(np.float32) / stride**2
 
     def of_labels(self, labels: np.ndarray) -> np.ndarray:
         """Of a hard map uint8 [H, W] trainId."""
         s = self.stride
-        labels = self.painted_as[labels]
-        height, width = labels.shape
-        shares = np.empty((len(self.classes), height // s, width // s), np.uint8)
-        for plane, c in enumerate(self.classes):
-            hit = labels == c
-            np.add.reduce(
-                [hit[i::s, j::s] for i in range(s) for j in range(s)],
-                dtype=np.uint8,
-                out=shares[plane],
-            )
-        return shares.astype(np.float32) / s**2
+        parts = [labels[i::s, j::s] for i in range(s) for j in range(s)]
+        shares = np.take(self._share_of_pixel, parts[0], axis=0)
+        for part in parts[1:]:
+            shares += np.take(self._share_of_pixel, part, axis=0)
+        # A view: networks want the planes of a block side by side, as they lie here.
+        return shares.transpose(2, 0, 1)
 
     def of_planes(self, planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Of soft planes float32 [19, h, w] by trainId, for a frame of `size` (H, W).
