@@ -59,7 +59,8 @@ parts = {"papers": 6, "segmenter": 1, "perception": 2, "gsc": 3, "sqgan": 3, "ge
 told, failed = {name: options for name in parts}, False
 told["papers"] = ["--eager", "--repeats", "3", "--batch", *batches.split()]
 told["gesco"] = [*options, *pictures.split()]
-told["rsu"] = ["--vehicles", vehicles, "--seconds", "4", *pictures.split()]
+# GESCO's end makes its video's parameter sets, which takes PyAV.
+told["rsu"] = ["--vehicles", vehicles, "--seconds", "4", *(["--codec", "gsc"] if pictures else [])]
 
 while parts:
     left = float(seconds) - (time.monotonic() - begun)
