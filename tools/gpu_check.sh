@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # On a machine with a CUDA GPU, a network or none: benches of the papers' networks and of those that
-# ship, for 1, 8 and 32 frames at once, then the tests that need a GPU. Ends with a summary, and with
-# status 1 where anything failed or was cut off. See docs/gpu.md.
+# ship, for 1, 8 and 32 frames at once, of an RSU with many vehicles, then the tests that need a GPU.
+# Ends with a summary, and with status 1 where anything failed or was cut off. See docs/gpu.md.
 #
 #   tools/gpu_check.sh [FOLDER]     results go to FOLDER, by default out/gpu
 #
@@ -32,15 +32,14 @@ print("Python", p.python_version() + ", torch", m.version("torch"))' || exit
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null
 pictures=$(has av || echo "--gesco-picture thumbnail")
 
-# On other cores meanwhile: numba compiles what tests and benches run.
-compiling=()
-trap 'kill "${compiling[@]}" 2>/dev/null' EXIT
+# Numba compiles what benches and tests run, before anything is timed.
 if [ "$device" != cpu ]; then
+    told "numba"
     for name in gesco sqgan; do
         "$python" -m semcom_ros.cli bench "$name" --threads 1 --repeats 1 \
             $([ "$name" = gesco ] && echo "$pictures") >/dev/null 2>&1 &
-        compiling+=($!)
     done
+    wait
 fi
 
 told "benches"
@@ -55,12 +54,11 @@ from semcom_ros.cli import main
 import semcom_ros.lab.evaluation.bench
 
 out, seconds, device, pictures, batches, vehicles, *options = sys.argv[1:]
-parts = {"papers": 6, "segmenter": 1, "perception": 2, "gsc": 3, "sqgan": 3, "gesco": 4, "rsu": 4}
+parts = {"papers": 5, "segmenter": 2, "perception": 2, "gsc": 3, "sqgan": 4, "gesco": 5, "rsu": 5}
 told, failed = {name: options for name in parts}, False
 told["papers"] = ["--eager", "--repeats", "3", "--batch", *batches.split()]
 told["gesco"] = [*options, *pictures.split()]
-# GESCO's end makes its video's parameter sets, which takes PyAV.
-told["rsu"] = ["--vehicles", vehicles, "--seconds", "4", *(["--codec", "gsc"] if pictures else [])]
+told["rsu"] = ["--vehicles", vehicles, "--seconds", "4", *pictures.split()]
 
 while parts:
     left = float(seconds) - (time.monotonic() - begun)

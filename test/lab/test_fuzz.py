@@ -6,6 +6,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,23 +66,41 @@ def test_a_fault_is_told_and_what_shows_it_is_kept(
     assert what in capsys.readouterr().out
 
 
-def test_one_that_never_ends_ends_the_run_and_is_kept(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(run, "HANGS_S", 0.05)
+def works_for_ever() -> str:
+    while True:
+        pass
 
-    def never_ends() -> str:
-        while True:
-            pass
+
+def waits(seconds: float) -> str:
+    threading.Event().wait(seconds)
+    return "map"
+
+
+@pytest.mark.parametrize(
+    ("limits", "does", "status", "told"),
+    [
+        ((0.05, 600.0), works_for_ever, -signal.SIGPROF, "works_for_ever"),
+        ((60.0, 0.05), partial(waits, 600.0), 1, "waits"),
+        # As on a machine that is busy with other things.
+        ((0.05, 600.0), partial(waits, 0.2), 0, ""),
+    ],
+)
+def test_what_never_ends_ends_the_run_and_is_kept(
+    limits, does, status, told, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(run, "HANGS_S", limits[0])
+    monkeypatch.setattr(run, "SLEEPS_S", limits[1])
 
     def fuzz() -> None:
         os.dup2(os.open(tmp_path / "told", os.O_WRONLY | os.O_CREAT), 2)
-        run.Trial(tmp_path).run(1, lambda: (b"shows it", never_ends))
+        run.Trial(tmp_path).run(1, lambda: (b"shows it", does))
 
     process = multiprocessing.get_context("fork").Process(target=fuzz)
     process.start()
     process.join(60)
-    assert process.exitcode == -signal.SIGPROF
+    assert process.exitcode == status
     assert (tmp_path / "current.bin").read_bytes() == b"shows it"
-    assert "never_ends" in (tmp_path / "told").read_text()
+    assert told in (tmp_path / "told").read_text()
 
 
 def test_without_payloads_the_sentence_says_how_to_get_some(tmp_path, capsys) -> None:

@@ -102,7 +102,8 @@ class Decoder(MapEnd):
 
     def warm_up(self) -> None:
         """Compile and touch everything, so that the first frame takes no longer than others."""
-        picture.warm_up()
+        if self.settings.picture == "video":
+            picture.warm_up()
         # Nothing but noise takes a coarse grid, as streets do: an empty map fits on the finest and
         # would leave out what brings a grid back to size.
         street = np.random.default_rng(0).integers(0, len(CLASSES), WORK_SIZE, np.uint8)

@@ -33,8 +33,8 @@ from semcom_ros.payload import Payload, PayloadError, pack, unpack
 
 MOST_S, MOST_BYTES = 2.0, 2**30
 HANGS_S, SLEEPS_S = 60.0, 1800.0
-"""After so much of a processor's time, or of time, a payload never ends: a busy machine may leave
-the one at rest for minutes."""
+"""A payload that takes so much of a processor's time, or of time, never ends: a busy machine may
+leave it waiting for minutes."""
 FRAMES = 50
 """Payloads in a row of one vehicle, whose memory the decoder keeps."""
 IMAGES = 50
@@ -137,52 +137,59 @@ class Trial:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        faulthandler.register(signal.SIGPROF, sys.__stderr__, chain=True)
         self._folder = folder
         self._outcomes: Counter[str] = Counter()
         self._faults: list[str] = []
+        self._slowest, self._memory = 0.0, _peak_bytes()
 
     def run(self, executions: int, step: Step, every: int = 1) -> dict[str, Any]:
-        """Figures of so many `step`s. One in `every` leaves its bytes on disk beforehand."""
-        began, slowest, memory = time.monotonic(), 0.0, _peak_bytes()
+        """Figures of so many `step`s. One in `every` leaves its bytes on disk beforehand, and ends
+        the process, by SIGPROF or status 1, where it and those after it never end."""
+        began = time.monotonic()
         current = os.open(self._folder / "current.bin", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        for count in range(executions):
-            data, execute = step()
-            if count % every == 0:
-                os.ftruncate(current, os.pwrite(current, data, 0))
-                # One that never ends is a fault as well: it is told with where it is.
-                signal.setitimer(signal.ITIMER_PROF, HANGS_S)
-                faulthandler.dump_traceback_later(SLEEPS_S, exit=True, file=sys.__stderr__)
-            before = time.process_time()
-            try:
-                outcome = execute()
-                if outcome.isupper():
-                    self._fault(data, outcome)
-            except PayloadError as error:
-                outcome = error.reason
-            except Exception as error:
-                outcome = "UNEXPECTED"
-                self._fault(data, repr(error))
-            taken, peak = time.process_time() - before, _peak_bytes()
-            slowest = max(slowest, taken)
-            self._outcomes[outcome] += 1
-            if taken > MOST_S:
-                self._fault(data, f"took {taken:.1f} s")
-            if peak > memory + MOST_BYTES:
-                self._fault(data, f"took {(peak - memory) >> 20} MiB")
-                memory = peak
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        faulthandler.cancel_dump_traceback_later()
-        os.close(current)
+        faulthandler.register(signal.SIGPROF, sys.__stderr__, chain=True)
+        try:
+            for count in range(executions):
+                data, execute = step()
+                if count % every == 0:
+                    os.ftruncate(current, os.pwrite(current, data, 0))
+                    signal.setitimer(signal.ITIMER_PROF, HANGS_S)
+                    faulthandler.dump_traceback_later(SLEEPS_S, exit=True, file=sys.__stderr__)
+                self._execute(data, execute)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            faulthandler.cancel_dump_traceback_later()
+            faulthandler.unregister(signal.SIGPROF)
+            os.close(current)
         seconds = time.monotonic() - began
         return {
             "executions": executions,
             "outcomes": ", ".join(f"{what} {n}" for what, n in self._outcomes.most_common()),
-            "slowest_ms": round(1e3 * slowest, 1),
-            "grown_mib": (_peak_bytes() - memory) >> 20,
+            "slowest_ms": round(1e3 * self._slowest, 1),
+            "grown_mib": (_peak_bytes() - self._memory) >> 20,
             "a_second": round(executions / seconds, 1),
             "faults": len(self._faults),
         }
+
+    def _execute(self, data: bytes, execute: Callable[[], str]) -> None:
+        before = time.process_time()
+        try:
+            outcome = execute()
+            if outcome.isupper():
+                self._fault(data, outcome)
+        except PayloadError as error:
+            outcome = error.reason
+        except Exception as error:
+            outcome = "UNEXPECTED"
+            self._fault(data, repr(error))
+        taken, peak = time.process_time() - before, _peak_bytes()
+        self._slowest = max(self._slowest, taken)
+        self._outcomes[outcome] += 1
+        if taken > MOST_S:
+            self._fault(data, f"took {taken:.1f} s")
+        if peak > self._memory + MOST_BYTES:
+            self._fault(data, f"took {(peak - self._memory) >> 20} MiB")
+            self._memory = peak
 
     def _fault(self, data: bytes, what: str) -> None:
         self._faults.append(what)

@@ -22,7 +22,9 @@ TURN, SHAPE = math.radians(4), 0.1
 PASTED = 0.4
 """Part of the frames into which things of another are pasted."""
 PLACES = 16
-"""Pixels of a label in a frame about which windows are drawn that seek it."""
+"""Pixels of a label in a frame about which windows are drawn that seek it, where the frame has
+more than `SPECKS` of it in every second line and column."""
+SPECKS = 10
 
 
 class Windows:
@@ -76,8 +78,8 @@ class Windows:
         # Half a window and half a frame, in pixels of the frame; what is left is where it may lie.
         across, down = size[1] / 2 / (zoom * shape), size[0] / 2 / (zoom / shape)
         y, x = (
-            _middles(room / 2 - half, half, sought)
-            for room, half, sought in zip((height, width), (down, across), about.T, strict=True)
+            _middles(extent / 2 - half, half, sought)
+            for extent, half, sought in zip((height, width), (down, across), about.T, strict=True)
         )
         v, u = torch.meshgrid(
             *(torch.linspace(-1 + 1 / n, 1 - 1 / n, n, device=device) for n in size), indexing="ij"
@@ -90,8 +92,8 @@ class Windows:
 
 
 def _middles(room: torch.Tensor, half: torch.Tensor, sought: torch.Tensor) -> torch.Tensor:
-    """Middles of windows of `half` an extent each, within `room` of that of their frame: anywhere,
-    or so that what they seek is inside."""
+    """Middles of windows that reach `half` to either side, at most `room` from that of their frame:
+    anywhere, or so that what they seek is inside."""
     count, most = len(half), room.abs()
     near = sought + half * uniform(half.device, -0.9, 0.9, count)
     anywhere = most * uniform(half.device, -1, 1, count)
@@ -107,7 +109,7 @@ def _places(rows: np.ndarray, kinds: int) -> list[tuple[float, ...]]:
     rng, found = np.random.default_rng(0), []
     for kind in np.flatnonzero(shares):
         seen = [(i, np.argwhere(row == kind)) for i, row in enumerate(thin)]
-        seen = [(i, pixels) for i, pixels in seen if len(pixels) > 10]
+        seen = [(i, pixels) for i, pixels in seen if len(pixels) > SPECKS]
         for i, pixels in seen:
             some = rng.choice(pixels, PLACES)
             middle = 2 * some - np.array(rows.shape[1:]) / 2

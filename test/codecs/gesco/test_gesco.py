@@ -10,6 +10,7 @@ import pytest
 from codec_ends import Reading, Sending
 
 from semcom_ros.codecs import create_decoder
+from semcom_ros.codecs.gesco.decoder import Decoder
 from semcom_ros.datasets.scenes.drive import Drive
 from semcom_ros.errors import SemcomError
 from semcom_ros.frame import Frame
@@ -135,6 +136,13 @@ def test_a_class_that_the_weights_never_saw_is_painted_as_its_superclass(decoder
     labels[labels == TRAIN_ID["car"]] = TRAIN_ID["truck"]
     shares = decoder.diffusion.class_shares  # of CamVid's eleven
     np.testing.assert_array_equal(shares.of_labels(labels), shares.of_labels(frame.labels))
+
+
+def test_without_a_video_no_video_coder_is_warmed_up(monkeypatch):
+    """On a machine without PyAV, an RSU of thumbnails starts."""
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setattr(Decoder, "_paint", lambda *_: None)
+    create_decoder("gesco", gesco_picture="thumbnail").warm_up()
 
 
 def test_after_warming_up_the_first_frame_compiles_nothing(encoder, frame, tmp_path):

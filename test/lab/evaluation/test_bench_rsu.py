@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from semcom_ros.cli import main
+from semcom_ros.lab.evaluation import bench_rsu
 from semcom_ros.lab.evaluation.bench_rsu import jain, payloads_of
 
 
@@ -36,6 +38,29 @@ def test_jains_index_is_one_for_equals_and_a_share_for_a_single_winner(shares, i
 def test_numbers_that_are_none_are_refused(options: str, capsys: pytest.CaptureFixture) -> None:
     assert main(["bench", "rsu", *options.split()]) == 2
     assert "give numbers from 1" in capsys.readouterr().err
+
+
+def test_what_stops_it_leaves_the_records_that_are_done(tmp_path: Path, monkeypatch) -> None:
+    drive = bench_rsu.Traffic.drive
+
+    def once(traffic: bench_rsu.Traffic) -> dict[str, Any]:
+        if len(traffic._receivers) > 1:
+            raise RuntimeError("stopped")
+        return drive(traffic)
+
+    monkeypatch.setattr(bench_rsu.Traffic, "drive", once)
+    out = tmp_path / "rsu.json"
+    options = "--codec jpeg2000 --vehicles 1,2 --seconds 1 --threads 1"
+    with pytest.raises(RuntimeError, match="stopped"):
+        main(["bench", "rsu", *options.split(), "--json", str(out)])
+    assert [record["vehicles"] for record in json.loads(out.read_text())] == [1]
+
+
+def test_of_batches_no_number_of_images_is_expected(tmp_path: Path) -> None:
+    out = tmp_path / "rsu.json"
+    options = "--codec jpeg2000 --vehicles 1 --seconds 1 --threads 1 --batch 4"
+    assert main(["bench", "rsu", *options.split(), "--json", str(out)]) == 0
+    assert json.loads(out.read_text())[0]["expected_in_time"] is None
 
 
 def test_settings_of_the_codec_reach_what_vehicles_send_and_others_are_refused(

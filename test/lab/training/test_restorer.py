@@ -35,6 +35,7 @@ from semcom_ros.lab.training.restorer.batches import PictureBatch, PictureBatche
 from semcom_ros.lab.training.restorer.training import (
     RestorerLearning,
     close_ups,
+    distances,
     ms_ssim_loss,
     restored,
     restorer,
@@ -165,6 +166,21 @@ def test_close_ups_are_windows_of_the_same_place_at_twice_the_size():
     assert (where.amax((1, 2, 3)) > 0).all()
 
 
+def test_what_has_emphasis_is_scored_by_itself_however_little_there_is(packed):
+    features = imagenet_features.ImagenetFeatures(0, packed)
+    target = torch.rand(2, 3, 128, 256)
+    emphasis = torch.full((2, 1, 128, 256), 0.8)
+    emphasis[..., :64, :64] = 4.0
+    inside, outside = target.clone(), target.clone()
+    inside[..., :64, :64] = 0.5
+    outside[..., 96:, 128:] = 0.5
+    whole, theirs = distances(features, inside, target, emphasis)
+    # An eighth of the image; features see a little beyond its edge.
+    assert 5 * whole < theirs < 8.01 * whole
+    whole, theirs = distances(features, outside, target, emphasis)
+    assert theirs < 0.1 * whole
+
+
 def test_focus_makes_road_users_count_more_in_the_features(packed):
     features = imagenet_features.ImagenetFeatures(0, packed)
     shares, sharp = torch.rand(1, len(CLASSES), 96, 192), torch.tensor([8.0])
@@ -200,7 +216,7 @@ def test_the_recipe_sharpens_at_its_end_and_goes_on_from_its_own(packed):
     assert (
         card["classes"] == list(NAMES)
         and card["fine"] == 1
-        and {"ssim_low", "things_low"} <= {*card["scores"]}
+        and {"ssim_low", "emphasised_low"} <= {*card["scores"]}
     )
     assert ["hinge" in json.loads(line) for line in log] == [False, True]
     plain = json.loads((packed / "first_plain.json").read_text())

@@ -74,11 +74,11 @@ class ToPaint:
     def shares(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """float32 [classes, h, w] of labels uint8 [H, W]."""
         level = draw_level(rng) if self.noisy else None
-        present = np.setdiff1d(labels, [VOID])
-        # A window without a class has no planes that noise could lie on.
-        if level is None or not present.size:
+        # Noise lies on planes of classes: a window of void alone has none.
+        if level is None or (labels == VOID).all():
             return self.class_shares.of_labels(labels)
         planes = np.zeros((len(CLASSES), *labels.shape), np.float32)
+        present = np.setdiff1d(labels, [VOID])
         one_hot = (labels == present[:, None, None]).astype(np.float32)
         planes[present] = noisy_planes(one_hot, level, rng)
         return self.class_shares.of_planes(planes, labels.shape)

@@ -102,6 +102,15 @@ def ms_ssim_loss(image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return 1 - total.mean()
 
 
+def distances(
+    features: ImagenetFeatures, images: torch.Tensor, targets: torch.Tensor, emphasis: torch.Tensor
+) -> tuple[float, float]:
+    """Means over images in the features: of whole images, and of what has more emphasis than 1."""
+    there = (emphasis > 1).float()
+    whole, theirs = (features.distance(images, targets, of).mean() for of in (None, there))
+    return float(whole), float(theirs / there.mean().clamp(min=1e-3))
+
+
 def close_ups(images: Sequence[torch.Tensor], drawn_by: torch.Tensor) -> list[torch.Tensor]:
     """Of `images` [B, C, H, W] each a window, enlarged to their size by `CLOSE`, around a cell that
     is drawn by its mean of `drawn_by` [B, 1, H, W]; where that is 0 everywhere any is."""
@@ -151,15 +160,15 @@ class RestorerLearning(Adversarial):
         times of what stands out, closely."""
         *pair, emphasis = images
         focused = emphasis**self.focus
-        looks = [self.at_a_distance((*pair, focused))]
+        looks = [self.scaled_or_shifted((*pair, focused))]
         if self.close and torch.rand(()) < self.close:
-            # A close-up has four times the pixels of things already: no focus in it.
+            # A close-up has four times their pixels already: no focus in it.
             looks.append(close_ups(images, (focused - 1).relu()))
         with torch.autocast(self.device.type, torch.bfloat16):
             return torch.stack([self.features.distance(*look).mean() for look in looks]).sum()
 
     @staticmethod
-    def at_a_distance(images: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def scaled_or_shifted(images: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """`images` at a random scale, or but for a margin at a random place."""
         scale = FEATURE_SCALES[torch.randint(len(FEATURE_SCALES), ())]
         height, width = images[0].shape[-2:]
@@ -191,7 +200,7 @@ class RestorerTraining(street_pack.OnPack, AdversarialTraining):
         add("--fine", type=int, default=1, help="blocks at half the resolution")
         focus = "power of the classes' weights in the features: 2 is for road users"
         add("--focus", type=float, default=1.0, help=focus)
-        close = "share of the updates whose features look again, closely at road users and signs"
+        close = "share of the updates whose features look again, closely at users, signs, poles"
         add("--close", type=float, default=0.0, help=close)
         add("--scratch", action="store_true", help="do not begin as the diffusion")
         super().options(parser)
@@ -224,16 +233,14 @@ class RestorerTraining(street_pack.OnPack, AdversarialTraining):
             found = []
             for places in parts:
                 batch = self.batches.whole(places)
-                things = (batch.emphasis > 1).float()
                 with torch.autocast(self.device.type, torch.bfloat16):
                     image = restored(self.average, batch).clamp(0, 1)
-                    apart = self.lite1.distance(image, batch.image).mean()
-                    theirs = self.lite1.distance(image, batch.image, things).mean()
-                theirs = theirs / things.mean().clamp(min=1e-3)
+                    apart = distances(self.lite1, image, batch.image, batch.emphasis)
                 error = (image - batch.image).square().mean((1, 2, 3))
                 psnr, ssim = -10 * error.log10().mean(), 1 - ms_ssim_loss(image, batch.image)
-                found.append([float(each) for each in (apart, theirs, psnr, ssim)])
-            measures = zip(("lite1", "things", "psnr", "ssim"), np.mean(found, 0), strict=True)
+                found.append([*apart, float(psnr), float(ssim)])
+            names = ("lite1", "emphasised", "psnr", "ssim")
+            measures = zip(names, np.mean(found, 0), strict=True)
             scores |= {f"{measure}_{name}": float(mean) for measure, mean in measures}
         lite1 = float(np.mean([scores[f"lite1_{name}"] for name in self.held_out]))
         return {"mark": -lite1, "lite1": lite1, **scores}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`semcom train sight`: a teacher, the vehicle's segmenter, or the panel.
 
-The teacher learns from labels, the segmenter from labels and from the teacher where one is given.
+The teacher learns from labels, the segmenter from labels, from the teacher where one is given, and
+where told so from the weights that it begins with.
 The panel, which judges regenerated images, learns from labels alone, on a backbone that none of the
 others stands on. The last weights are kept: no frame chooses.
 """
@@ -89,7 +90,8 @@ class SightTraining(street_pack.OnPack, Training):
     @classmethod
     def options(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--stage", choices=STAGES, default="segmenter")
-        parser.add_argument("--teacher", type=Path, help="its weights; unlabelled sets need them")
+        teacher = "its weights; unlabelled sets need them, or --start-teaches"
+        parser.add_argument("--teacher", type=Path, help=teacher)
         seek = "part of the windows that lie about a label, of a rare one more often"
         also = "the weights --start teach as well, so that little of what they know is lost"
         parser.add_argument("--start-teaches", action="store_true", help=also)
@@ -111,7 +113,7 @@ class SightTraining(street_pack.OnPack, Training):
     def check(self) -> None:
         super().check()
         if self.args.start_teaches and self.args.start is None:
-            raise SemcomError("Without --start no weights are there to teach: give them.")
+            raise SemcomError("--start-teaches without --start: no weights are there to teach.")
 
     def begin(self) -> None:
         args, device = self.args, self.args.device
