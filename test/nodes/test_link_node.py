@@ -101,7 +101,9 @@ def test_on_the_rsus_host_a_vehicle_gets_topics_which_go_when_it_is_silent(monke
         b.until(lambda: warned, "the complaint")
         rsu.publish(report(REPORT))
         b.until(lambda: reports, "the report")
-        assert list(map(read, reports)) == [REPORT] and "vehicle_7.rtt_ms" in b.node.values()
+        assert list(map(read, reports)) == [REPORT]
+        # The vehicle tells it with what it sends next.
+        b.until(lambda: "vehicle_7.rtt_ms" in b.node.values(), "the round trip")
         assert "let each host have a ROS_DOMAIN_ID of its own" in warned[0]
         vehicle.stop()
         b.until(lambda: not b.node._vehicles, "the vehicle to be forgotten")
