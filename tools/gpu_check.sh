@@ -36,7 +36,7 @@ pictures=$(has av || echo "--gesco-picture thumbnail")
 if [ "$device" != cpu ]; then
     told "numba"
     for name in gesco sqgan; do
-        "$python" -m semcom_ros.cli bench "$name" --threads 1 --repeats 1 \
+        timeout "$(until_part 30)" "$python" -m semcom_ros.cli bench "$name" --threads 1 --repeats 1 \
             $([ "$name" = gesco ] && echo "$pictures") >/dev/null 2>&1 &
     done
     wait

@@ -48,8 +48,7 @@ class Windows:
 
     def draw(self, count: int, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Random windows: images float32 [B, 3, h, w] in 0..1, rows int64 [B, h, w], 255 void."""
-        device = self.images.device
-        chosen, about = self._chosen(count, device)
+        chosen, about = self._chosen(count)
         images = self.images[chosen].permute(0, 3, 1, 2).float() / 255
         rows = self.rows[chosen][:, None].float()
         grid = self._windows(size, about)
@@ -57,8 +56,9 @@ class Windows:
         labels = F.grid_sample(rows, grid, mode="nearest", align_corners=False)[:, 0]
         return seen.clamp_(0, 1), (labels.long() - 1) % 256
 
-    def _chosen(self, count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    def _chosen(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Frames [B], and lines and columns [B, 2] that their windows seek; NaN: they seek none."""
+        device = self.images.device
         chosen = torch.multinomial(self.odds, count, replacement=True)
         about = torch.full((count, 2), torch.nan, device=device)
         if self.seek:

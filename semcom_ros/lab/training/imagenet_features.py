@@ -8,7 +8,9 @@ checkpoints, 2 reports and never chooses.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -129,15 +131,26 @@ class ImagenetFeatures(nn.Module):
 
         weights: of the positions [B, 1, H, W], mean 1 in the long run; none counts all alike.
         """
+        return summed(self.differences(images, targets), weights)
+
+    def differences(self, images: torch.Tensor, targets: torch.Tensor) -> list[torch.Tensor]:
+        """Squared distances of the features by level and position, [B, 1, h, w] each."""
         with torch.no_grad():
             wanted = self(targets)
-        total = images.new_zeros(len(images), dtype=torch.float32)
-        for found, aim in zip(self(images), wanted, strict=True):
-            apart = (found - aim).square().sum(1, keepdim=True)
-            if weights is not None:
-                apart = apart * F.adaptive_avg_pool2d(weights, apart.shape[-2:])
-            total = total + apart.mean((1, 2, 3))
-        return total
+        pairs = zip(self(images), wanted, strict=True)
+        return [(found - aim).square().sum(1, keepdim=True) for found, aim in pairs]
+
+
+def summed(
+    differences: Iterable[torch.Tensor], weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """`ImagenetFeatures.distance` of what `differences` gives."""
+    levels = []
+    for apart in differences:
+        if weights is not None:
+            apart = apart * F.adaptive_avg_pool2d(weights, apart.shape[-2:])
+        levels.append(apart.mean((1, 2, 3)))
+    return functools.reduce(torch.add, levels)
 
 
 def _timm(variant: int, **options: object) -> nn.Module:

@@ -26,7 +26,7 @@ from semcom_ros.lab.training.adversarial import (
     Judged,
     Seen,
 )
-from semcom_ros.lab.training.imagenet_features import ImagenetFeatures
+from semcom_ros.lab.training.imagenet_features import ImagenetFeatures, summed
 from semcom_ros.lab.training.restorer.batches import (
     CELL,
     HELD_BATCH,
@@ -106,8 +106,8 @@ def distances(
     features: ImagenetFeatures, images: torch.Tensor, targets: torch.Tensor, emphasis: torch.Tensor
 ) -> tuple[float, float]:
     """Means over images in the features: of whole images, and of what has more emphasis than 1."""
-    there = (emphasis > 1).float()
-    whole, theirs = (features.distance(images, targets, of).mean() for of in (None, there))
+    apart, there = features.differences(images, targets), (emphasis > 1).float()
+    whole, theirs = (summed(apart, of).mean() for of in (None, there))
     return float(whole), float(theirs / there.mean().clamp(min=1e-3))
 
 
