@@ -79,7 +79,6 @@ def test_over_a_thin_road_what_is_sent_is_paced_and_the_newest_goes_first():
 
 
 def test_two_vehicles_are_told_apart_and_a_third_is_refused_until_one_is_forgotten(monkeypatch):
-    monkeypatch.setattr(udp, "SILENT_S", 0.5)
     with link(most_peers=2) as b:
         ends = [b.vehicle() for _ in range(3)]
         for number in (1, 2):
@@ -91,6 +90,7 @@ def test_two_vehicles_are_told_apart_and_a_third_is_refused_until_one_is_forgott
         third, _ = ends[2]
         send_all(third, [payload(3, vehicle=3)])
         until(lambda: b.rsu.counts["refused.full"], "the refusal")
+        monkeypatch.setattr(udp, "SILENT_S", 0.5)
         ends[0][0].stop()
         until(lambda: 1 not in {peer.vehicle for peer in b.rsu.peers()}, "the first to be gone")
         send_all(third, [payload(4, vehicle=3)])

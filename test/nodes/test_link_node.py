@@ -83,7 +83,6 @@ def test_on_the_vehicles_host_payloads_go_out_as_they_are_and_reports_come_in(wi
 
 
 def test_on_the_rsus_host_a_vehicle_gets_topics_which_go_when_it_is_silent(monkeypatch):
-    monkeypatch.setattr(udp, "SILENT_S", 0.5)
     node = bench(LinkNode, "/rsu", role="rsu", bind="127.0.0.1:0", frame_id="front")
     with node as b, vehicle_of(b.up()) as vehicle:
         vehicle.send(payload(1, vehicle=7))
@@ -102,9 +101,10 @@ def test_on_the_rsus_host_a_vehicle_gets_topics_which_go_when_it_is_silent(monke
         rsu.publish(report(REPORT))
         b.until(lambda: reports, "the report")
         assert list(map(read, reports)) == [REPORT]
-        # The vehicle tells it with what it sends next.
+        vehicle.send(payload(3, vehicle=7))  # which tells what the round trip takes
         b.until(lambda: "vehicle_7.rtt_ms" in b.node.values(), "the round trip")
         assert "let each host have a ROS_DOMAIN_ID of its own" in warned[0]
+        monkeypatch.setattr(udp, "SILENT_S", 0.5)
         vehicle.stop()
         b.until(lambda: not b.node._vehicles, "the vehicle to be forgotten")
         b.until(lambda: not b.tester.count_publishers(f"/vehicle_7/{RECEIVED}"), "its topic to go")
