@@ -44,7 +44,7 @@ setup(
     entry_points={
         "console_scripts": [
             f"semcom = {NAME}.cli:main",
-            *(f"{node} = {NAME}.nodes.{node}:main" for node in NODES),
+            *(f"{node} = {NAME}.nodes.__main__:main" for node in NODES),
         ]
     },
 )

@@ -283,7 +283,7 @@ def command(process: NodeProcess) -> list[str]:
     """The command line that starts `process`, ours with this Python, for `subprocess`."""
     line = [process.executable, *process.words, "--ros-args", "-r", f"__ns:={process.namespace}"]
     if process.package == PACKAGE:
-        line[:1] = [sys.executable, "-m", f"semcom_ros.nodes.{process.executable}"]
+        line[:1] = [sys.executable, "-m", "semcom_ros.nodes", process.executable]
         # Another's program may be several nodes, which must not get one name.
         line += ["-r", f"__node:={process.executable}"]
     for old, new in process.remappings:

@@ -54,7 +54,7 @@ def test_what_is_unknown_or_out_of_range_is_refused_with_a_sentence():
 def test_a_command_gives_every_value_to_the_node_as_it_is(data):
     camera = graph.vehicle_rsu("/fleet/car_2", data=data)[0]
     line = graph.command(camera)
-    assert line[:3] == [sys.executable, "-m", "semcom_ros.nodes.camera_node"]
+    assert line[:4] == [sys.executable, "-m", "semcom_ros.nodes", "camera_node"]
     assert "__ns:=/fleet/car_2" in line and "__node:=camera_node" in line
     given = [line[i + 1].split(":=", 1) for i, word in enumerate(line) if word == "-p"]
     assert {name: yaml.safe_load(value) for name, value in given} == camera.parameters

@@ -157,6 +157,3 @@ def _sighting(detection: Detection3D) -> Sighting:
 
 
 main = AutowareNode.main
-
-if __name__ == "__main__":
-    main()

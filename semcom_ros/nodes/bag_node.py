@@ -205,7 +205,3 @@ def main() -> None:
     """Entry point."""
     make_room()
     BagNode.main()
-
-
-if __name__ == "__main__":
-    main()

@@ -143,7 +143,3 @@ def main() -> None:
     """Entry point."""
     make_room()
     CameraNode.main()
-
-
-if __name__ == "__main__":
-    main()

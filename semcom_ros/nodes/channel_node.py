@@ -166,6 +166,3 @@ def _radio(settings: SimpleNamespace) -> dict[str, Value]:
 
 
 main = ChannelNode.main
-
-if __name__ == "__main__":
-    main()

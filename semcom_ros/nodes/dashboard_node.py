@@ -114,7 +114,3 @@ def main() -> None:
     os.nice(NICENESS)
     make_room()
     DashboardNode.main()
-
-
-if __name__ == "__main__":
-    main()

@@ -207,6 +207,3 @@ def _path(peer: Peer) -> dict[str, str]:
 
 
 main = LinkNode.main
-
-if __name__ == "__main__":
-    main()

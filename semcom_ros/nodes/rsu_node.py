@@ -267,7 +267,3 @@ def main() -> None:
     """Entry point."""
     make_room()
     RsuNode.main()
-
-
-if __name__ == "__main__":
-    main()

@@ -228,6 +228,3 @@ class VehicleNode(SemcomNode):
 
 
 main = VehicleNode.main
-
-if __name__ == "__main__":
-    main()

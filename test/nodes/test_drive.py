@@ -46,7 +46,7 @@ def test_a_node_starts_for_a_user_without_a_home(tmp_path: Path) -> None:
     nowhere = ("XDG_CACHE_HOME", "ROS_HOME", "ROS_LOG_DIR")
     known = {name: value for name, value in os.environ.items() if name not in nowhere}
     with subprocess.Popen(
-        [sys.executable, "-m", "semcom_ros.nodes.channel_node"],
+        [sys.executable, "-m", "semcom_ros.nodes", "channel_node"],
         env=known | {"HOME": "/proc/nohome", "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -62,7 +62,7 @@ def test_a_node_starts_for_a_user_without_a_home(tmp_path: Path) -> None:
 
 def test_a_node_refuses_a_broken_file_of_parameters_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("channel_node: [")
-    words = ["-m", "semcom_ros.nodes.channel_node", "--ros-args", "--params-file"]
+    words = ["-m", "semcom_ros.nodes", "channel_node", "--ros-args", "--params-file"]
     done = subprocess.run(
         [sys.executable, *words, tmp_path / "broken.yaml"], capture_output=True, text=True
     )

@@ -88,6 +88,25 @@ def test_a_signal_ends_a_node_with_nothing_left(moment: str, number: signal.Sign
     assert "Traceback" not in run.stderr and "terminate called" not in run.stderr, run.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_node_that_is_still_being_imported_without_a_word(number) -> None:
+    kill = f"os.kill(os.getpid(), {int(number)})"
+    code = (
+        "import importlib, os, sys; from semcom_ros.nodes.__main__ import main; "
+        f"importlib.import_module = lambda name: ({kill}, print('went on')); "
+        "sys.argv = ['lib/semcom_ros/camera_node']; main()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_another_name_than_a_nodes_is_a_sentence() -> None:
+    line = [sys.executable, "-m", "semcom_ros.nodes", "camera"]
+    run = subprocess.run(line, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "'camera' is no node of semcom_ros: they are autoware_node, bag_node" in run.stderr
+
+
 def test_a_node_that_is_told_to_end_while_it_is_configured_is_not_activated() -> None:
     assert "Active." not in ended("being configured").stderr
 

@@ -146,7 +146,8 @@ def test_every_large_picture_arrives_from_a_process_that_has_room(offers, height
     for i in range(6):
         picture = np.full((height, width, 3), 20 * i, np.uint8)
         cv2.imwrite(str(tmp_path / f"{i}.png"), picture)
-    line = [sys.executable, "-m", "semcom_ros.nodes.{}", "--ros-args", "-r", f"__ns:={NAMESPACE}"]
+    line = [sys.executable, "-m", "semcom_ros.nodes", "{}"]
+    line += ["--ros-args", "-r", f"__ns:={NAMESPACE}"]
     given = {
         "camera_node": {
             "data": f"folder:{tmp_path}",
