@@ -31,7 +31,7 @@ setup(
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={
         f"{NAME}.channel.phy": ["block_errors.json"],
-        f"{NAME}.nodes": ["fastdds.xml"],
+        f"{NAME}.nodes": ["*.xml"],
         f"{NAME}.nodes.dashboard": ["static/*"],
     },
     data_files=[

@@ -19,8 +19,8 @@ from semcom_ros.datasets.bags import BagReader, Qos
 from semcom_ros.datasets.bags.cameras import COMPRESSED, find_camera
 from semcom_ros.errors import SemcomError
 from semcom_ros.graph import CAMERA, CAMERA_INFO
+from semcom_ros.nodes.fast_dds import make_room
 from semcom_ros.nodes.player import PlayerNode
-from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.topics import message_type, reliable
 
 LATE_S = 0.01

@@ -17,9 +17,9 @@ from std_msgs.msg import Header
 
 from semcom_ros.datasets import Source, is_bag, open_source
 from semcom_ros.frame import Camera
+from semcom_ros.nodes.fast_dds import make_room
 from semcom_ros.nodes.messages import camera_info_message, image_message
 from semcom_ros.nodes.player import PlayerNode
-from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.topics import reliable
 
 

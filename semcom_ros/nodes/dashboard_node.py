@@ -18,8 +18,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from semcom_ros.nodes.dashboard.fleet import Fleet
 from semcom_ros.nodes.dashboard.pace import Pace
+from semcom_ros.nodes.fast_dds import make_room
 from semcom_ros.nodes.node_base import SemcomNode
-from semcom_ros.nodes.shared_memory import make_room
 
 NICENESS = 10
 """Of the process: who looks on does not slow down who drives."""

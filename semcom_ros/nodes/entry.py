@@ -17,6 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
+from semcom_ros.nodes.fast_dds import announce_often
 from semcom_ros.runtime import find_log_folder
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -58,6 +59,7 @@ def run(make: Callable[[], Any]) -> None:
 
     failure = ""
     find_log_folder()
+    announce_often()
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except rclpy_implementation.RCLError as error:  # as for a file of parameters that is none

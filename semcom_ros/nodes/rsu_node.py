@@ -23,12 +23,12 @@ from semcom_ros.codecs.base import Codec, Reading
 from semcom_ros.errors import SemcomError
 from semcom_ros.link.security_parameters import NO_SECURITY
 from semcom_ros.nodes.camera_places import CameraPlaces
+from semcom_ros.nodes.fast_dds import make_room
 from semcom_ros.nodes.messages import number_in
 from semcom_ros.nodes.node_base import SemcomNode
 from semcom_ros.nodes.node_parameters import codec_options
 from semcom_ros.nodes.reporting import LOOK_S
 from semcom_ros.nodes.served_vehicle import ServedVehicle, reading_values
-from semcom_ros.nodes.shared_memory import make_room
 from semcom_ros.nodes.vehicle_search import MOST_VEHICLES, VehicleSearch
 from semcom_ros.perception.backends import NONE, TASKS, load_perceivers
 from semcom_ros.pipeline.executor import BackendUnavailable, LocalExecutor, map_threads

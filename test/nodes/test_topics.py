@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import sys
@@ -23,7 +24,7 @@ from ros_bench import Bench, bench, camera_image, graph_tester, run_until  # noq
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 
 from semcom_ros.graph import NAMESPACE  # noqa: E402
-from semcom_ros.nodes import shared_memory  # noqa: E402
+from semcom_ros.nodes import fast_dds  # noqa: E402
 from semcom_ros.nodes.topics import latched, reliable  # noqa: E402
 from semcom_ros.nodes.vehicle_node import VehicleNode  # noqa: E402
 
@@ -187,40 +188,61 @@ def test_every_large_picture_arrives_from_a_process_that_has_room(offers, height
 def environment(monkeypatch, tmp_path):
     """One in which nobody has chosen anything, in an empty folder that is the host's memory too."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(shared_memory, "MEMORY", tmp_path)
-    for name in (*shared_memory.FILES, "FASTDDS_BUILTIN_TRANSPORTS"):
+    monkeypatch.setattr(fast_dds, "MEMORY", tmp_path)
+    for name in (*fast_dds.FILES, "FASTDDS_BUILTIN_TRANSPORTS"):
         monkeypatch.setenv(name, "")
     return monkeypatch
 
 
 def test_room_is_made_where_nothing_is_chosen_and_the_host_has_it(environment):
-    free = shutil.disk_usage("/")._replace(free=shared_memory.NEEDED)
+    free = shutil.disk_usage("/")._replace(free=fast_dds.NEEDED)
     environment.setattr(shutil, "disk_usage", lambda path: free)
-    shared_memory.make_room()
-    assert {os.environ[name] for name in shared_memory.FILES} == {str(shared_memory.PROFILES)}
-    assert shared_memory.PROFILES.is_file()
+    fast_dds.make_room()
+    assert {os.environ[name] for name in fast_dds.FILES} == {str(fast_dds.PROFILES)}
+    assert fast_dds.PROFILES.is_file()
+
+
+def test_every_node_tells_of_itself_each_second_with_much_room_or_little(environment):
+    fast_dds.announce_often()
+    assert {os.environ[name] for name in fast_dds.FILES} == {str(fast_dds.DISCOVERY)}
+    found = [
+        re.findall(r"(?s)<discovery_config>.*<sec>1</sec>.*</discovery_config>", file.read_text())
+        for file in (fast_dds.DISCOVERY, fast_dds.PROFILES)
+    ]
+    assert len(found[0]) == 1 and found[0] == found[1]
+
+
+@pytest.mark.parametrize("case", ["profiles", "file"])
+def test_how_a_node_announces_itself_stays_where_the_user_chose(environment, case):
+    if case == "profiles":
+        environment.setenv(fast_dds.FILES[1], "/my/profiles.xml")
+    else:
+        Path("DEFAULT_FASTDDS_PROFILES.xml").touch()
+    before = dict(os.environ)
+    fast_dds.announce_often()
+    assert os.environ == before
 
 
 @pytest.mark.parametrize("case", ["builtin", "profiles", "file", "little memory", "no memory"])
 def test_what_the_user_chose_stays_and_a_small_host_is_spared(environment, case):
-    free = shared_memory.NEEDED - (case == "little memory")
+    free = fast_dds.NEEDED - (case == "little memory")
     usage = shutil.disk_usage("/")._replace(free=free)
     environment.setattr(shutil, "disk_usage", lambda path: usage)
     if case == "builtin":
         environment.setenv("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
     elif case == "profiles":
-        environment.setenv(shared_memory.FILES[0], "/my/profiles.xml")
+        environment.setenv(fast_dds.FILES[0], "/my/profiles.xml")
     elif case == "file":
         Path("DEFAULT_FASTRTPS_PROFILES.xml").touch()
     elif case == "no memory":
-        environment.setattr(shared_memory, "MEMORY", Path("none"))
+        environment.setattr(fast_dds, "MEMORY", Path("none"))
     before = dict(os.environ)
-    shared_memory.make_room()
+    fast_dds.make_room()
     assert os.environ == before
 
 
 def test_only_what_a_killed_process_left_of_large_memory_is_removed(environment, tmp_path):
-    def segment(name: str, size: int = shared_memory.SEGMENT, age_s: float = 60.0) -> Path:
+    def segment(name: str, size: int = fast_dds.SEGMENT, age_s: float = 60.0) -> Path:
         lock = tmp_path / f"fastrtps_{name}_el"
         lock.touch()
         os.utime(lock, (time.time() - age_s,) * 2)
@@ -233,6 +255,6 @@ def test_only_what_a_killed_process_left_of_large_memory_is_removed(environment,
     with segment("alive").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         before = {path.name for path in tmp_path.iterdir()}
-        shared_memory.make_room()
+        fast_dds.make_room()
         gone = before - {path.name for path in tmp_path.iterdir()}
     assert gone == {"fastrtps_left", "fastrtps_left_el"}

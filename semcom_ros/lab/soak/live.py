@@ -137,8 +137,10 @@ class LiveDrive:
         yield Measured("payloads not accounted for", max(map(abs, off), default=0), 0)
         sent = {stamp for topic in SOURCES for _, stamp in self.observer.arrived[topic]}
         for topic in (LABELS, IMAGES):
-            stamps = [stamp for _, stamp in self.observer.arrived[topic]]
-            yield Measured(f"{topic} of what was never sent", len(set(stamps) - sent), 0)
+            arrived = self.observer.arrived[topic]
+            stamps = [stamp for _, stamp in arrived]
+            when = [f", {at - arrived[0][0]:.1f} s in" for at, one in arrived if one not in sent]
+            yield Measured(f"{topic} of what was never sent{''.join(when)}", len(when), 0)
             yield Measured(f"{topic} twice or back", int((np.diff(stamps) <= 0).sum()), 0)
 
 
