@@ -140,7 +140,7 @@ class LiveDrive:
             arrived = self.observer.arrived[topic]
             stamps = [stamp for _, stamp in arrived]
             when = [f", {at - arrived[0][0]:.1f} s in" for at, one in arrived if one not in sent]
-            yield Measured(f"{topic} of what was never sent{''.join(when)}", len(when), 0)
+            yield Measured(f"{topic} of what was never sent{''.join(when[:9])}", len(when), 0)
             yield Measured(f"{topic} twice or back", int((np.diff(stamps) <= 0).sum()), 0)
 
 
