@@ -140,9 +140,10 @@ def test_an_rsu_that_does_not_answer_is_told(monkeypatch):
         peer = f"127.0.0.1:{nobody.getsockname()[1]}"
         with bench(LinkNode, peer=peer) as b:
             b.up()
-            told = f"no answer from the RSU at {peer} for "
-            until(lambda: b.node.status()[1].startswith(told), "the warning")
-            assert b.node.status()[0] == DiagnosticStatus.WARN
+            # It is less than a second, but for a machine that is busy elsewhere.
+            told = [f"no answer from the RSU at {peer} for {seconds} s" for seconds in range(9)]
+            warnings = [(DiagnosticStatus.WARN, sentence) for sentence in told]
+            until(lambda: b.node.status() in warnings, "the warning")
 
 
 @pytest.mark.parametrize(
